@@ -1,0 +1,524 @@
+"""The nouns of Induk, frozen: what travels between the stages, and what stages ask of the database.
+
+A stage takes one of these values and returns another; nothing edits its input. Everything here can be
+pickled (worker processes) and encoded as JSON by msgspec (storage); defaults are left out of the JSON,
+so an absent key means an empty value.
+
+The journey: Page(HarvestedRecord…) → MarcRecord | XmlRecord → NormalizedRecord → Profile → Decision →
+cluster → UnionRecord → Change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Base of the stored nouns: frozen, keyword-only, defaults omitted in JSON."""
+
+
+class Address(NamedTuple):
+    """A record's address: `source/identifier`, split at the first slash.
+
+    Identity is never the identifier alone: SLiMS installations all answer as `oai:slims/…`.
+    """
+
+    source: str
+    identifier: str
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.identifier}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Split *text* at its first slash; an absent slash leaves the identifier empty."""
+        source, _, identifier = text.partition("/")
+        return cls(source, identifier)
+
+
+# ---- harvest -----------------------------------------------------------------------------------------
+
+
+class HarvestedRecord(Value):
+    """Exactly what the partner sent for one record.
+
+    `format` names the parser (`iso2709`, `marcxml`, `oai_dc`, `row` …); `payload` is the record's own bytes,
+    without the envelope of the protocol. `datestamp` is kept as sent: never trusted, never parsed for a cursor.
+    """
+
+    identifier: str
+    format: str
+    payload: bytes = b""
+    datestamp: str = ""
+    deleted: bool = False
+    sets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+class Damage(Value):
+    """Something received that could not be read: kept with its bytes, stage and reason (a quarantine row)."""
+
+    stage: Literal["fetch", "split", "decode", "parse", "map", "load", "match"]
+    reason: str
+    message: str
+    payload: bytes = b""
+    identifier: str = ""
+    place: str = ""
+
+
+class Window(Value):
+    """A stretch of time (UTC, ISO 8601, inclusive) or of identifiers of one source; None means unbounded."""
+
+    since: str | None = None
+    until: str | None = None
+    slice: str = ""
+    token: str = ""
+    pages: int = 0
+    attempts: int = 0
+
+
+class Page(Value):
+    """One answer of a source: its records, what was damaged in it, and how to go on.
+
+    `token` is what fetches the next page ("" at the end). `list_size` is the server's own count of the whole
+    list, if it gave one. `server_time` is the server's clock (ISO 8601, UTC) when it answered.
+    """
+
+    records: tuple[HarvestedRecord, ...] = ()
+    damages: tuple[Damage, ...] = ()
+    token: str = ""
+    list_size: int | None = None
+    server_time: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Harvester(Protocol):
+    """What a protocol does: yield the pages of a window, oldest state first, resuming at `window.token`.
+
+    Raises:
+        SourceUnavailable: worth another try later.
+        ProtocolError: not worth another try.
+    """
+
+    def pages(self, window: Window) -> Iterator[Page]: ...
+
+
+# ---- parse -------------------------------------------------------------------------------------------
+
+
+class MarcRecord(msgspec.Struct, frozen=True):
+    """The light MARC form: a leader and (tag, body) pairs in record order.
+
+    The body of a control field is its text; of a data field `<ind1><ind2>\\x1f<code><text>\\x1f<code><text>…`.
+    """
+
+    leader: str
+    fields: tuple[tuple[str, str], ...]
+    flags: tuple[str, ...] = ()
+
+    def bodies(self, tag: str) -> list[str]:
+        """The bodies of every field *tag*, in record order."""
+        return [body for name, body in self.fields if name == tag]
+
+
+class XmlElement(NamedTuple):
+    """One metadata element: local name, text, attributes by local name, namespace prefix as sent."""
+
+    name: str
+    text: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+
+
+class XmlRecord(msgspec.Struct, frozen=True):
+    """The light form of flat XML (Dublin Core): elements in record order."""
+
+    elements: tuple[XmlElement, ...]
+    flags: tuple[str, ...] = ()
+
+    def texts(self, name: str) -> list[str]:
+        """The texts of every element *name* (local name), in record order."""
+        return [element.text for element in self.elements if element.name == name]
+
+
+class RowRecord(msgspec.Struct, frozen=True):
+    """The light form of a spreadsheet row: column name → cell texts, and where it stood."""
+
+    cells: tuple[tuple[str, tuple[str, ...]], ...]
+    place: str = ""
+    flags: tuple[str, ...] = ()
+
+
+# ---- normalize ---------------------------------------------------------------------------------------
+
+
+class Step(Value):
+    """One step of the trace: what *rule* (file:line) did to make *output* of *input* for *field*."""
+
+    field: str
+    rule: str
+    function: str
+    input: str
+    output: str
+
+
+class Warning(Value):
+    """A repair or a doubt about one record: a code, the field it touches, what was there."""
+
+    code: str
+    field: str = ""
+    value: str = ""
+
+
+class Identifier(Value):
+    """kind: isbn issn ismn lccn oclc doi ean publisher_number govdoc handle uri local …
+
+    `value` is canonical (ISBN-13 without hyphens). status `cancelled` ($z, $y) and `invalid` (wrong check
+    digit) are kept for display and never match.
+    """
+
+    kind: str
+    value: str
+    qualifier: str = ""
+    status: Literal["valid", "cancelled", "invalid"] = "valid"
+
+
+class Title(Value):
+    """The title proper (GMD and ISBD marks removed) and the rest of the title area."""
+
+    proper: str = ""
+    remainder: str = ""
+    part_numbers: tuple[str, ...] = ()
+    part_names: tuple[str, ...] = ()
+    responsibility: str = ""
+    nonfiling: int = 0
+    original: str = ""  # the same in the original script (880)
+
+
+class Contributor(Value):
+    """A person, body or meeting. role: creator, author, editor, translator, illustrator, advisor, examiner …
+
+    `name` has honorifics and degrees taken off into `titles`; `main` marks the 1XX or first creator.
+    """
+
+    name: str
+    kind: Literal["person", "body", "meeting"] = "person"
+    role: str = "creator"
+    dates: str = ""
+    titles: str = ""
+    main: bool = False
+    original: str = ""
+
+
+class Publication(Value):
+    place: str = ""
+    publisher: str = ""
+
+
+class Dates(Value):
+    """Years of publication: a range, its kind and certainty, the copyright year, and the text as it stood.
+
+    kind: single, range, continuing, reprint, copyright, unknown; `year_to` 9999 means still appearing.
+    """
+
+    year_from: int | None = None
+    year_to: int | None = None
+    kind: str = ""
+    certain: bool = True
+    copyright_year: int | None = None
+    original_year: int | None = None
+    text: str = ""
+
+
+class Edition(Value):
+    """The edition statement and its number (Edisi 2 → 2); an impression (cetakan) is no edition."""
+
+    text: str = ""
+    number: int | None = None
+    revised: bool = False
+
+
+class Impression(Value):
+    """The printing: Cet. 3 → 3."""
+
+    text: str = ""
+    number: int | None = None
+
+
+class Extent(Value):
+    """300 $a as text; the largest pagination; the number of volumes; height in centimetres."""
+
+    text: str = ""
+    pages: int | None = None
+    volumes: int | None = None
+    height: int | None = None
+
+
+class Series(Value):
+    title: str
+    number: str = ""
+    issn: str = ""
+
+
+class Subject(Value):
+    """kind: topic person body title place period genre keyword; scheme: lcsh, local, … or empty for free terms."""
+
+    term: str
+    kind: str = "topic"
+    scheme: str = ""
+
+
+class Classification(Value):
+    """scheme: ddc udc lcc nlm sudoc islam (the local 2X0) local; `mark` is the author mark behind the number."""
+
+    scheme: str
+    value: str
+    mark: str = ""
+
+
+class Note(Value):
+    kind: str
+    text: str
+
+
+class Link(Value):
+    """access: open, licensed, unknown; only http(s) addresses come here."""
+
+    url: str
+    label: str = ""
+    access: str = "unknown"
+
+
+class Relation(Value):
+    """relation: host, preceding, succeeding, other_form, other; a host has the part's place in `part`."""
+
+    relation: str
+    title: str = ""
+    identifiers: tuple[Identifier, ...] = ()
+    part: str = ""
+    control_number: str = ""
+
+
+class Thesis(Value):
+    degree: str = ""
+    institution: str = ""
+    faculty: str = ""
+    year: int | None = None
+    student_id: str = ""
+
+
+class Holding(Value):
+    """One holding of the partner; every active member yields at least one.
+
+    `copies` None means unknown; `lending`: lent, on site, no, or "" where the partner has no policy;
+    `as_of` is the date (ISO 8601) to which the statement refers.
+    """
+
+    branch: str = ""
+    collection: str = ""
+    call_number: str = ""
+    copies: int | None = None
+    items: tuple[str, ...] = ()
+    shelving: str = ""
+    lending: str = ""
+    serial_statement: str = ""
+    url: str = ""
+    access_note: str = ""
+    as_of: str = ""
+
+
+class NormalizedRecord(Value):
+    """One record in our own fields: what every format becomes.
+
+    material: book, thesis, serial, article, part, score, recording, video, map, electronic, manuscript,
+    schoolbook, image, object, kit, other. carrier_form: print, online, electronic, micro, braille, large_print, "".
+    """
+
+    material: str = "book"
+    carrier_form: str = ""
+    level: str = ""
+    identifiers: tuple[Identifier, ...] = ()
+    title: Title = Title()
+    variant_titles: tuple[str, ...] = ()
+    uniform_title: str = ""
+    contributors: tuple[Contributor, ...] = ()
+    publications: tuple[Publication, ...] = ()
+    dates: Dates = Dates()
+    edition: Edition = Edition()
+    impression: Impression = Impression()
+    extent: Extent = Extent()
+    series: tuple[Series, ...] = ()
+    languages: tuple[str, ...] = ()
+    original_languages: tuple[str, ...] = ()
+    country: str = ""
+    content_types: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
+    carrier_types: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    classifications: tuple[Classification, ...] = ()
+    notes: tuple[Note, ...] = ()
+    abstract: str = ""
+    contents: str = ""
+    audience: str = ""
+    frequency: str = ""
+    scale: str = ""
+    score_format: str = ""
+    playing_time: str = ""
+    links: tuple[Link, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    thesis: Thesis | None = None
+    holdings: tuple[Holding, ...] = ()
+    control_number: str = ""
+    control_agency: str = ""
+    updated: str = ""  # the record's own change date (005 or DC date of change), ISO 8601; never arrival time
+    cataloguing: str = ""  # description rules: aacr, rda, isbd
+    local: tuple[tuple[str, str], ...] = ()  # patterns taken out of values: nim, nidn, kodeprodi …
+    suppressed: bool = False
+
+
+class Normalized(Value):
+    """What normalize returns for one record: the record, its warnings and, when asked for, its trace."""
+
+    record: NormalizedRecord
+    warnings: tuple[Warning, ...] = ()
+    trace: tuple[Step, ...] = ()
+
+
+# ---- match -------------------------------------------------------------------------------------------
+
+
+class Profile(msgspec.Struct, frozen=True, array_like=True):
+    """What matching needs of a record, flat and small; equal profiles are one node.
+
+    Sets are sorted tuples so that equal profiles encode to equal bytes. Missing is 0, "" or ().
+    """
+
+    material: str
+    level: str
+    carrier_form: str
+    thin: bool  # no identifier, no author and no year: never merges by itself
+    isbns: tuple[str, ...]
+    issns: tuple[str, ...]
+    other_ids: tuple[str, ...]  # kind:value of every further standard number, lccn and govdoc among them
+    oclcs: tuple[str, ...]
+    title: str  # folded $a $b
+    title_proper: str  # folded $a
+    title_words: tuple[str, ...]  # significant words of $a $b, sorted
+    title_numbers: tuple[str, ...]
+    parts: tuple[str, ...]  # normalized part numbers and names
+    author: str  # folded first author, "" when unknown
+    surnames: tuple[str, ...]  # words of every name that can identify a contributor
+    responsibility: tuple[str, ...]  # significant words of the statement of responsibility
+    year: int
+    year_to: int
+    copyright_year: int
+    years: tuple[int, ...]
+    country: str
+    place: str
+    publisher: tuple[str, ...]  # significant words
+    pages: int
+    volumes: int
+    height: int
+    edition: int
+    edition_text: str
+    impression: int
+    series: str
+    series_number: str
+    languages: tuple[str, ...]
+    degree: str
+    institution: str
+    host: str
+    score_format: str
+    extra: tuple[str, ...] = ()  # further discriminators: scale, grade, semester, curriculum, teacher/student …
+    original: str = ""  # folded title in original script
+    sort_title: str = ""
+    exact: str = ""
+
+
+class BlockingKey(NamedTuple):
+    """*hash* is signed 64-bit; *kind* names the recipe; *likeness* tells unlike carriers of the key apart."""
+
+    kind: str
+    hash: int
+    likeness: int
+
+
+class Evidence(Value):
+    """One line of an explanation: the outcome of comparing one feature and the points it gave."""
+
+    feature: str
+    left: str
+    right: str
+    outcome: str
+    points: float
+
+
+Verdict = Literal["merge", "review", "distinct", "veto"]
+
+
+class Decision(Value):
+    """The verdict on a pair with the score behind it; `reason` is the veto or the top evidence."""
+
+    verdict: Verdict
+    score: float
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+# ---- merge and feed ----------------------------------------------------------------------------------
+
+
+class Survivor(Value):
+    """One value of a merged record, who gave it (a record address) and which rule chose it."""
+
+    field: str
+    donor: str
+    rule: str
+    value: str = ""
+
+
+class UnionRecord(Value):
+    """The merged record of a cluster: the surviving values and the donor of each."""
+
+    record: NormalizedRecord
+    survivors: tuple[Survivor, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+class Change(Value):
+    """One line of the feed. Numbers follow commit order without gaps; `batch` is the last number of its batch."""
+
+    seq: int
+    batch: int
+    kind: Literal["upsert", "delete", "redirect"]
+    cluster: str
+    target: str = ""
+    at: str = ""
+
+
+class Member(Value):
+    """A record as merge and outputs see it."""
+
+    address: Address
+    record: NormalizedRecord
+    priority: int = 0
+    datestamp: str = ""
+    visible: bool = True
+    withheld: tuple[str, ...] = ()
+
+
+class Clock(Protocol):
+    """The one source of time: aware UTC, and a monotonic counter in seconds."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+Batch = Sequence[HarvestedRecord]
