@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -38,6 +38,61 @@ class Address(NamedTuple):
         """Split *text* at its first slash; an absent slash leaves the identifier empty."""
         source, _, identifier = text.partition("/")
         return cls(source, identifier)
+
+
+# ---- who and where -----------------------------------------------------------------------------------
+
+
+class Policy(Value):
+    """What a partner allows. `withheld` names normalized fields that never leave; impression: merge|review|distinct."""
+
+    visibility: Literal["public", "members", "withheld"] = "public"
+    withheld: tuple[str, ...] = ()
+    priority: int = 0
+    impression: Literal["", "merge", "review", "distinct"] = ""
+    value_filters: bool = True
+    quality_floor: float = 0.0
+
+
+class Source(Value):
+    """One endpoint of a partner. `code` names the stream; `options` holds what only its protocol knows.
+
+    `credentials` values are resolved secrets and never leave the process.
+    """
+
+    code: str
+    protocol: str
+    url: str = ""
+    preset: str = "generic"
+    mapping: str = ""
+    metadata_prefix: str = ""
+    sets: tuple[str, ...] = ()
+    schedule: str = ""
+    internal: bool = False
+    identifier_rule: str = ""
+    credentials: tuple[tuple[str, str], ...] = ()
+    options: dict[str, Any] = {}
+
+
+class Partner(Value):
+    """A library of the consortium, with one or several sources."""
+
+    code: str
+    name_id: str = ""
+    name_en: str = ""
+    sources: tuple[Source, ...] = ()
+    timezone: str = "Asia/Jakarta"
+    isil: str = ""
+    npp: str = ""
+    type: str = ""
+    region: str = ""
+    group: str = ""
+    contact: str = ""
+    opac_url: str = ""
+    lending: str = ""
+    licence: str = ""
+    tolerate_nights: int = 0
+    policy: Policy = Policy()
 
 
 # ---- harvest -----------------------------------------------------------------------------------------
