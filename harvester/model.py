@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 
-class Value(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Base of the stored nouns: frozen, keyword-only, defaults omitted in JSON."""
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of the stored nouns: frozen, defaults omitted in JSON."""
 
 
 class Address(NamedTuple):
@@ -43,7 +43,7 @@ class Address(NamedTuple):
 # ---- who and where -----------------------------------------------------------------------------------
 
 
-class Policy(Value):
+class Policy(Value, frozen=True):
     """What a partner allows. `withheld` names normalized fields that never leave; impression: merge|review|distinct."""
 
     visibility: Literal["public", "members", "withheld"] = "public"
@@ -54,7 +54,7 @@ class Policy(Value):
     quality_floor: float = 0.0
 
 
-class Source(Value):
+class Source(Value, frozen=True):
     """One endpoint of a partner. `code` names the stream; `options` holds what only its protocol knows.
 
     `credentials` values are resolved secrets and never leave the process.
@@ -74,7 +74,7 @@ class Source(Value):
     options: dict[str, Any] = {}
 
 
-class Partner(Value):
+class Partner(Value, frozen=True):
     """A library of the consortium, with one or several sources."""
 
     code: str
@@ -98,7 +98,7 @@ class Partner(Value):
 # ---- harvest -----------------------------------------------------------------------------------------
 
 
-class HarvestedRecord(Value):
+class HarvestedRecord(Value, frozen=True):
     """Exactly what the partner sent for one record.
 
     `format` names the parser (`iso2709`, `marcxml`, `oai_dc`, `row` …); `payload` is the record's own bytes,
@@ -114,7 +114,7 @@ class HarvestedRecord(Value):
     flags: tuple[str, ...] = ()
 
 
-class Damage(Value):
+class Damage(Value, frozen=True):
     """Something received that could not be read: kept with its bytes, stage and reason (a quarantine row)."""
 
     stage: Literal["fetch", "split", "decode", "parse", "map", "load", "match"]
@@ -125,7 +125,7 @@ class Damage(Value):
     place: str = ""
 
 
-class Window(Value):
+class Window(Value, frozen=True):
     """A stretch of time (UTC, ISO 8601, inclusive) or of identifiers of one source; None means unbounded."""
 
     since: str | None = None
@@ -136,7 +136,7 @@ class Window(Value):
     attempts: int = 0
 
 
-class Page(Value):
+class Page(Value, frozen=True):
     """One answer of a source: its records, what was damaged in it, and how to go on.
 
     `token` is what fetches the next page ("" at the end). `list_size` is the server's own count of the whole
@@ -211,7 +211,7 @@ class RowRecord(msgspec.Struct, frozen=True):
 # ---- normalize ---------------------------------------------------------------------------------------
 
 
-class Step(Value):
+class Step(Value, frozen=True):
     """One step of the trace: what *rule* (file:line) did to make *output* of *input* for *field*."""
 
     field: str
@@ -221,7 +221,7 @@ class Step(Value):
     output: str
 
 
-class Warning(Value):
+class Warning(Value, frozen=True):
     """A repair or a doubt about one record: a code, the field it touches, what was there."""
 
     code: str
@@ -229,7 +229,7 @@ class Warning(Value):
     value: str = ""
 
 
-class Identifier(Value):
+class Identifier(Value, frozen=True):
     """kind: isbn issn ismn lccn oclc doi ean publisher_number govdoc handle uri local …
 
     `value` is canonical (ISBN-13 without hyphens). status `cancelled` ($z, $y) and `invalid` (wrong check
@@ -242,7 +242,7 @@ class Identifier(Value):
     status: Literal["valid", "cancelled", "invalid"] = "valid"
 
 
-class Title(Value):
+class Title(Value, frozen=True):
     """The title proper (GMD and ISBD marks removed) and the rest of the title area."""
 
     proper: str = ""
@@ -254,7 +254,7 @@ class Title(Value):
     original: str = ""  # the same in the original script (880)
 
 
-class Contributor(Value):
+class Contributor(Value, frozen=True):
     """A person, body or meeting. role: creator, author, editor, translator, illustrator, advisor, examiner …
 
     `name` has honorifics and degrees taken off into `titles`; `main` marks the 1XX or first creator.
@@ -269,12 +269,12 @@ class Contributor(Value):
     original: str = ""
 
 
-class Publication(Value):
+class Publication(Value, frozen=True):
     place: str = ""
     publisher: str = ""
 
 
-class Dates(Value):
+class Dates(Value, frozen=True):
     """Years of publication: a range, its kind and certainty, the copyright year, and the text as it stood.
 
     kind: single, range, continuing, reprint, copyright, unknown; `year_to` 9999 means still appearing.
@@ -289,7 +289,7 @@ class Dates(Value):
     text: str = ""
 
 
-class Edition(Value):
+class Edition(Value, frozen=True):
     """The edition statement and its number (Edisi 2 → 2); an impression (cetakan) is no edition."""
 
     text: str = ""
@@ -297,14 +297,14 @@ class Edition(Value):
     revised: bool = False
 
 
-class Impression(Value):
+class Impression(Value, frozen=True):
     """The printing: Cet. 3 → 3."""
 
     text: str = ""
     number: int | None = None
 
 
-class Extent(Value):
+class Extent(Value, frozen=True):
     """300 $a as text; the largest pagination; the number of volumes; height in centimetres."""
 
     text: str = ""
@@ -313,13 +313,13 @@ class Extent(Value):
     height: int | None = None
 
 
-class Series(Value):
+class Series(Value, frozen=True):
     title: str
     number: str = ""
     issn: str = ""
 
 
-class Subject(Value):
+class Subject(Value, frozen=True):
     """kind: topic person body title place period genre keyword; scheme: lcsh, local, … or empty for free terms."""
 
     term: str
@@ -327,7 +327,7 @@ class Subject(Value):
     scheme: str = ""
 
 
-class Classification(Value):
+class Classification(Value, frozen=True):
     """scheme: ddc udc lcc nlm sudoc islam (the local 2X0) local; `mark` is the author mark behind the number."""
 
     scheme: str
@@ -335,12 +335,12 @@ class Classification(Value):
     mark: str = ""
 
 
-class Note(Value):
+class Note(Value, frozen=True):
     kind: str
     text: str
 
 
-class Link(Value):
+class Link(Value, frozen=True):
     """access: open, licensed, unknown; only http(s) addresses come here."""
 
     url: str
@@ -348,7 +348,7 @@ class Link(Value):
     access: str = "unknown"
 
 
-class Relation(Value):
+class Relation(Value, frozen=True):
     """relation: host, preceding, succeeding, other_form, other; a host has the part's place in `part`."""
 
     relation: str
@@ -358,7 +358,7 @@ class Relation(Value):
     control_number: str = ""
 
 
-class Thesis(Value):
+class Thesis(Value, frozen=True):
     degree: str = ""
     institution: str = ""
     faculty: str = ""
@@ -366,7 +366,7 @@ class Thesis(Value):
     student_id: str = ""
 
 
-class Holding(Value):
+class Holding(Value, frozen=True):
     """One holding of the partner; every active member yields at least one.
 
     `copies` None means unknown; `lending`: lent, on site, no, or "" where the partner has no policy;
@@ -386,7 +386,7 @@ class Holding(Value):
     as_of: str = ""
 
 
-class NormalizedRecord(Value):
+class NormalizedRecord(Value, frozen=True):
     """One record in our own fields: what every format becomes.
 
     material: book, thesis, serial, article, part, score, recording, video, map, electronic, manuscript,
@@ -435,7 +435,7 @@ class NormalizedRecord(Value):
     suppressed: bool = False
 
 
-class Normalized(Value):
+class Normalized(Value, frozen=True):
     """What normalize returns for one record: the record, its warnings and, when asked for, its trace."""
 
     record: NormalizedRecord
@@ -502,7 +502,7 @@ class BlockingKey(NamedTuple):
     likeness: int
 
 
-class Evidence(Value):
+class Evidence(Value, frozen=True):
     """One line of an explanation: the outcome of comparing one feature and the points it gave."""
 
     feature: str
@@ -515,7 +515,7 @@ class Evidence(Value):
 Verdict = Literal["merge", "review", "distinct", "veto"]
 
 
-class Decision(Value):
+class Decision(Value, frozen=True):
     """The verdict on a pair with the score behind it; `reason` is the veto or the top evidence."""
 
     verdict: Verdict
@@ -527,7 +527,7 @@ class Decision(Value):
 # ---- merge and feed ----------------------------------------------------------------------------------
 
 
-class Survivor(Value):
+class Survivor(Value, frozen=True):
     """One value of a merged record, who gave it (a record address) and which rule chose it."""
 
     field: str
@@ -536,7 +536,7 @@ class Survivor(Value):
     value: str = ""
 
 
-class UnionRecord(Value):
+class UnionRecord(Value, frozen=True):
     """The merged record of a cluster: the surviving values and the donor of each."""
 
     record: NormalizedRecord
@@ -544,7 +544,7 @@ class UnionRecord(Value):
     members: tuple[str, ...] = ()
 
 
-class Change(Value):
+class Change(Value, frozen=True):
     """One line of the feed. Numbers follow commit order without gaps; `batch` is the last number of its batch."""
 
     seq: int
@@ -555,7 +555,7 @@ class Change(Value):
     at: str = ""
 
 
-class Member(Value):
+class Member(Value, frozen=True):
     """A record as merge and outputs see it."""
 
     address: Address
