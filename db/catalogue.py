@@ -1,0 +1,405 @@
+"""What the records became: decisions, clusters, events, union records. Read and written by match only.
+
+The state of matching is a function of the ledger (active records and their nodes), the rules and the links; nothing
+here depends on arrival. Node ids are internal: whatever decides is ordered by addresses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+
+from db.engine import within
+from db.tables import (
+    cluster,
+    cluster_brief,
+    cluster_event,
+    cluster_redirect,
+    decision,
+    holding,
+    identifier,
+    key_stat,
+    link,
+    match_key,
+    membership,
+    node,
+    partner,
+    record,
+    source,
+    union_record,
+)
+from db.upsert import Row, upsert
+
+
+class RecordState(NamedTuple):
+    """A record as matching sees it: `node_id` now (None: deleted), `old_node` and `cluster_id` as matched last."""
+
+    record_id: int
+    source: str
+    identifier: str
+    partner: str
+    datestamp: str
+    node_id: int | None
+    old_node: int | None
+    cluster_id: int | None
+
+    @property
+    def order(self) -> tuple[bytes, bytes]:
+        """What decides ties: the bytes of the address."""
+        return self.source.encode(), self.identifier.encode("utf-8", "surrogatepass")
+
+    @property
+    def address(self) -> str:
+        return f"{self.source}/{self.identifier}"
+
+
+def _states() -> Any:
+    return (
+        select(
+            record.c.id,
+            source.c.code,
+            record.c.identifier,
+            source.c.partner,
+            record.c.datestamp,
+            record.c.node_id,
+            membership.c.node_id.label("old_node"),
+            membership.c.cluster_id,
+        )
+        .join(source, source.c.id == record.c.source_id)
+        .join(membership, membership.c.record_id == record.c.id, isouter=True)
+    )
+
+
+def states_of_records(conn: Connection, record_ids: Iterable[int]) -> list[RecordState]:
+    """The states of these records."""
+    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.id, record_ids)))]
+
+
+def states_of_nodes(conn: Connection, node_ids: Iterable[int]) -> list[RecordState]:
+    """Active records of these nodes."""
+    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.node_id, node_ids)))]
+
+
+def states_of_clusters(conn: Connection, cluster_ids: Iterable[int]) -> list[RecordState]:
+    """Every record (active or just deleted) that is a member of these clusters."""
+    query = _states().where(within(conn, membership.c.cluster_id, cluster_ids))
+    return [RecordState(*row) for row in conn.execute(query)]
+
+
+# ---- keys and candidates -----------------------------------------------------------------------------
+
+
+def _alive() -> Any:
+    return exists().where(record.c.node_id == match_key.c.node_id)
+
+
+def keys_of_nodes(conn: Connection, node_ids: Iterable[int]) -> set[int]:
+    """The blocking keys of these nodes."""
+    query = select(match_key.c.hash).where(within(conn, match_key.c.node_id, node_ids)).distinct()
+    return {row[0] for row in conn.execute(query)}
+
+
+def key_spread(conn: Connection, hashes: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Key → (kind, number of unlike carriers) over nodes that have an active record."""
+    query = (
+        select(match_key.c.hash, func.min(match_key.c.kind), func.count(match_key.c.likeness.distinct()))
+        .where(within(conn, match_key.c.hash, hashes), _alive())
+        .group_by(match_key.c.hash)
+    )
+    return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
+
+
+def suspended(conn: Connection, hashes: Iterable[int]) -> set[int]:
+    """Those of the keys that are suspended as stored."""
+    return {row[0] for row in conn.execute(select(key_stat.c.hash).where(within(conn, key_stat.c.hash, hashes)))}
+
+
+def nodes_of_keys(conn: Connection, hashes: Iterable[int]) -> set[int]:
+    """The nodes, with an active record, that carry one of these keys."""
+    query = select(match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive()).distinct()
+    return {row[0] for row in conn.execute(query)}
+
+
+def carriers(conn: Connection, node_ids: Iterable[int], dead: Iterable[int]) -> list[tuple[int, int]]:
+    """(key, node) for every key of *node_ids* and every node with an active record that carries it.
+
+    *dead* are keys suspended from now on; those suspended as stored are left out as well.
+    """
+    mine = match_key.alias("mine")
+    query = select(match_key.c.hash, match_key.c.node_id).where(
+        match_key.c.hash.in_(select(mine.c.hash).where(within(conn, mine.c.node_id, node_ids))),
+        ~match_key.c.hash.in_(select(key_stat.c.hash)),
+        _alive(),
+    )
+    gone = set(dead)
+    return [(row[0], row[1]) for row in conn.execute(query) if row[0] not in gone]
+
+
+def carriers_of_keys(conn: Connection, hashes: Iterable[int]) -> list[tuple[int, int]]:
+    """(key, node) for these keys and their nodes with an active record."""
+    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive())
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iterable[int]) -> None:
+    """Store which keys crossed the limit, either way."""
+    upsert(conn, key_stat, now_suspended, ["hash"])
+    live = list(now_live)
+    if live:
+        conn.execute(delete(key_stat).where(within(conn, key_stat.c.hash, live)))
+
+
+def profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes, bool]]:
+    """Node → (profile as msgpack, solid)."""
+    query = select(node.c.id, node.c.profile, node.c.solid).where(within(conn, node.c.id, node_ids))
+    return {row[0]: (bytes(row[1]), bool(row[2])) for row in conn.execute(query)}
+
+
+# ---- decisions ---------------------------------------------------------------------------------------
+
+
+def decisions_of(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int, str, float]]:
+    """(left node, right node, verdict, score) of every stored decision that touches these nodes."""
+    columns = (decision.c.left_node, decision.c.right_node, decision.c.verdict, decision.c.score)
+    ids = list(node_ids)
+    query = select(*columns).where(
+        or_(within(conn, decision.c.left_node, ids), within(conn, decision.c.right_node, ids))
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+
+
+def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[Row]) -> None:
+    """Drop pairs that are no longer proposed and store the new ones."""
+    pairs = list(gone)
+    if pairs:
+        by_left: dict[int, list[int]] = {}
+        for left, right in pairs:
+            by_left.setdefault(left, []).append(right)
+        for left, rights in by_left.items():
+            conn.execute(
+                delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
+            )
+    upsert(conn, decision, new, ["left_node", "right_node"])
+
+
+def decision_between(conn: Connection, left: int, right: int) -> Row | None:
+    """The stored decision on a pair of nodes, or None."""
+    low, high = min(left, right), max(left, right)
+    query = select(decision).where(decision.c.left_node == low, decision.c.right_node == high)
+    found = conn.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def links_among(conn: Connection, addresses: Iterable[tuple[str, str]]) -> list[Row]:
+    """Active human links with one of these addresses on a side."""
+    by_source: dict[str, list[str]] = {}
+    for code, name in addresses:
+        by_source.setdefault(code, []).append(name)
+    found: dict[int, Row] = {}
+    if conn.execute(select(link.c.id).where(link.c.state == "active").limit(1)).first() is None:
+        return []
+    for code, names in by_source.items():
+        side = or_(
+            (link.c.left_source == code) & within(conn, link.c.left_identifier, names),
+            (link.c.right_source == code) & within(conn, link.c.right_identifier, names),
+        )
+        for row in conn.execute(select(link).where(link.c.state == "active", side)).mappings():
+            found[row["id"]] = dict(row)
+    return [found[key] for key in sorted(found)]
+
+
+# ---- clusters ----------------------------------------------------------------------------------------
+
+
+def clusters(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:
+    """Cluster id → its row."""
+    query = select(cluster).where(within(conn, cluster.c.id, cluster_ids))
+    return {row["id"]: dict(row) for row in conn.execute(query).mappings()}
+
+
+def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
+    """Ids for *number* new clusters, ascending."""
+    blank = {"state": "active", "size": 0, "version": 0, "doc_hash": b"", "created_at": now, "changed_at": now}
+    return [
+        int(conn.execute(insert(cluster).values(blank).returning(cluster.c.id)).scalar_one()) for _ in range(number)
+    ]
+
+
+def write_memberships(conn: Connection, rows: Sequence[Row], gone: Iterable[int]) -> None:
+    """Place records in clusters; *gone* are records that belong nowhere any more."""
+    upsert(conn, membership, rows, ["record_id"])
+    lost = list(gone)
+    if lost:
+        conn.execute(delete(membership).where(within(conn, membership.c.record_id, lost)))
+        conn.execute(delete(holding).where(within(conn, holding.c.record_id, lost)))
+
+
+class Document(NamedTuple):
+    """A cluster as it is to be stored: brief columns, identifiers, holdings; `body` only for two members or more."""
+
+    cluster_id: int
+    doc_hash: bytes
+    size: int
+    body: bytes | None
+    brief: Row
+    identifiers: tuple[tuple[str, str], ...]
+    holdings: tuple[Row, ...]
+
+
+def write_documents(conn: Connection, documents: Sequence[Document], now: str) -> None:
+    """Store the documents of clusters, replacing what was there."""
+    ids = [one.cluster_id for one in documents]
+    if not ids:
+        return
+    for table in (union_record, identifier, holding):
+        conn.execute(delete(table).where(within(conn, table.c.cluster_id, ids)))
+    records = [row["record_id"] for one in documents for row in one.holdings]
+    if records:
+        conn.execute(delete(holding).where(within(conn, holding.c.record_id, records)))
+    _bulk(conn, union_record, [_body_row(conn, one) for one in documents if one.body is not None])
+    upsert(conn, cluster_brief, [{"cluster_id": one.cluster_id, **one.brief} for one in documents], ["cluster_id"])
+    _bulk(
+        conn,
+        identifier,
+        [
+            {"kind": kind, "value": value, "cluster_id": one.cluster_id}
+            for one in documents
+            for kind, value in one.identifiers
+        ],
+    )
+    _bulk(conn, holding, [{**row, "cluster_id": one.cluster_id} for one in documents for row in one.holdings])
+    conn.execute(
+        update(cluster)
+        .where(cluster.c.id == bindparam("key"))
+        .values(
+            doc_hash=bindparam("hash"),
+            size=bindparam("members"),
+            state="active",
+            changed_at=now,
+            version=cluster.c.version + 1,
+        ),
+        [{"key": one.cluster_id, "hash": one.doc_hash, "members": one.size} for one in documents],
+    )
+
+
+def _body_row(conn: Connection, one: Document) -> Row:
+    text = (one.body or b"").decode()
+    return {"cluster_id": one.cluster_id, "body": text if conn.dialect.name == "sqlite" else json.loads(text)}
+
+
+def _bulk(conn: Connection, table: Any, rows: Sequence[Row]) -> None:
+    if rows:
+        conn.execute(insert(table), list(rows))
+
+
+def retire_clusters(conn: Connection, cluster_ids: Iterable[int], redirects: Mapping[int, int], now: str) -> None:
+    """Clusters without members: their documents go, their ids stay; those in *redirects* lead on for ever."""
+    ids = list(cluster_ids)
+    if not ids:
+        return
+    for table in (union_record, identifier, holding, cluster_brief):
+        conn.execute(delete(table).where(within(conn, table.c.cluster_id, ids)))
+    gone = {"state": "gone", "size": 0, "doc_hash": b"", "changed_at": now}
+    conn.execute(update(cluster).where(within(conn, cluster.c.id, ids)).values(**gone, version=cluster.c.version + 1))
+    rows = [{"old_id": old, "new_id": new, "at": now} for old, new in sorted(redirects.items())]
+    upsert(conn, cluster_redirect, rows, ["old_id"])
+    for old, new in redirects.items():  # chains stay one step long
+        conn.execute(update(cluster_redirect).where(cluster_redirect.c.new_id == old).values(new_id=new))
+
+
+def write_events(conn: Connection, rows: Sequence[Row]) -> None:
+    """Append to the log of what happened to clusters."""
+    _bulk(conn, cluster_event, rows)
+
+
+# ---- reading for people and outputs ------------------------------------------------------------------
+
+
+def resolve(conn: Connection, cluster_id: int) -> int:
+    """The living id behind *cluster_id*, following a redirect."""
+    row = conn.execute(select(cluster_redirect.c.new_id).where(cluster_redirect.c.old_id == cluster_id)).first()
+    return int(row[0]) if row else cluster_id
+
+
+def members(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, list[RecordState]]:
+    """Cluster id → its members, ordered by address."""
+    found: dict[int, list[RecordState]] = {}
+    for state in states_of_clusters(conn, cluster_ids):
+        if state.cluster_id is not None:
+            found.setdefault(state.cluster_id, []).append(state)
+    return {key: sorted(value, key=lambda one: one.order) for key, value in found.items()}
+
+
+def union_bodies(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Any]:
+    """Cluster id → union record as plain data; only clusters of two or more have one."""
+    query = select(union_record).where(within(conn, union_record.c.cluster_id, cluster_ids))
+    return {
+        row.cluster_id: json.loads(row.body) if isinstance(row.body, str) else row.body for row in conn.execute(query)
+    }
+
+
+def events(conn: Connection, cluster_id: int) -> list[Row]:
+    """The history of a cluster, oldest first."""
+    query = select(cluster_event).where(cluster_event.c.cluster_id == cluster_id).order_by(cluster_event.c.id)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def briefs(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:
+    """Cluster id → the columns for lists."""
+    query = select(cluster_brief).where(within(conn, cluster_brief.c.cluster_id, cluster_ids))
+    return {row["cluster_id"]: dict(row) for row in conn.execute(query).mappings()}
+
+
+def by_identifier(conn: Connection, kind: str, value: str) -> list[int]:
+    """The clusters that carry an identifier."""
+    query = select(identifier.c.cluster_id).where(identifier.c.kind == kind, identifier.c.value == value)
+    return sorted(row[0] for row in conn.execute(query))
+
+
+def active_ids(conn: Connection, after: int = 0, limit: int = 1000) -> list[int]:
+    """Ids of living clusters above *after*, ascending."""
+    query = (
+        select(cluster.c.id)
+        .where(cluster.c.state == "active", cluster.c.id > after)
+        .order_by(cluster.c.id)
+        .limit(limit)
+    )
+    return [row[0] for row in conn.execute(query)]
+
+
+def funnel(conn: Connection) -> Row:
+    """How many records, clusters, merged clusters, suspended keys and pairs by verdict there are."""
+    by_verdict = select(decision.c.verdict, func.count()).group_by(decision.c.verdict)
+    verdicts: dict[str, int] = {row[0]: row[1] for row in conn.execute(by_verdict)}
+    alive = cluster.c.state == "active"
+    return {
+        "records": conn.execute(select(func.count()).where(record.c.state == "active")).scalar_one(),
+        "deleted": conn.execute(select(func.count()).where(record.c.state == "deleted")).scalar_one(),
+        "clusters": conn.execute(select(func.count()).where(alive)).scalar_one(),
+        "merged_clusters": conn.execute(select(func.count()).where(alive, cluster.c.size > 1)).scalar_one(),
+        "largest_cluster": conn.execute(select(func.max(cluster.c.size)).where(alive)).scalar_one() or 0,
+        "suspended_keys": conn.execute(select(func.count()).select_from(key_stat)).scalar_one(),
+        "pairs": {name: int(verdicts.get(name, 0)) for name in ("merge", "review", "veto", "distinct")},
+    }
+
+
+def by_partner(conn: Connection) -> list[Row]:
+    """Active records and clusters per partner."""
+    query = (
+        select(
+            partner.c.code,
+            func.count(record.c.id).label("records"),
+            func.count(membership.c.cluster_id.distinct()).label("clusters"),
+        )
+        .select_from(
+            partner.join(source, source.c.partner == partner.c.code)
+            .join(record, (record.c.source_id == source.c.id) & (record.c.state == "active"), isouter=True)
+            .join(membership, membership.c.record_id == record.c.id, isouter=True)
+        )
+        .group_by(partner.c.code)
+        .order_by(partner.c.code)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]

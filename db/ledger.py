@@ -1,0 +1,452 @@
+"""What was received: payloads, records, versions, normalized forms, nodes and keys, quarantine, deletions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from db import work
+from db.compress import pack, unpack
+from db.engine import within
+from db.tables import (
+    deletion_proposal,
+    harvest_window,
+    match_key,
+    node,
+    normalized,
+    payload,
+    quarantine,
+    record,
+    record_version,
+    source,
+    warning,
+    zstd_dictionary,
+)
+from db.upsert import Row, insert_new, upsert
+from harvester.model import BlockingKey, Damage
+
+
+class Known(NamedTuple):
+    """What the ledger holds of an identifier before a page is written."""
+
+    record_id: int
+    state: str
+    version: int
+    raw_hash: bytes
+    payload_hash: bytes
+
+
+class Prepared(NamedTuple):
+    """One live record, ready to be written. Hashes are 16 bytes; `node` is (hash, solid, profile, keys)."""
+
+    identifier: str
+    format: str
+    datestamp: str
+    payload: bytes
+    raw_hash: bytes
+    payload_hash: bytes
+    normalized: bytes
+    mapping_hash: bytes
+    warnings: tuple[tuple[str, str, str], ...]
+    profile_hash: bytes
+    solid: bool
+    profile: bytes
+    keys: tuple[BlockingKey, ...]
+
+
+def digest(*parts: bytes) -> bytes:
+    """The 16-byte hash used for every content address here."""
+    made = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        made.update(len(part).to_bytes(8, "big"))
+        made.update(part)
+    return made.digest()
+
+
+def known(conn: Connection, source_id: int, identifiers: Iterable[str]) -> dict[str, Known]:
+    """What the ledger holds of these identifiers of the source."""
+    columns = (record.c.identifier, record.c.id, record.c.state, record.c.version)
+    query = select(*columns, record.c.raw_hash, record.c.payload_hash).where(
+        record.c.source_id == source_id, within(conn, record.c.identifier, identifiers)
+    )
+    return {row[0]: Known(row[1], row[2], row[3], bytes(row[4]), bytes(row[5])) for row in conn.execute(query)}
+
+
+def store(
+    conn: Connection,
+    rows: Sequence[Prepared],
+    before: Mapping[str, Known],
+    *,
+    source_id: int,
+    run_id: int,
+    window_id: int | None,
+    derivation_id: int,
+    now: str,
+) -> None:
+    """Write new and changed records: payload, record, version, normalized form, warnings, node, keys, dirty mark.
+
+    *before* is the state the caller compared with; every row given here differs from it.
+    """
+    if not rows:
+        return
+    insert_new(
+        conn,
+        payload,
+        [
+            {"hash": one.raw_hash, "size": len(one.payload), "body": pack(one.payload)}
+            for one in sorted(rows, key=lambda row: row.raw_hash)
+        ],
+    )
+    nodes = _store_nodes(conn, rows)
+    upsert(
+        conn,
+        record,
+        [_record_row(one, before.get(one.identifier), source_id, run_id, window_id, nodes) for one in rows],
+        ["source_id", "identifier"],
+    )
+    ids = {name: held.record_id for name, held in known(conn, source_id, [one.identifier for one in rows]).items()}
+    conn.execute(insert(record_version), [_version_row(one, before, ids, run_id, now) for one in rows])
+    upsert(
+        conn,
+        normalized,
+        [
+            {
+                "record_id": ids[one.identifier],
+                "derivation_id": derivation_id,
+                "mapping_hash": one.mapping_hash,
+                "dictionary_id": None,
+                "body": pack(one.normalized),
+            }
+            for one in rows
+        ],
+        ["record_id"],
+    )
+    conn.execute(delete(warning).where(within(conn, warning.c.record_id, ids.values())))
+    insert_new(conn, warning, [line for one in rows for line in _warning_rows(one, ids[one.identifier])])
+    _withdraw_proposals(conn, ids.values())
+    work.mark_dirty(conn, ids.values())
+
+
+def _record_row(
+    one: Prepared,
+    held: Known | None,
+    source_id: int,
+    run_id: int,
+    window_id: int | None,
+    nodes: Mapping[bytes, int],
+) -> Row:
+    return {
+        "source_id": source_id,
+        "identifier": one.identifier,
+        "state": "active",
+        "version": held.version + 1 if held else 1,
+        "format": one.format,
+        "datestamp": one.datestamp,
+        "raw_hash": one.raw_hash,
+        "stored_hash": one.raw_hash,
+        "payload_hash": one.payload_hash,
+        "node_id": nodes[one.profile_hash],
+        "seen_window": window_id,
+        "changed_run": run_id,
+    }
+
+
+def _version_row(one: Prepared, before: Mapping[str, Known], ids: Mapping[str, int], run_id: int, now: str) -> Row:
+    held = before.get(one.identifier)
+    return {
+        "record_id": ids[one.identifier],
+        "version": held.version + 1 if held else 1,
+        "state": "active",
+        "payload": one.raw_hash,
+        "payload_hash": one.payload_hash,
+        "datestamp": one.datestamp,
+        "run_id": run_id,
+        "at": now,
+    }
+
+
+def _warning_rows(one: Prepared, record_id: int) -> list[Row]:
+    return [
+        {"record_id": record_id, "number": number, "code": code, "field": field, "value": value}
+        for number, (code, field, value) in enumerate(one.warnings)
+    ]
+
+
+def _store_nodes(conn: Connection, rows: Sequence[Prepared]) -> dict[bytes, int]:
+    wanted = {one.profile_hash: one for one in rows}
+    insert_new(
+        conn,
+        node,
+        [
+            {"profile_hash": one.profile_hash, "solid": one.solid, "profile": one.profile}
+            for _, one in sorted(wanted.items())
+        ],
+    )
+    query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
+    ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
+    keys = [
+        {"hash": key.hash, "node_id": ids[found], "kind": key.kind, "likeness": key.likeness}
+        for found, one in wanted.items()
+        for key in one.keys
+    ]
+    # sorted by key: B-tree pages are then touched in order
+    insert_new(conn, match_key, sorted(keys, key=lambda row: (row["hash"], row["node_id"])))
+    return ids
+
+
+def touch(conn: Connection, source_id: int, seen: Sequence[tuple[int, bytes]], window_id: int | None) -> None:
+    """Note that unchanged records were seen; (record id, raw hash) as received now."""
+    if not seen:
+        return
+    ids = [record_id for record_id, _ in seen]
+    conn.execute(update(record).where(within(conn, record.c.id, ids)).values(seen_window=window_id))
+    _withdraw_proposals(conn, ids)
+
+
+def note_raw(conn: Connection, seen: Sequence[tuple[int, bytes]]) -> None:
+    """Keep the hash of bytes that differ in volatile fields only, so that the next harvest need not parse them."""
+    for record_id, raw_hash in seen:
+        conn.execute(update(record).where(record.c.id == record_id).values(raw_hash=raw_hash))
+
+
+# ---- deletions ---------------------------------------------------------------------------------------
+
+
+def _withdraw_proposals(conn: Connection, record_ids: Iterable[int]) -> None:
+    conn.execute(delete(deletion_proposal).where(within(conn, deletion_proposal.c.record_id, record_ids)))
+
+
+def propose(
+    conn: Connection, source_id: int, found: Sequence[tuple[int, str]], *, kind: str, run_id: int, now: str
+) -> None:
+    """Collect deletions (record id, datestamp); they wait for the end of the run. A rejected one is not asked again."""
+    insert_new(
+        conn,
+        deletion_proposal,
+        [
+            {
+                "record_id": record_id,
+                "source_id": source_id,
+                "kind": kind,
+                "state": "proposed",
+                "datestamp": datestamp,
+                "run_id": run_id,
+                "at": now,
+            }
+            for record_id, datestamp in found
+        ],
+    )
+
+
+def proposals(conn: Connection, source_id: int) -> list[Row]:
+    """The open proposals of the source, by identifier."""
+    query = (
+        select(deletion_proposal, record.c.identifier)
+        .join(record, record.c.id == deletion_proposal.c.record_id)
+        .where(deletion_proposal.c.source_id == source_id, deletion_proposal.c.state == "proposed")
+        .order_by(record.c.identifier)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def absent(conn: Connection, source_id: int, window_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Active records that none of these windows (one proven full list) has brought."""
+    query = select(record.c.id, record.c.datestamp).where(
+        record.c.source_id == source_id,
+        record.c.state == "active",
+        record.c.seen_window.is_(None) | ~within(conn, record.c.seen_window, list(window_ids)),
+    )
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def apply_deletions(conn: Connection, rows: Sequence[Row], run_id: int, now: str) -> int:
+    """Delete the proposed records: a tombstone version that keeps the last payload, a dirty mark; returns how many."""
+    ids = [row["record_id"] for row in rows]
+    stamps = {row["record_id"]: row["datestamp"] for row in rows}
+    held = conn.execute(
+        select(record.c.id, record.c.version, record.c.stored_hash, record.c.payload_hash).where(
+            within(conn, record.c.id, ids), record.c.state == "active"
+        )
+    ).all()
+    if not held:
+        return 0
+    alive = [row.id for row in held]
+    conn.execute(
+        update(record)
+        .where(within(conn, record.c.id, alive))
+        .values(state="deleted", version=record.c.version + 1, node_id=None, changed_run=run_id)
+    )
+    conn.execute(
+        insert(record_version),
+        [
+            {
+                "record_id": row.id,
+                "version": row.version + 1,
+                "state": "deleted",
+                "payload": row.stored_hash,
+                "payload_hash": row.payload_hash,
+                "datestamp": stamps[row.id],
+                "run_id": run_id,
+                "at": now,
+            }
+            for row in held
+        ],
+    )
+    conn.execute(
+        update(deletion_proposal).where(within(conn, deletion_proposal.c.record_id, ids)).values(state="applied")
+    )
+    work.mark_dirty(conn, alive)
+    return len(alive)
+
+
+def active_count(conn: Connection, source_id: int) -> int:
+    """How many records of the source are active."""
+    query = select(func.count()).where(record.c.source_id == source_id, record.c.state == "active")
+    return int(conn.execute(query).scalar_one())
+
+
+def deleted_since(conn: Connection, source_id: int, since: str) -> int:
+    """How many tombstones the source got since *since* (ISO 8601): what the monthly limit counts."""
+    query = (
+        select(func.count())
+        .select_from(record_version.join(record, record.c.id == record_version.c.record_id))
+        .where(record.c.source_id == source_id, record_version.c.state == "deleted", record_version.c.at >= since)
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+# ---- quarantine --------------------------------------------------------------------------------------
+
+
+def keep_damaged(conn: Connection, source_id: int, run_id: int, damages: Sequence[tuple[Damage, str]]) -> None:
+    """File damaged things (damage, format) with their bytes; the same damage again only counts a try."""
+    statement_rows: dict[bytes, Row] = {}
+    for damage, format_name in damages:
+        key = digest(damage.identifier.encode("utf-8", "replace"), damage.reason.encode(), damage.payload)
+        statement_rows[key] = {
+            "source_id": source_id,
+            "digest": key,
+            "identifier": damage.identifier,
+            "stage": damage.stage,
+            "reason": damage.reason,
+            "message": damage.message[:2000],
+            "place": damage.place[:500],
+            "format": format_name,
+            "payload": pack(damage.payload),
+            "first_run": run_id,
+            "last_run": run_id,
+            "tries": 0,
+            "state": "open",
+        }
+    insert_new(conn, quarantine, list(statement_rows.values()))
+    if statement_rows:
+        conn.execute(
+            update(quarantine)
+            .where(quarantine.c.source_id == source_id, within(conn, quarantine.c.digest, statement_rows))
+            .values(last_run=run_id, tries=quarantine.c.tries + 1)
+        )
+
+
+def resolve_damaged(conn: Connection, source_id: int, identifiers: Iterable[str]) -> None:
+    """Close the quarantine rows of identifiers that have now been read."""
+    conn.execute(
+        update(quarantine)
+        .where(
+            quarantine.c.source_id == source_id,
+            quarantine.c.state == "open",
+            quarantine.c.stage != "fetch",
+            quarantine.c.reason != "duplicate-identifier",
+            within(conn, quarantine.c.identifier, [one for one in identifiers if one]),
+        )
+        .values(state="resolved")
+    )
+
+
+# ---- reading -----------------------------------------------------------------------------------------
+
+
+def find(conn: Connection, source_code: str, identifier: str) -> Row | None:
+    """The record at an address with its source and partner, or None."""
+    query = (
+        select(record, source.c.code.label("source"), source.c.partner)
+        .join(source, source.c.id == record.c.source_id)
+        .where(source.c.code == source_code, record.c.identifier == identifier)
+    )
+    found = conn.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def raw(conn: Connection, payload_hash: bytes) -> bytes:
+    """The bytes behind a payload hash, as received; empty when purged."""
+    row = conn.execute(
+        select(payload.c.body, zstd_dictionary.c.body.label("dictionary"))
+        .join(zstd_dictionary, zstd_dictionary.c.id == payload.c.dictionary_id, isouter=True)
+        .where(payload.c.hash == payload_hash)
+    ).first()
+    return unpack(bytes(row.body), row.dictionary) if row else b""
+
+
+def versions(conn: Connection, record_id: int) -> list[Row]:
+    """The versions of a record, oldest first."""
+    query = select(record_version).where(record_version.c.record_id == record_id).order_by(record_version.c.version)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def normalized_bodies(conn: Connection, record_ids: Iterable[int]) -> dict[int, bytes]:
+    """Record id → normalized record as JSON bytes."""
+    query = (
+        select(normalized.c.record_id, normalized.c.body, zstd_dictionary.c.body.label("dictionary"))
+        .join(zstd_dictionary, zstd_dictionary.c.id == normalized.c.dictionary_id, isouter=True)
+        .where(within(conn, normalized.c.record_id, record_ids))
+    )
+    return {row[0]: unpack(bytes(row[1]), row[2]) for row in conn.execute(query)}
+
+
+def warnings_of(conn: Connection, record_id: int) -> list[Row]:
+    """The warnings of a record, in order."""
+    query = select(warning).where(warning.c.record_id == record_id).order_by(warning.c.number)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def list_quarantine(conn: Connection, *, source_code: str = "", state: str = "open", limit: int = 100) -> list[Row]:
+    """Quarantine rows, newest first, without their bytes."""
+    columns = [column for column in quarantine.c if column.name not in ("payload", "digest")]
+    query = select(*columns, source.c.code.label("source")).join(source, source.c.id == quarantine.c.source_id)
+    if source_code:
+        query = query.where(source.c.code == source_code)
+    if state:
+        query = query.where(quarantine.c.state == state)
+    query = query.order_by(quarantine.c.id.desc()).limit(limit)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def quarantined(conn: Connection, row_id: int) -> Row | None:
+    """One quarantine row with its bytes, or None."""
+    query = (
+        select(quarantine, source.c.code.label("source"))
+        .join(source, source.c.id == quarantine.c.source_id)
+        .where(quarantine.c.id == row_id)
+    )
+    found = conn.execute(query).mappings().first()
+    return {**found, "payload": unpack(bytes(found["payload"]))} if found else None
+
+
+def window_counts(conn: Connection, source_id: int) -> dict[str, int]:
+    """How many windows of the source are in each state."""
+    query = (
+        select(harvest_window.c.state, func.count())
+        .where(harvest_window.c.source_id == source_id)
+        .group_by(harvest_window.c.state)
+    )
+    return {str(row[0]): int(row[1]) for row in conn.execute(query)}
+
+
+def profile_of(conn: Connection, record_id: int) -> tuple[int, Any] | None:
+    """(node id, profile as msgpack) of an active record, or None."""
+    row = conn.execute(
+        select(node.c.id, node.c.profile).join(record, record.c.node_id == node.c.id).where(record.c.id == record_id)
+    ).first()
+    return (int(row[0]), bytes(row[1])) if row else None

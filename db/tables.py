@@ -1,0 +1,516 @@
+"""Every table, nothing else. docs/database.md explains them; the views in db/views.py are the public contract.
+
+Times are ISO 8601 text in UTC (`2026-11-21T18:00:00Z`): the same bytes and the same order on SQLite and PostgreSQL.
+Hashes are 16 raw bytes (blake2b). JSON is text written by msgspec. Keys that identify things outside (`identifier`,
+`code`) collate by bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# INTEGER PRIMARY KEY is the rowid on SQLite; BIGINT would not be.
+Id = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+Bytewise = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+# ---- who and where -----------------------------------------------------------------------------------
+
+partner = Table(
+    "partner",
+    metadata,
+    Column("code", Bytewise, primary_key=True),
+    Column("status", Text, nullable=False),  # pending | active | paused | retired
+    Column("policy_hash", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),  # the partner as JSON, without secrets
+    Column("added_at", Text, nullable=False),
+    CheckConstraint("status IN ('pending','active','paused','retired')", name="status"),
+)
+
+source = Table(
+    "source",
+    metadata,
+    _id(),
+    Column("code", Bytewise, nullable=False, unique=True),
+    Column("partner", Bytewise, ForeignKey("partner.code"), nullable=False),
+    Column("quirks", Text, nullable=False, server_default="{}"),  # learned from the server: JSON
+    Column("last_full_count", Integer),
+    Column("added_at", Text, nullable=False),
+)
+
+source_profile = Table(
+    "source_profile",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("measured_at", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+drift = Table(
+    "drift",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("at", Text, nullable=False),
+    Column("here", Integer, nullable=False),
+    Column("there", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("surplus", Integer, nullable=False),
+    Column("body", Text, nullable=False, server_default="{}"),
+)
+
+# ---- work --------------------------------------------------------------------------------------------
+
+run = Table(
+    "run",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),  # harvest | import | match | normalize | publish | audit | edit
+    Column("source_id", Id, ForeignKey("source.id"), index=True),
+    Column("started_at", Text, nullable=False),
+    Column("ended_at", Text),
+    Column("verdict", Text, nullable=False),  # running | complete | partial | halted | failed
+    Column("proof", Text, nullable=False, server_default=""),  # proven | claimed
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("received", Integer, nullable=False, server_default="0"),
+    Column("created", Integer, nullable=False, server_default="0"),
+    Column("updated", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("deleted", Integer, nullable=False, server_default="0"),
+    Column("quarantined", Integer, nullable=False, server_default="0"),
+    Column("excluded", Integer, nullable=False, server_default="0"),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("broken_pages", Integer, nullable=False, server_default="0"),
+    Column("night", Text, nullable=False, server_default=""),
+    Column("body", Text, nullable=False, server_default="{}"),
+    CheckConstraint("verdict IN ('running','complete','partial','halted','failed')", name="verdict"),
+)
+
+harvest_window = Table(
+    "harvest_window",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("since", Text),
+    Column("until", Text),
+    Column("slice", Text, nullable=False, server_default=""),
+    Column("full", Boolean, nullable=False),
+    Column("state", Text, nullable=False),  # open | done | failed
+    Column("token", Text, nullable=False, server_default=""),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("broken_pages", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("list_size", Integer),
+    Column("server_time", Text, nullable=False, server_default=""),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+    Column("run_id", Id, ForeignKey("run.id")),
+    CheckConstraint("state IN ('open','done','failed')", name="state"),
+)
+
+page = Table(
+    "page",
+    metadata,
+    _id(),
+    Column("window_id", Id, ForeignKey("harvest_window.id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("records_hash", LargeBinary, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("run_id", Id, ForeignKey("run.id"), nullable=False),
+    Column("at", Text, nullable=False),
+    UniqueConstraint("window_id", "attempt", "number"),
+)
+
+schedule_state = Table(
+    "schedule_state",
+    metadata,
+    Column("name", Bytewise, primary_key=True),
+    Column("night", Text, nullable=False, server_default=""),
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    Column("body", Text, nullable=False, server_default="{}"),
+)
+
+# ---- ledger: what was received -----------------------------------------------------------------------
+
+zstd_dictionary = Table(
+    "zstd_dictionary",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("made_at", Text, nullable=False),
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=True,
+)
+
+node = Table(
+    "node",
+    metadata,
+    _id(),
+    Column("profile_hash", LargeBinary, nullable=False, unique=True),
+    Column("solid", Boolean, nullable=False),  # equal profiles may merge by themselves
+    Column("profile", LargeBinary, nullable=False),  # msgpack
+)
+
+record = Table(
+    "record",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("identifier", Bytewise, nullable=False),
+    Column("state", Text, nullable=False),  # active | deleted
+    Column("version", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("datestamp", Text, nullable=False),
+    Column("raw_hash", LargeBinary, nullable=False),  # the bytes received last
+    Column("stored_hash", LargeBinary, nullable=False),  # the bytes of the current version: a payload
+    Column("payload_hash", LargeBinary, nullable=False),  # the content without volatile fields
+    Column("node_id", Id, ForeignKey("node.id"), index=True),
+    Column("seen_window", Id, index=True),
+    Column("changed_run", Id),
+    UniqueConstraint("source_id", "identifier"),
+    CheckConstraint("state IN ('active','deleted')", name="state"),
+)
+
+record_version = Table(
+    "record_version",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("datestamp", Text, nullable=False),
+    Column("run_id", Id, ForeignKey("run.id"), nullable=False, index=True),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+normalized = Table(
+    "normalized",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("derivation_id", Id, ForeignKey("derivation.id"), nullable=False),
+    Column("mapping_hash", LargeBinary, nullable=False),
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
+    Column("body", LargeBinary, nullable=False),
+)
+
+warning = Table(
+    "warning",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("code", Text, nullable=False, index=True),
+    Column("field", Text, nullable=False),
+    Column("value", Text, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("identifier", Bytewise, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("format", Text, nullable=False, server_default=""),
+    Column("payload", LargeBinary, nullable=False),
+    Column("first_run", Id, nullable=False),
+    Column("last_run", Id, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # open | resolved | ignored
+    UniqueConstraint("source_id", "digest"),
+    CheckConstraint("state IN ('open','resolved','ignored')", name="state"),
+)
+
+deletion_proposal = Table(
+    "deletion_proposal",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # explicit | absent
+    Column("state", Text, nullable=False),  # proposed | applied | rejected
+    Column("datestamp", Text, nullable=False),
+    Column("run_id", Id, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+# ---- rules -------------------------------------------------------------------------------------------
+
+ruleset = Table(
+    "ruleset",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),  # mapping | match | survivorship
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+derivation = Table(
+    "derivation",
+    metadata,
+    _id(),
+    Column("state", Text, nullable=False),  # current | next | old
+    Column("match_hash", LargeBinary, nullable=False),
+    Column("survivorship_hash", LargeBinary, nullable=False),
+    Column("made_at", Text, nullable=False),
+)
+
+# ---- match -------------------------------------------------------------------------------------------
+
+match_key = Table(
+    "match_key",
+    metadata,
+    Column("hash", BigInteger, primary_key=True),
+    Column("node_id", Id, ForeignKey("node.id"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("likeness", BigInteger, nullable=False),
+    Index("ix_match_key_node_id", "node_id"),
+    sqlite_with_rowid=False,
+)
+
+key_stat = Table(  # only the suspended keys stand here
+    "key_stat",
+    metadata,
+    Column("hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("unlike", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+match_queue = Table(  # the dirty records
+    "match_queue",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("version", Integer, nullable=False),  # of the mark: cleared only if still this
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("left_node", Id, ForeignKey("node.id"), primary_key=True),
+    Column("right_node", Id, ForeignKey("node.id"), primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text),
+    Column("derivation_id", Id, nullable=False),
+    Column("run_id", Id, nullable=False),
+    Index("ix_decision_right_node", "right_node"),
+    Index("ix_decision_verdict", "verdict"),
+    sqlite_with_rowid=False,
+)
+
+link = Table(
+    "link",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),  # must | cannot
+    Column("left_source", Bytewise, nullable=False),
+    Column("left_identifier", Bytewise, nullable=False),
+    Column("right_source", Bytewise, nullable=False),
+    Column("right_identifier", Bytewise, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", Text, nullable=False),  # active | removed
+    Column("decision_group", Text, nullable=False, server_default=""),
+    Index("ix_link_left", "left_source", "left_identifier"),
+    Index("ix_link_right", "right_source", "right_identifier"),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    _id(),
+    Column("source", Bytewise, nullable=False),  # the address of a member: pins follow records, not cluster ids
+    Column("identifier", Bytewise, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", Text),  # JSON, or null: the member's own value
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("seen", Text),  # the donor's value when it was pinned: a later difference is warned of
+    Index("ix_pin_address", "source", "identifier"),
+)
+
+label = Table(
+    "label",
+    metadata,
+    _id(),
+    Column("left_source", Bytewise, nullable=False),
+    Column("left_identifier", Bytewise, nullable=False),
+    Column("right_source", Bytewise, nullable=False),
+    Column("right_identifier", Bytewise, nullable=False),
+    Column("duplicate", Boolean, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+# ---- catalogue: what it became -----------------------------------------------------------------------
+
+cluster = Table(
+    "cluster",
+    metadata,
+    _id(),
+    Column("state", Text, nullable=False),  # active | gone
+    Column("size", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("doc_hash", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+    Column("node_id", Id, ForeignKey("node.id"), nullable=False, index=True),
+)
+
+cluster_event = Table(
+    "cluster_event",
+    metadata,
+    _id(),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # born | joined | left | merged | split | gone | returned | linked | undone
+    Column("actor", Text, nullable=False),
+    Column("run_id", Id, nullable=False, index=True),
+    Column("at", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+cluster_redirect = Table(
+    "cluster_redirect",
+    metadata,
+    Column("old_id", Id, primary_key=True, autoincrement=False),
+    Column("new_id", Id, nullable=False, index=True),
+    Column("at", Text, nullable=False),
+)
+
+union_record = Table(
+    "union_record",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("body", Text().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+)
+
+cluster_brief = Table(
+    "cluster_brief",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("year", Integer),
+    Column("material", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("partners", Integer, nullable=False),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("kind", Bytewise, primary_key=True),
+    Column("value", Bytewise, primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Index("ix_identifier_cluster_id", "cluster_id"),
+)
+
+holding = Table(
+    "holding",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+    Column("partner", Bytewise, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("call_number", Text, nullable=False),
+    Column("copies", Integer),
+    Column("body", Text, nullable=False),
+)
+
+# ---- feed --------------------------------------------------------------------------------------------
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("batch", Id, nullable=False),
+    Column("kind", Text, nullable=False),  # upsert | delete | redirect
+    Column("cluster_id", Id, nullable=False, index=True),
+    Column("target_id", Id),
+    Column("run_id", Id, nullable=False),
+    Column("at", Text, nullable=False),
+    CheckConstraint("kind IN ('upsert','delete','redirect')", name="kind"),
+)
+
+feed_counter = Table(
+    "feed_counter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Id, nullable=False),
+    Column("released", Id, nullable=False),
+    Column("min_seq", Id, nullable=False),
+    Column("epoch", Text, nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+output_cursor = Table(
+    "output_cursor",
+    metadata,
+    Column("name", Bytewise, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    Column("seq", Id, nullable=False),
+    Column("body", Text, nullable=False, server_default="{}"),
+    Column("at", Text, nullable=False),
+)

@@ -1,0 +1,206 @@
+"""Runs, windows, pages and queues: what is being done, how far it is, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
+
+from db.engine import within
+from db.tables import harvest_window, match_queue, page, partner, record, run, source
+from db.upsert import Row, insert_new, upsert
+from harvester.model import Partner
+
+COUNTERS = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded")
+
+
+def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dict[str, int]:
+    """Make the partner and its sources known; returns source code → source id. Secrets stay out."""
+    body = msgspec.structs.replace(
+        known, sources=tuple(msgspec.structs.replace(one, credentials=()) for one in known.sources)
+    )
+    old = conn.execute(select(partner.c.status, partner.c.added_at).where(partner.c.code == known.code)).first()
+    row = {
+        "code": known.code,
+        "status": old.status if old else "active",
+        "policy_hash": policy_hash,
+        "body": msgspec.json.encode(body).decode(),
+        "added_at": old.added_at if old else now,
+    }
+    upsert(conn, partner, [row], ["code"])
+    insert_new(
+        conn,
+        source,
+        [{"code": one.code, "partner": known.code, "added_at": now} for one in known.sources],
+    )
+    codes = [one.code for one in known.sources]
+    return dict(conn.execute(select(source.c.code, source.c.id).where(source.c.code.in_(codes))).tuples().all())
+
+
+def sources(conn: Connection) -> list[Row]:
+    """Every known source with its partner, status and learned quirks, by code."""
+    query = select(source, partner.c.status).join(partner, partner.c.code == source.c.partner).order_by(source.c.code)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def open_run(conn: Connection, kind: str, source_id: int | None, now: str, night: str = "") -> int:
+    """Start a run; returns its id."""
+    values = {"kind": kind, "source_id": source_id, "started_at": now, "verdict": "running", "night": night}
+    return int(conn.execute(insert(run).values(values).returning(run.c.id)).scalar_one())
+
+
+def close_run(conn: Connection, run_id: int, *, verdict: str, reason: str, proof: str, now: str, body: Any) -> None:
+    """End a run with its verdict; `body` (JSON) holds its funnel and notes."""
+    conn.execute(
+        update(run)
+        .where(run.c.id == run_id)
+        .values(verdict=verdict, reason=reason, proof=proof, ended_at=now, body=msgspec.json.encode(body).decode())
+    )
+
+
+def close_stuck(conn: Connection, kind: str, source_id: int | None, now: str) -> int:
+    """Close runs left `running` by a process that died (the caller holds the lock, so none is alive)."""
+    done = conn.execute(
+        update(run)
+        .where(run.c.verdict == "running", run.c.kind == kind, run.c.source_id.is_not_distinct_from(source_id))
+        .values(verdict="partial", reason="interrupted: the process ended without closing the run", ended_at=now)
+    )
+    return done.rowcount
+
+
+def count(conn: Connection, run_id: int, counts: Mapping[str, int]) -> None:
+    """Add *counts* (received, created, …, pages, broken_pages) to the run."""
+    changed = {name: run.c[name] + number for name, number in counts.items() if number}
+    if changed:
+        conn.execute(update(run).where(run.c.id == run_id).values(changed))
+
+
+def get_run(conn: Connection, run_id: int) -> Row | None:
+    """One run with its source code, or None."""
+    query = _runs().where(run.c.id == run_id)
+    found = conn.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def list_runs(conn: Connection, *, source_code: str = "", limit: int = 50) -> list[Row]:
+    """The newest runs first."""
+    query = _runs().order_by(run.c.id.desc()).limit(limit)
+    if source_code:
+        query = query.where(source.c.code == source_code)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def _runs() -> Any:
+    return select(run, source.c.code.label("source")).join(source, source.c.id == run.c.source_id, isouter=True)
+
+
+# ---- windows -----------------------------------------------------------------------------------------
+
+
+def open_windows(conn: Connection, source_id: int) -> list[Row]:
+    """The source's unfinished windows, oldest first: gaps are retried before anything new."""
+    query = (
+        select(harvest_window)
+        .where(harvest_window.c.source_id == source_id, harvest_window.c.state == "open")
+        .order_by(harvest_window.c.id)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def done_windows(conn: Connection, source_id: int) -> list[Row]:
+    """The source's finished windows, oldest first."""
+    query = (
+        select(harvest_window)
+        .where(harvest_window.c.source_id == source_id, harvest_window.c.state == "done")
+        .order_by(harvest_window.c.id)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def add_window(conn: Connection, source_id: int, values: Mapping[str, Any], now: str) -> int:
+    """Open a window; returns its id."""
+    row = {"source_id": source_id, "state": "open", "opened_at": now, "full": False, **values}
+    return int(conn.execute(insert(harvest_window).values(row).returning(harvest_window.c.id)).scalar_one())
+
+
+def window(conn: Connection, window_id: int) -> Row:
+    """One window."""
+    return dict(conn.execute(select(harvest_window).where(harvest_window.c.id == window_id)).mappings().one())
+
+
+def advance_window(conn: Connection, window_id: int, expected_pages: int, values: Mapping[str, Any]) -> bool:
+    """Move the checkpoint; False when somebody else has moved it (the page is then not committed)."""
+    done = conn.execute(
+        update(harvest_window)
+        .where(harvest_window.c.id == window_id, harvest_window.c.pages == expected_pages)
+        .values(dict(values))
+    )
+    return done.rowcount == 1
+
+
+def set_window(conn: Connection, window_id: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a window: closing it, restarting it, counting an attempt."""
+    conn.execute(update(harvest_window).where(harvest_window.c.id == window_id).values(dict(values)))
+
+
+def page_hashes(conn: Connection, window_id: int, attempt: int) -> tuple[set[bytes], set[bytes]]:
+    """The tokens and the record lists this attempt at the window has met: a repetition is a server's loop."""
+    rows = conn.execute(
+        select(page.c.token_hash, page.c.records_hash).where(
+            and_(page.c.window_id == window_id, page.c.attempt == attempt)
+        )
+    ).all()
+    return {bytes(row[0]) for row in rows}, {bytes(row[1]) for row in rows}
+
+
+def add_page(conn: Connection, row: Row) -> None:
+    """Note a page that is being committed."""
+    conn.execute(insert(page).values(row))
+
+
+def distinct_seen(conn: Connection, window_id: int) -> int:
+    """How many distinct identifiers the window has brought so far (in the ledger)."""
+    return int(conn.execute(select(func.count()).where(record.c.seen_window == window_id)).scalar_one())
+
+
+def set_source(conn: Connection, source_id: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a source: learned quirks, the count of the last full list."""
+    conn.execute(update(source).where(source.c.id == source_id).values(dict(values)))
+
+
+# ---- the match queue ---------------------------------------------------------------------------------
+
+
+def mark_dirty(conn: Connection, record_ids: Iterable[int]) -> None:
+    """Queue records for matching. Marking again raises the mark's version, so that a match under way keeps it."""
+    ids = sorted(set(record_ids))
+    if not ids:
+        return
+    conn.execute(
+        update(match_queue).where(within(conn, match_queue.c.record_id, ids)).values(version=match_queue.c.version + 1)
+    )
+    insert_new(conn, match_queue, [{"record_id": one, "version": 1} for one in ids])
+
+
+def dirty(conn: Connection, limit: int) -> list[tuple[int, int]]:
+    """Up to *limit* queued records as (record id, mark version), oldest record first."""
+    query = select(match_queue.c.record_id, match_queue.c.version).order_by(match_queue.c.record_id).limit(limit)
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def queued(conn: Connection) -> int:
+    """How many records wait for matching."""
+    return int(conn.execute(select(func.count()).select_from(match_queue)).scalar_one())
+
+
+def clear_dirty(conn: Connection, marks: Sequence[tuple[int, int]]) -> None:
+    """Take the marks off the queue, but only those whose version is still the one that was seen."""
+    by_version: dict[int, list[int]] = {}
+    for record_id, version in marks:
+        by_version.setdefault(version, []).append(record_id)
+    for version, ids in by_version.items():
+        conn.execute(
+            delete(match_queue).where(within(conn, match_queue.c.record_id, ids), match_queue.c.version == version)
+        )

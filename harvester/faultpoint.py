@@ -1,0 +1,42 @@
+"""Named moments at which a test may kill the process: `INDUK_FAULTPOINT=harvest.page.commit:3` dies at the third.
+
+Outside tests the variable is unset and a point costs one comparison. POINTS lists every name, so that the
+kill harness can visit each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = (
+    "harvest.run.opened",
+    "harvest.page.fetched",
+    "harvest.page.parsed",
+    "harvest.page.written",
+    "harvest.page.committed",
+    "harvest.window.closed",
+    "harvest.deletions.written",
+    "harvest.deletions.committed",
+    "harvest.run.closed",
+    "match.run.opened",
+    "match.batch.read",
+    "match.batch.compared",
+    "match.batch.written",
+    "match.batch.numbered",
+    "match.batch.committed",
+    "match.run.closed",
+)
+
+_name, _, _count = os.environ.get("INDUK_FAULTPOINT", "").partition(":")
+_left = int(_count or 1)
+
+
+def reach(name: str) -> None:
+    """Die by SIGKILL here if the environment says so."""
+    global _left
+    if name != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
