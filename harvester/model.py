@@ -450,48 +450,53 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     """What matching needs of a record, flat and small; equal profiles are one node.
 
     Sets are sorted tuples so that equal profiles encode to equal bytes. Missing is 0, "" or ().
+    "Spelled" words are folded, romanized and in the key of old and new spelling (text.old_spelling).
     """
 
-    material: str
-    level: str
-    carrier_form: str
-    thin: bool  # no identifier, no author and no year: never merges by itself
-    isbns: tuple[str, ...]
-    issns: tuple[str, ...]
-    other_ids: tuple[str, ...]  # kind:value of every further standard number, lccn and govdoc among them
-    oclcs: tuple[str, ...]
-    title: str  # folded $a $b
-    title_proper: str  # folded $a
-    title_words: tuple[str, ...]  # significant words of $a $b, sorted
-    title_numbers: tuple[str, ...]
-    parts: tuple[str, ...]  # normalized part numbers and names
-    author: str  # folded first author, "" when unknown
-    surnames: tuple[str, ...]  # words of every name that can identify a contributor
-    responsibility: tuple[str, ...]  # significant words of the statement of responsibility
-    year: int
-    year_to: int
-    copyright_year: int
-    years: tuple[int, ...]
-    country: str
-    place: str
-    publisher: tuple[str, ...]  # significant words
-    pages: int
-    volumes: int
-    height: int
-    edition: int
-    edition_text: str
-    impression: int
-    series: str
-    series_number: str
-    languages: tuple[str, ...]
-    degree: str
-    institution: str
-    host: str
-    score_format: str
-    extra: tuple[str, ...] = ()  # further discriminators: scale, grade, semester, curriculum, teacher/student …
-    original: str = ""  # folded title in original script
-    sort_title: str = ""
-    exact: str = ""
+    material: str = "book"
+    level: str = ""  # monograph, serial, part, collection or ""
+    form: str = ""  # carrier_form
+    thin: bool = False  # no identifier, no author and no year: never merges by itself
+    isbns: tuple[str, ...] = ()
+    issns: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()  # kind:value of every further standard number, lccn and govdoc among them
+    oclcs: tuple[str, ...] = ()
+    proper: str = ""  # folded $a without a leading article
+    title: str = ""  # folded $a $b without a leading article
+    words: tuple[str, ...] = ()  # spelled significant words of $a $b, in order, numbers and parts taken out
+    numbers: tuple[str, ...] = ()  # other numbers of the title
+    parts: tuple[str, ...] = ()  # part numbers, in arabic digits
+    part_names: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()  # folded variant, uniform and original titles
+    skeleton: str = ""  # consonants of an Arabic title, equal in script and in every romanization
+    generic: bool = False  # a title that says little: Matematika, Report, Poems
+    author: tuple[str, ...] = ()  # spelled words of the first author's name
+    author_kind: str = ""  # person, body, meeting
+    born: int = 0
+    names: tuple[str, ...] = ()  # spelled words of every name, sorted
+    responsibility: tuple[str, ...] = ()  # spelled significant words of the statement of responsibility, sorted
+    year: int = 0
+    year_to: int = 0  # end of an uncertain or open range
+    years: tuple[int, ...] = ()  # every year of publication, copyright, original
+    country: str = ""
+    place: str = ""
+    publisher: tuple[str, ...] = ()  # significant words, sorted
+    pages: int = 0
+    volumes: int = 0
+    height: int = 0
+    edition: int = 0
+    edition_words: tuple[str, ...] = ()
+    impression: int = 0
+    series: tuple[str, ...] = ()
+    series_number: str = ""
+    languages: tuple[str, ...] = ()
+    institution: tuple[str, ...] = ()
+    degree: str = ""
+    student: str = ""
+    host: str = ""
+    host_part: str = ""
+    score_format: str = ""
+    extra: tuple[str, ...] = ()  # kind:value of further marks: grade, semester, curriculum, user (siswa, guru), scale
 
 
 class BlockingKey(NamedTuple):
@@ -564,6 +569,43 @@ class Member(Value, frozen=True):
     datestamp: str = ""
     visible: bool = True
     withheld: tuple[str, ...] = ()
+
+    def shown(self) -> NormalizedRecord:
+        """The record without what its partner withholds; `holdings.copies` blanks that part of every holding.
+
+        Raises:
+            AttributeError: a withheld name is no field: a mistyped policy must not leak.
+        """
+        record = self.record
+        for name in self.withheld:
+            field, _, part = name.partition(".")
+            value = getattr(record, field)
+            blank = _without(value, part) if part else getattr(NormalizedRecord(), field)
+            record = msgspec.structs.replace(record, **{field: blank})
+        return record
+
+
+def _without(value: Any, part: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_without(single, part) for single in value)
+    if value is None:
+        return None
+    blank = {str: "", tuple: (), bool: False}.get(type(getattr(value, part)))
+    return msgspec.structs.replace(value, **{part: blank})
+
+
+class Pin(Value, frozen=True):
+    """A cataloguer's choice for one field of a cluster: the value of one *donor* (an address), or a typed one.
+
+    `value` is plain JSON of the field's type. `seen` is the fingerprint of the donor's value when it was pinned;
+    a different one later is shown as a warning.
+    """
+
+    field: str
+    donor: str = ""
+    value: Any = None
+    author: str = ""
+    seen: str = ""
 
 
 class Clock(Protocol):

@@ -1,0 +1,147 @@
+"""Which value of which member survives in the union record, by the rules of survivorship.yaml.
+
+`merge` is pure and does not see the order of its members: ties end with the bytes of (source, identifier).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from harvester.merge.offers import Offer, Setting, show
+from harvester.merge.quality import EMPTY, judge
+from harvester.merge.rules import rules as registry
+from harvester.merge.settings import Rules, load
+from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
+
+__all__ = ["Rules", "fingerprint", "load", "merge"]
+
+
+def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> UnionRecord:
+    """The union record of *members*; of one member, its own record. Invisible members contribute nothing.
+
+    Every value is explained: a line of `survivors` names its donor and rule, or why it was dropped
+    (`dropped:<rule>`, without a value where a partner withholds the field) or which spelling stands for it
+    (`variant:<shown>`). Values that read the same share one line, under the best member that offers them.
+    """
+    visible = sorted((member for member in members if member.visible), key=lambda member: member.address)
+    ranked = sorted((_ranked(member, rules) for member in visible), key=lambda ranked: ranked.rank)
+    if not ranked:
+        return UnionRecord(EMPTY)
+    record, lines = _single(ranked[0]) if len(ranked) == 1 else _union(ranked, rules)
+    lines += _withheld(visible)
+    for pin in sorted(pins, key=lambda pin: (pin.field, pin.donor)):
+        record, lines = _pinned(record, lines, pin, visible)
+    return UnionRecord(record, tuple(lines), tuple(str(member.address) for member in visible))
+
+
+def fingerprint(value: Any) -> str:
+    """A short digest of a field's value, by which a pin sees that its source changed."""
+    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=8).hexdigest()
+
+
+class Ranked(NamedTuple):
+    """A member with what decides between members: sorted, the best one comes first."""
+
+    rank: tuple[float, int, str, str]
+    trapped: bool
+    member: Member
+    record: NormalizedRecord
+
+
+def _ranked(member: Member, rules: Rules) -> Ranked:
+    record = member.shown()
+    points, traps = judge(record, rules.quality)
+    return Ranked((-points, -member.priority, *member.address), bool(traps), member, record)
+
+
+def _single(only: Ranked) -> tuple[NormalizedRecord, list[Survivor]]:
+    record = only.record
+    lines: list[Survivor] = []
+    for field in record.__struct_fields__:
+        value = getattr(record, field)
+        if _says(field, value):
+            singles = value if isinstance(value, tuple) else (value,)
+            lines += [Survivor(field, str(only.member.address), "only", show(single)) for single in singles]
+    return record, lines
+
+
+def _union(ranked: Sequence[Ranked], rules: Rules) -> tuple[NormalizedRecord, list[Survivor]]:
+    values: dict[str, Any] = {}
+    lines: list[Survivor] = []
+    for setting in rules.fields:
+        offers = _offers(ranked, setting)
+        if offers:
+            outcome = registry.get(setting.rule)(offers, setting)
+            values[setting.field] = outcome.value
+            lines += outcome.lines
+    if "contributors" in values:
+        values["contributors"] = _one_main(values["contributors"])
+    return NormalizedRecord(**values), lines
+
+
+def _offers(ranked: Sequence[Ranked], setting: Setting) -> list[Offer]:
+    """What the members say of a field; a yes-or-no field is answered by everybody."""
+    offers: list[Offer] = []
+    for rank, trapped, member, record in ranked:
+        value = getattr(record, setting.field)
+        if isinstance(value, bool) or _says(setting.field, value):
+            donor, source = str(member.address), member.address.source
+            offers.append(Offer(donor, source, rank, member.priority, record.updated, trapped, value))
+    return offers
+
+
+def _says(field: str, value: Any) -> bool:
+    return bool(value != getattr(EMPTY, field) or field == "material")
+
+
+def _one_main(contributors: Any) -> Any:
+    """A union has one main entry: the first main contributor in the order of the best record."""
+    seen = False
+    result = []
+    for person in contributors:
+        result.append(msgspec.structs.replace(person, main=False) if person.main and seen else person)
+        seen = seen or person.main
+    return tuple(result)
+
+
+def _withheld(visible: Sequence[Member]) -> list[Survivor]:
+    """One line for each withheld field that had something to say; its value is not repeated."""
+    return [
+        Survivor(name, str(member.address), "dropped:withheld")
+        for member in visible
+        for name in sorted(set(member.withheld))
+        if getattr(member.record, name.partition(".")[0]) != getattr(EMPTY, name.partition(".")[0])
+    ]
+
+
+def _pinned(
+    record: NormalizedRecord, lines: list[Survivor], pin: Pin, visible: Sequence[Member]
+) -> tuple[NormalizedRecord, list[Survivor]]:
+    """The record with the pinned value; the former survivors of the field become dropped lines."""
+    if pin.donor:
+        giver = next((member.shown() for member in visible if str(member.address) == pin.donor), None)
+        if giver is None or not _says(pin.field, getattr(giver, pin.field)):
+            return record, [*lines, Survivor(pin.field, pin.donor, "dropped:pin dormant")]
+        value = getattr(giver, pin.field)
+    else:
+        value = msgspec.convert(pin.value, _type_of(pin.field))
+    changed = bool(pin.seen) and pin.seen != fingerprint(value)
+    rule = "pin, changed since" if changed else "pin"
+    singles = value if isinstance(value, tuple) else (value,)
+    told = [Survivor(pin.field, pin.donor or pin.author, rule, show(single)) for single in singles]
+    texts = {line.value for line in told}
+    others = [_unpinned(line, pin.field) for line in lines if line.field != pin.field or line.value not in texts]
+    return msgspec.structs.replace(record, **{pin.field: value}), told + others
+
+
+def _unpinned(line: Survivor, field: str) -> Survivor:
+    mine = line.field.partition(".")[0] == field and not line.rule.startswith(("dropped:", "variant:"))
+    return msgspec.structs.replace(line, rule="dropped:pin") if mine else line
+
+
+def _type_of(field: str) -> Any:
+    return next(info.type for info in msgspec.structs.fields(NormalizedRecord) if info.name == field)

@@ -1,0 +1,387 @@
+"""Survivorship: what survives, who gave it, and that nothing disappears without a word."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvester.errors import ConfigError
+from harvester.merge.offers import show
+from harvester.merge.survivorship import fingerprint, load, merge
+from harvester.model import (
+    Address,
+    Contributor,
+    Dates,
+    Extent,
+    Holding,
+    Identifier,
+    Link,
+    Member,
+    NormalizedRecord,
+    Note,
+    Pin,
+    Publication,
+    Subject,
+    Title,
+    UnionRecord,
+)
+
+RULES = load()
+
+
+def member(
+    address: str, priority: int = 0, withheld: tuple[str, ...] = (), visible: bool = True, **fields: Any
+) -> Member:
+    record = NormalizedRecord(**({"title": Title("Laskar pelangi")} | fields))
+    return Member(Address.parse(address), record, priority=priority, withheld=withheld, visible=visible)
+
+
+def by(*names: str) -> tuple[Contributor, ...]:
+    return tuple(Contributor(name, role="author", main=index == 0) for index, name in enumerate(names))
+
+
+def donors(union: UnionRecord, field: str) -> list[tuple[str, str]]:
+    return [
+        (line.donor, line.value)
+        for line in union.survivors
+        if line.field == field and not line.rule.startswith(("dropped:", "variant:"))
+    ]
+
+
+def rules_of(union: UnionRecord, field: str) -> dict[str, str]:
+    return {line.value: line.rule for line in union.survivors if line.field == field}
+
+
+def test_a_cluster_of_one_is_its_record_and_its_own_donor() -> None:
+    only = member("ugm/1", contributors=by("Hirata, Andrea", "HIRATA, ANDREA"), abstract="Sepuluh anak Belitung.")
+    union = merge([only], RULES)
+    assert union.record == only.record
+    assert union.members == ("ugm/1",)
+    assert {line.donor for line in union.survivors} == {"ugm/1"}
+
+
+def test_eight_spellings_of_one_author_show_one_with_the_others_as_variants() -> None:
+    spellings = [
+        "Hirata, Andrea", "Andrea Hirata", "HIRATA, ANDREA", "hirata, andrea", "Hirata Andrea", "Hirata, A.",
+        "A. Hirata", "Andréa Hirata",
+    ]  # fmt: skip
+    union = merge([member(f"lib{n}/1", contributors=by(name)) for n, name in enumerate(spellings)], RULES)
+    assert [person.name for person in union.record.contributors] == ["Hirata, Andrea"]
+    rules = rules_of(union, "contributors")
+    assert rules.pop("Hirata, Andrea") == "union"
+    assert set(rules) == set(spellings[1:])
+    assert set(rules.values()) == {"variant:Hirata, Andrea"}
+
+
+def test_old_and_new_spelling_of_a_name_are_one_and_two_brothers_are_two() -> None:
+    union = merge([member("a/1", contributors=by("Soekarno")), member("b/1", contributors=by("Sukarno"))], RULES)
+    assert len(union.record.contributors) == 1
+    grimm = [
+        member("a/1", contributors=by("Grimm, Jacob", "Grimm, Wilhelm")),
+        member("b/1", contributors=by("Grimm, J.", "Grimm, W.")),
+    ]
+    assert [person.name for person in merge(grimm, RULES).record.contributors] == ["Grimm, Jacob", "Grimm, Wilhelm"]
+
+
+def test_initials_that_fit_two_people_stay_by_themselves() -> None:
+    both = [
+        member("a/1", contributors=by("Grimm, Jacob", "Grimm, Johann")),
+        member("b/1", contributors=by("Grimm, J.")),
+    ]
+    assert len(merge(both, RULES).record.contributors) == 3
+
+
+def test_a_person_is_listed_once_a_role_and_creator_joins_author() -> None:
+    union = merge(
+        [
+            member("a/1", contributors=(Contributor("Toer, Pramoedya Ananta", role="creator", main=True),)),
+            member("b/1", contributors=(Contributor("Toer, Pramoedya Ananta", role="author", dates="1925-2006"),)),
+            member("c/1", contributors=(Contributor("Toer, Pramudya Ananta", role="translator"),)),
+        ],
+        RULES,
+    )
+    assert [(person.name, person.role, person.dates) for person in union.record.contributors] == [
+        ("Toer, Pramoedya Ananta", "author", "1925-2006"),
+        ("Toer, Pramudya Ananta", "translator", ""),
+    ] or {person.role for person in union.record.contributors} == {"author", "translator"}
+    assert sum(person.main for person in union.record.contributors) == 1
+
+
+def test_publishers_and_subjects_fold_their_variants() -> None:
+    union = merge(
+        [
+            member("a/1", publications=(Publication("Yogyakarta", "Bentang Pustaka"),), subjects=(Subject("Novel"),)),
+            member("b/1", publications=(Publication("", "PT. BENTANG PUSTAKA"),), subjects=(Subject("NOVEL"),)),
+            member("c/1", publications=(Publication("Yogyakarta", "Penerbit Bentang Pustaka,"),)),
+        ],
+        RULES,
+    )
+    assert len(union.record.publications) == 1
+    assert union.record.publications[0].place == "Yogyakarta"
+    assert [subject.term for subject in union.record.subjects] == ["Novel"]
+
+
+@pytest.mark.parametrize(
+    ("label", "worse"),
+    [
+        ("capitals", {"title": Title("LASKAR PELANGI", "SEBUAH NOVEL", responsibility="ANDREA HIRATA")}),
+        ("a stub", {"title": Title("Laskar pelangi", "novel", responsibility="x")}),
+        ("made by a machine", {"title": Title("scan_0012.pdf", "Laskar pelangi", responsibility="admin")}),
+        ("broken characters", {"title": Title("Laskar pelang\ufffd", "novel", responsibility="x")}),
+    ],
+)
+def test_a_trapped_record_does_not_give_the_title(label: str, worse: dict[str, Any]) -> None:
+    rich = {
+        "contributors": by("Hirata, Andrea"), "dates": Dates(2005), "publications": (Publication("Yogya", "Bentang"),),
+        "extent": Extent("529 hlm.", 529), "languages": ("ind",), "subjects": (Subject("Novel"),), "cataloguing": "rda",
+        "identifiers": (Identifier("isbn", "9789793062792"),),
+    }  # fmt: skip
+    bad = worse if label == "a stub" else rich | worse
+    union = merge([member("a/bad", **bad), member("z/good", **rich)], RULES)
+    assert union.record.title.proper == "Laskar pelangi"
+    assert donors(union, "title")[0][0] == "z/good"
+
+
+def test_majority_gives_a_source_one_voice_however_many_copies_it_sent() -> None:
+    five = [member(f"inlis/{n}", dates=Dates(2015, text="2015")) for n in range(5)]
+    two = [member("ugm/1", dates=Dates(2005, text="2005")), member("ui/1", dates=Dates(2005, text="c2005"))]
+    assert merge([*five, *two], RULES).record.dates.year_from == 2005
+
+
+def test_newest_reads_the_records_own_date() -> None:
+    old, new = (
+        member("a/1", frequency="bulanan", updated="2001-01-01"),
+        member("b/1", frequency="mingguan", updated="2020"),
+    )
+    assert merge([new, old], RULES).record.frequency == "mingguan"
+    assert merge([old, new], RULES).record.updated == "2020"
+
+
+def test_best_source_is_the_partner_with_priority() -> None:
+    union = merge([member("a/1", control_number="A"), member("z/1", priority=5, control_number="Z")], RULES)
+    assert union.record.control_number == "Z"
+    assert rules_of(union, "control_number") == {"Z": "best_source", "A": "dropped:best_source"}
+
+
+def test_holdings_are_all_kept_in_the_order_of_their_donors() -> None:
+    copies = [member(f"inlis/{n}", holdings=(Holding(branch="Pusat", copies=1),)) for n in range(5)]
+    union = merge([*copies, member("ugm/1", holdings=(Holding(branch="Pusat", copies=1),))], RULES)
+    assert len(union.record.holdings) == 6
+    assert sorted(donor for donor, _ in donors(union, "holdings")) == sorted(
+        [f"inlis/{n}" for n in range(5)] + ["ugm/1"]
+    )
+
+
+def test_a_licensed_address_stays_with_its_own_partner() -> None:
+    union = merge(
+        [
+            member("a/1", links=(Link("https://a.example/x", access="licensed"),)),
+            member("b/1", links=(Link("http://b.example"),)),
+        ],
+        RULES,
+    )
+    assert [link.url for link in union.record.links] == ["http://b.example"]
+    assert rules_of(union, "links")["https://a.example/x"] == "dropped:access licensed"
+
+
+def test_a_withheld_field_is_not_eligible_and_another_partner_takes_its_place() -> None:
+    secret = member("a/1", priority=9, withheld=("abstract", "holdings.call_number"), abstract="KENARI-1 " * 30,
+                    holdings=(Holding(branch="Pusat", call_number="KENARI-2"),))  # fmt: skip
+    public = member("b/1", abstract="Umum.")
+    for members in ([secret, public], [secret]):
+        union = merge(members, RULES)
+        assert b"KENARI" not in msgspec.json.encode(union)
+        assert ("a/1", "dropped:withheld") in [(line.donor, line.rule) for line in union.survivors]
+    assert merge([secret, public], RULES).record.abstract == "Umum."
+
+
+def test_a_mistyped_withheld_field_is_an_error_and_no_leak() -> None:
+    with pytest.raises(AttributeError):
+        merge([member("a/1", withheld=("abstrak",), abstract="KENARI")], RULES)
+
+
+def test_invisible_members_contribute_nothing() -> None:
+    union = merge([member("a/1", visible=False, abstract="KENARI", priority=9), member("b/1")], RULES)
+    assert union.members == ("b/1",)
+    assert b"KENARI" not in msgspec.json.encode(union)
+    assert merge([member("a/1", visible=False)], RULES).members == ()
+
+
+def test_suppressed_needs_every_member() -> None:
+    assert not merge([member("a/1", suppressed=True), member("b/1")], RULES).record.suppressed
+    assert merge([member("a/1", suppressed=True), member("b/1", suppressed=True)], RULES).record.suppressed
+
+
+def test_a_pin_beats_the_rules_and_warns_when_its_source_changed() -> None:
+    members = [member("a/1", abstract="Pendek."), member("b/1", abstract="Jauh lebih panjang.")]
+    pin = Pin("abstract", donor="a/1", seen=fingerprint("Pendek."))
+    union = merge(members, RULES, [pin])
+    assert union.record.abstract == "Pendek."
+    assert rules_of(union, "abstract") == {"Pendek.": "pin", "Jauh lebih panjang.": "dropped:pin"}
+    edited = [member("a/1", abstract="Lain."), members[1]]
+    assert rules_of(merge(edited, RULES, [pin]), "abstract")["Lain."] == "pin, changed since"
+
+
+def test_a_typed_pin_names_its_author_and_a_pin_without_donor_sleeps() -> None:
+    members = [member("a/1"), member("b/1")]
+    typed = Pin("title", value={"proper": "Laskar Pelangi"}, author="rini")
+    union = merge(members, RULES, [typed])
+    assert union.record.title == Title("Laskar Pelangi")
+    assert donors(union, "title") == [("rini", "Laskar Pelangi")]
+    asleep = merge(members, RULES, [Pin("title", donor="gone/1")])
+    assert asleep.record.title.proper == "Laskar pelangi"
+    assert ("gone/1", "dropped:pin dormant") in [(line.donor, line.rule) for line in asleep.survivors]
+
+
+def test_every_mistake_of_a_rules_file_is_told_with_its_line(tmp_path: Path) -> None:
+    text = RULES.text.replace("rule: newest}", "rule: newst}", 1).replace("fold: subject", "fold: subjct")
+    text = text.replace("  notes: {rule: union, fold: note}\n", "").replace("[pages, volumes, height]", "[pags]")
+    text = text.replace("  audience: {rule: majority}", "  audiens: {rule: majority}")
+    path = tmp_path / "survivorship.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    told = "\n".join(caught.value.problems)
+    for message in (
+        "'newst' (did you mean newest?)",
+        "'subjct'",
+        "no rule for: notes, audience",
+        "no part 'pags'",
+        "'audiens'",
+    ):
+        assert message in told
+    lines = text.splitlines()
+    for problem in caught.value.problems:
+        place, line = problem.split(": ", 1)[0].split(":")
+        assert place == "survivorship.yaml"
+        assert 1 <= int(line) <= len(lines)
+    newst = next(problem for problem in caught.value.problems if "newst" in problem)
+    assert "newst" in lines[int(newst.split(":")[1]) - 1]
+
+
+def test_the_hash_names_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "survivorship.yaml"
+    path.write_text(RULES.text + "\n# changed\n", "utf-8")
+    assert load(path).hash != RULES.hash
+
+
+# ---- properties --------------------------------------------------------------------------------------
+
+NAMES = [
+    "Hirata, Andrea",
+    "Andrea Hirata",
+    "HIRATA, ANDREA",
+    "Hirata, A.",
+    "Hirata, Anton",
+    "Soekarno",
+    "Sukarno",
+    "A.",
+]
+TEXTS = st.sampled_from(
+    ["Laskar pelangi", "LASKAR PELANGI", "Laskar Pelangi!", "Bumi manusia", "scan.pdf", "قال", "???"]
+)
+PEOPLE = st.builds(
+    Contributor,
+    name=st.sampled_from(NAMES),
+    role=st.sampled_from(["creator", "author", "editor"]),
+    dates=st.sampled_from(["", "1967-"]),
+    main=st.booleans(),
+)
+RECORDS = st.builds(
+    NormalizedRecord,
+    material=st.sampled_from(["book", "thesis"]),
+    title=st.builds(
+        Title, proper=TEXTS, remainder=st.sampled_from(["", "novel"]), original=st.sampled_from(["", "قال"])
+    ),
+    contributors=st.lists(PEOPLE, max_size=3).map(tuple),
+    identifiers=st.lists(
+        st.builds(
+            Identifier,
+            kind=st.just("isbn"),
+            value=st.sampled_from(["9789793062792", "9786028811743"]),
+            qualifier=st.sampled_from(["", "jil. 1"]),
+            status=st.sampled_from(["valid", "cancelled"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    publications=st.lists(
+        st.builds(
+            Publication, place=st.sampled_from(["", "Yogya"]), publisher=st.sampled_from(["", "PT Bentang", "Bentang"])
+        ),
+        max_size=2,
+    ).map(tuple),
+    dates=st.builds(Dates, year_from=st.sampled_from([None, 2005, 2006]), text=st.sampled_from(["", "2005", "c2005"])),
+    extent=st.builds(Extent, text=st.sampled_from(["", "529 hlm."]), pages=st.sampled_from([None, 529])),
+    subjects=st.lists(st.builds(Subject, term=TEXTS, kind=st.sampled_from(["topic", "keyword"])), max_size=2).map(
+        tuple
+    ),
+    notes=st.lists(st.builds(Note, kind=st.just("general"), text=TEXTS), max_size=2).map(tuple),
+    links=st.lists(
+        st.builds(
+            Link,
+            url=st.sampled_from(["http://x.id/1", "https://www.x.id/1/"]),
+            access=st.sampled_from(["unknown", "licensed"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    abstract=st.sampled_from(["", "Pendek.", "Panjang sekali."]),
+    holdings=st.lists(st.builds(Holding, branch=st.sampled_from(["A", "B"])), max_size=2).map(tuple),
+    updated=st.sampled_from(["", "2001", "2020-01-01"]),
+    suppressed=st.booleans(),
+)
+MEMBERS = st.lists(
+    st.builds(
+        Member,
+        address=st.builds(Address, st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2", "3", "ä/4"])),
+        record=RECORDS,
+        priority=st.integers(0, 2),
+        visible=st.sampled_from([True, True, True, False]),
+        withheld=st.sampled_from([(), (), ("notes",), ("contributors", "abstract")]),
+    ),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda member: member.address,
+)
+
+
+@given(MEMBERS, st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_the_order_of_the_members_plays_no_part(members: list[Member], chance: random.Random) -> None:
+    expected = merge(members, RULES)
+    shuffled = members[:]
+    chance.shuffle(shuffled)
+    assert msgspec.json.encode(merge(shuffled, RULES)) == msgspec.json.encode(expected)
+
+
+@given(MEMBERS)
+@settings(max_examples=150, deadline=None)
+def test_every_offered_value_is_explained_and_every_value_names_a_donor_that_has_it(members: list[Member]) -> None:
+    union = merge(members, RULES)
+    visible = {str(member.address): member.shown() for member in members if member.visible}
+    told = {(line.field, line.value) for line in union.survivors}
+    for record in visible.values():
+        for field in record.__struct_fields__:
+            value = getattr(record, field)
+            for single in value if isinstance(value, tuple) else (value,):
+                if value != getattr(NormalizedRecord(), field):
+                    assert (field, show(single)) in told, (field, single)
+    for line in union.survivors:
+        if line.rule == "dropped:withheld":
+            assert line.value == ""
+            continue
+        value: Any = visible[line.donor]
+        for part in line.field.split("."):
+            value = getattr(value, part)
+        assert line.value in {show(single) for single in (value if isinstance(value, tuple) else (value,))}
+    for field in union.record.__struct_fields__ if union.members else ():
+        value = getattr(union.record, field)
+        if isinstance(value, tuple):
+            assert len(donors(union, field)) == len(value)
+        elif value != getattr(NormalizedRecord(), field):
+            assert donors(union, field)
