@@ -8,30 +8,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
-from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.model import Partner, Policy, Source
 from harvester.registry import suggestion
 from harvester.secret import Revealed, Secret, is_reference
-from harvester.settings_schema import CODE, Guards, PartnerFile, Politeness, SettingsFile, SourceEntry
+from harvester.settings_check import Known, Names, read, validate
+from harvester.settings_files import SettingLine, describe, document, init, schema, write_partner
+from harvester.settings_schema import (
+    CONFIG_NAME,
+    PARTNERS_FOLDER,
+    Guards,
+    PartnerFile,
+    Politeness,
+    SettingsFile,
+    SourceEntry,
+    check_code,
+    check_database,
+)
 from harvester.yaml_file import YamlFile
 
-CONFIG_NAME = "induk.yaml"
-PARTNERS_FOLDER = "partners.d"
-MAX_PARTNERS = 10_000
+__all__ = [
+    "SettingLine",
+    "Settings",
+    "check_code",
+    "describe",
+    "document",
+    "init",
+    "load",
+    "reveal",
+    "schema",
+    "write_partner",
+]
 
-M = TypeVar("M", bound=BaseModel)
-Names = Collection[str]
-Known = Mapping[str, Names | None]  # kind of name → the names that exist; None accepts every one
+MAX_PARTNERS = 10_000
 
 
 class Settings(SettingsFile):
@@ -82,7 +99,12 @@ class Settings(SettingsFile):
         text = environ.get("INDUK_DATABASE") or self.database
         if is_reference(text):
             text = Secret(text).reveal(environ)
-        url = _database(text, place="INDUK_DATABASE" if environ.get("INDUK_DATABASE") else str(self.path))
+        try:
+            url = make_url(check_database(text))
+        except ValueError as error:
+            raise ConfigError(
+                str(error), place="INDUK_DATABASE" if "INDUK_DATABASE" in environ else str(self.path)
+            ) from None
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
             url = url.set(database=str((self.folder / url.database).absolute()))
         return Revealed(url.render_as_string(hide_password=False))
@@ -97,18 +119,16 @@ class Settings(SettingsFile):
 
     def fingerprint(self) -> str:
         """A hash of everything that was configured; equal settings are equal, secrets are not read."""
-        partners = [_plain_partner(partner) for partner in self.partners]
-        text = json.dumps([self.model_dump(mode="json"), partners], sort_keys=True)
+        text = json.dumps(self.shown(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-
-class SettingLine(NamedTuple):
-    """One line of the table of settings: `limits.record_kib`, `int`, the default as JSON, the sentence about it."""
-
-    name: str
-    type: str
-    default: str
-    text: str
+    def shown(self) -> dict[str, Any]:
+        """The settings in force as plain values, for `induk config show`; secrets stand as their references."""
+        values = self.model_dump(mode="json")
+        if not is_reference(self.database):
+            values["database"] = make_url(self.database).render_as_string(hide_password=True)
+        values["partners"] = [msgspec.to_builtins(partner) for partner in self.partners]
+        return values
 
 
 # ---- reading -------------------------------------------------------------------------------------------
@@ -135,13 +155,11 @@ def load(
         raise ConfigError("there is no such file", place=str(path), hint="`induk init` writes one")
     problems: list[str] = []
     known = {"preset": presets, "protocol": protocols, "output": outputs}
-    file = _read(path, path.name, problems)
-    checked = _validate(SettingsFile, file, known, problems) if file else None
-    if file and checked:
-        _check_database(checked.database, file, problems)
+    file = read(path, path.name, problems)
+    checked = validate(SettingsFile, file, known, problems) if file else None
     partners = _partners(path.parent, checked or SettingsFile(), known, problems)
     if problems or checked is None:
-        raise _all(problems)
+        raise ConfigError("\n".join(problems), problems=tuple(problems))
     return Settings.model_construct(
         **{name: getattr(checked, name) for name in SettingsFile.model_fields}, path=path.absolute(), partners=partners
     )
@@ -155,34 +173,41 @@ def _partners(folder: Path, settings: SettingsFile, known: Known, problems: list
     if len(paths) > MAX_PARTNERS:
         problems.append(f"{PARTNERS_FOLDER}: more than {MAX_PARTNERS} files")
     for path in paths[:MAX_PARTNERS]:
-        file = _read(path, f"{PARTNERS_FOLDER}/{path.name}", problems)
-        entry = _validate(PartnerFile, file, known, problems) if file else None
-        if file and entry:
-            problems += _check_partner(entry, path, file)
-            partner = to_partner(entry, settings, folder)
-            problems += _check_codes(partner, file, taken)
-            partners.append(partner)
+        file = read(path, f"{PARTNERS_FOLDER}/{path.name}", problems)
+        if file:
+            entry = validate(PartnerFile, file, known, problems)
+            problems += [*_check_shape(file, path.stem), *_check_codes(file, taken)]
+            partners += [to_partner(entry, settings, folder)] if entry else []
     return tuple(partners)
 
 
-def _check_partner(entry: PartnerFile, path: Path, file: YamlFile) -> Iterator[str]:
-    if path.stem != entry.code:
-        yield f"{file.place('code')}: the file of partner {entry.code!r} must be called {entry.code}.yaml"
-    if (entry.source is None) == (not entry.sources):
+def _check_shape(file: YamlFile, stem: str) -> Iterator[str]:
+    code, several = file.value.get("code"), file.value.get("sources") or []
+    if isinstance(code, str) and stem != code:
+        yield f"{file.place('code')}: the file of partner {code!r} must be called {code}.yaml"
+    if bool(file.value.get("source")) == bool(several):
         yield f"{file.place('sources')}: a partner needs either source: or sources:, and not both"
-    for index, source in enumerate(entry.sources):
-        if len(entry.sources) > 1 and not source.code:
+    for index, source in enumerate(several if isinstance(several, list) else []):
+        if len(several) > 1 and isinstance(source, dict) and not source.get("code"):
             yield f"{file.place('sources', index)}: each of several sources needs a code of its own"
 
 
-def _check_codes(partner: Partner, file: YamlFile, taken: dict[str, str]) -> Iterator[str]:
-    """Codes name streams in every address: two partners, or two sources, never share one."""
-    place = file.place("code")
-    names = {("partner", partner.code)} | {("source", source.code) for source in partner.sources if source.code}
-    codes = [source.code for source in partner.sources if source.code]
-    for code in sorted({code for code in codes if codes.count(code) > 1}):
-        yield f"{place}: source code {code!r} stands twice"
-    for code in sorted({code for _, code in names}):
+def _check_codes(file: YamlFile, taken: dict[str, str]) -> Iterator[str]:
+    """Codes name streams in every address: only one source may share a code, with its own partner."""
+    own = file.value.get("code")
+    claims = [(own, file.place("code"))] if isinstance(own, str) else []
+    codes = [(file.value.get("source"), file.place("source", "code"))]
+    several = file.value.get("sources")
+    for index, source in enumerate(several if isinstance(several, list) else []):
+        codes.append((source, file.place("sources", index, "code")))
+    shared = False
+    for source, place in codes:
+        code = source.get("code") if isinstance(source, dict) else None
+        if code == own and not shared:
+            shared = True
+        elif isinstance(code, str) and code:
+            claims.append((code, place))
+    for code, place in claims:
         if code in taken:
             yield f"{place}: code {code!r} is taken already by {taken[code]}"
         taken.setdefault(code, place)
@@ -239,169 +264,3 @@ def reveal(source: Source, environ: Mapping[str, str]) -> Source:
     """
     credentials = tuple((name, Secret(reference).reveal(environ)) for name, reference in source.credentials)
     return msgspec.structs.replace(source, credentials=credentials)
-
-
-def check_code(code: str) -> str:
-    """*code*, when it can name a partner or source.
-
-    Raises:
-        ConfigError: it cannot; codes become parts of addresses and of file names.
-    """
-    if not CODE.fullmatch(code):
-        raise ConfigError(f"{code!r} is no code: small letters a-z, digits and - only, at most 63")
-    return code
-
-
-# ---- the table of settings -----------------------------------------------------------------------------
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schemas of both files, by file name, for editors that complete YAML."""
-    return {CONFIG_NAME: SettingsFile.model_json_schema(), f"{PARTNERS_FOLDER}/*.yaml": PartnerFile.model_json_schema()}
-
-
-def lines(group: type[BaseModel] = SettingsFile, prefix: str = "") -> Iterator[SettingLine]:
-    """Every setting of *group* in its order, groups flattened with dots; the groups themselves are left out."""
-    for name, field in group.model_fields.items():
-        inner = _group_of(field.annotation)
-        if inner is not None:
-            yield from lines(inner, f"{prefix}{name}.")
-            continue
-        default = "" if field.is_required() else json.dumps(_plain(field.get_default()), ensure_ascii=False)
-        yield SettingLine(prefix + name, _type_name(field.annotation), default, field.description or "")
-
-
-def shown(settings: Settings) -> dict[str, Any]:
-    """The settings in force as plain values for `induk config show`; secrets stand as their references."""
-    values = settings.model_dump(mode="json")
-    if not is_reference(settings.database):
-        values["database"] = make_url(settings.database).render_as_string(hide_password=True)
-    values["partners"] = [_plain_partner(partner) for partner in settings.partners]
-    return values
-
-
-def _plain_partner(partner: Partner) -> Any:
-    return msgspec.to_builtins(partner)
-
-
-def _group_of(annotation: Any) -> type[BaseModel] | None:
-    """The group that a field holds, also behind `| None` and in a tuple; dictionaries are values."""
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return None if getattr(annotation, "__origin__", None) is dict else candidate
-    return None
-
-
-def _type_name(annotation: Any) -> str:
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    if "Secret" in text:
-        return "secret"
-    if text.startswith("typing.Literal"):
-        return " | ".join(str(value) or '""' for value in annotation.__args__)
-    for start, name in (("tuple", "list"), ("dict", "mapping"), ("str", "text"), ("bool", "true or false")):
-        if text.startswith(start):
-            return name
-    return "number" if "float" in text else "whole number" if "int" in text else text
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-# ---- mistakes ------------------------------------------------------------------------------------------
-
-
-def _read(path: Path, name: str, problems: list[str]) -> YamlFile | None:
-    """The file, or None and its problem."""
-    try:
-        file = yaml_file.read(path, name=name)
-    except ConfigError as error:
-        problems.extend(error.problems)
-        return None
-    if file.value is None:
-        return YamlFile(name, {}, {})
-    if not isinstance(file.value, dict):
-        problems.append(f"{file.place()}: must be keys and values, such as `code: ugm`")
-        return None
-    return file
-
-
-def _validate(model: type[M], file: YamlFile, known: Known, problems: list[str]) -> M | None:
-    """*file* as *model*, or None and every mistake with its line. A key without a value counts as absent."""
-    try:
-        return model.model_validate(_present(file.value), context=dict(known))
-    except ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            location = tuple(mistake["loc"])
-            problems.append(f"{file.place(*location)}: {_sentence(cast(dict[str, Any], mistake), model)}")
-        return None
-
-
-def _present(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _present(inner) for key, inner in value.items() if inner is not None}
-    return value
-
-
-def _sentence(mistake: dict[str, Any], model: type[BaseModel]) -> str:
-    """What is wrong, for an operator; the value itself is shown only where it cannot be a secret."""
-    location = [str(part) for part in mistake["loc"]]
-    name = ".".join(location)
-    context = mistake.get("ctx", {})
-    kind = mistake["type"]
-    if kind == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
-        return f"unknown key {location[-1]!r} ({suggestion(location[-1], known)})" if known else f"unknown key {name!r}"
-    if kind == "missing":
-        return f"key {name!r} is missing"
-    if kind == "value_error":
-        return f"{name}: {context['error']}"
-    if kind == "literal_error":
-        return f"{name}: {mistake['input']!r} is not one of {context['expected']}"
-    return f"{name}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}"
-
-
-def _keys_at(model: type[BaseModel], location: Iterable[str]) -> list[str]:
-    """The keys that may stand at *location* of a file."""
-    group: type[BaseModel] | None = model
-    for part in location:
-        if group is None or part.isdigit():
-            continue
-        field = group.model_fields.get(part)
-        if field is None:  # a name in a dictionary of groups, such as outputs.<name>
-            continue
-        group = next((g for g in _groups_in(field.annotation)), None)
-    return sorted(group.model_fields) if group else []
-
-
-def _groups_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            yield candidate
-
-
-def _check_database(text: str, file: YamlFile, problems: list[str]) -> None:
-    if not is_reference(text):
-        try:
-            _database(text, place=file.place("database"))
-        except ConfigError as error:
-            problems.append(str(error))
-
-
-def _database(text: str, *, place: str) -> Any:
-    hint = "sqlite:///induk.db or postgresql+psycopg://host/name"
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        # The text may carry a password: it is not repeated.
-        raise ConfigError("the database address cannot be read", place=place, hint=hint) from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ConfigError(f"the database {url.get_backend_name()!r} is not supported", place=place, hint=hint)
-    return url
-
-
-def _all(problems: list[str]) -> ConfigError:
-    """One error out of all mistakes; its text is the mistakes, a line each."""
-    return ConfigError("\n".join(problems), problems=tuple(problems))

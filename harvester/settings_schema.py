@@ -11,9 +11,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core.core_schema import ValidationInfo
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from harvester.registry import suggestion
-from harvester.secret import Secret
+from harvester.secret import Revealed, Secret, is_reference
+
+CONFIG_NAME = "induk.yaml"
+PARTNERS_FOLDER = "partners.d"
 
 CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
@@ -90,6 +95,20 @@ def check_url(text: str) -> str:
     if "://" in text and " " in text:
         raise ValueError(f"{text!r} contains a blank; write it as %20")
     return text
+
+
+def check_database(text: str) -> str:
+    """*text*, when it is the address of a SQLite or PostgreSQL database, or a reference to one."""
+    if is_reference(text):
+        return text
+    try:
+        backend = make_url(text).get_backend_name()
+    except (ArgumentError, ValueError):
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        # The text may carry a password: it is not repeated.
+        raise ValueError("not an address of a database, such as sqlite:///induk.db or postgresql+psycopg://host/name")
+    return Revealed(text)
 
 
 def _secret(value: Any) -> Secret:
@@ -273,7 +292,9 @@ class SettingsFile(Group):
     """The whole of induk.yaml."""
 
     name: Annotated[Names, BeforeValidator(_both_names)] = setting(Names(), "name of the consortium")
-    database: str = setting("sqlite:///induk.db", "SQLAlchemy URL of the database, or a reference such as env:NAME")
+    database: Annotated[str, AfterValidator(check_database)] = setting(
+        "sqlite:///induk.db", "SQLAlchemy URL of the database, or a reference such as env:NAME"
+    )
     data_dir: str = setting("data", "folder for locks, watched files and dumps, beside induk.yaml")
     contact: str = setting("", "mail address that partners see in the User-Agent")
     language: Literal["en", "id"] = setting("en", "language of messages: en or id")
