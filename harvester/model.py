@@ -608,6 +608,70 @@ class Pin(Value, frozen=True):
     seen: str = ""
 
 
+class ClusterDocument(Value, frozen=True):
+    """A cluster as outputs see it: the union record and its members, ordered by address.
+
+    Invisible members and withheld fields may still be in it: `outputs.privacy.release` takes them out. `created`
+    and `changed` are times of ours (ISO 8601, UTC): when the id was given, when the document last changed.
+    """
+
+    cluster: str
+    union: UnionRecord
+    members: tuple[Member, ...] = ()
+    created: str = ""
+    changed: str = ""
+
+
+class Touch(Value, frozen=True):
+    """The last change of a cluster: its number and time, whether it lives, whose records it holds or once held.
+
+    `partners` are partner codes now, `once` those that had a (visible) record in it at any time.
+    """
+
+    cluster: str
+    seq: int
+    at: str
+    deleted: bool = False
+    partners: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    material: str = ""
+
+
+class Catalogue(Protocol):
+    """What outputs ask of the database; one object reads one snapshot, so that its answers agree.
+
+    Cluster ids are texts outside, ordered as numbers inside.
+    """
+
+    epoch: str
+    released: int  # the last change number that consumers may see
+    kept_since: int  # the first change number still in the feed; an older position must start again
+
+    def changes(self, since: int, limit: int = 1000) -> Sequence[Change]:
+        """Released changes after *since* in order, about *limit*; the last one ends its batch."""
+        ...
+
+    def documents(self, clusters: Sequence[str]) -> dict[str, ClusterDocument]:
+        """The documents of living clusters; a deleted, redirected or unknown id is absent."""
+        ...
+
+    def pages(self, size: int = 500) -> Iterator[Sequence[ClusterDocument]]:
+        """Every living cluster in the order of its id, in pages."""
+        ...
+
+    def touched(self, since: str, until: str, partner: str, material: str, after: int, limit: int) -> Sequence[Touch]:
+        """The last change of each cluster with *since* <= at <= *until* ("" unbounded) and seq > *after*, by seq.
+
+        *partner* ("" any) keeps clusters that hold or once held a record of it; *material* ("" any) those of that
+        class. Deleted and redirected clusters are `deleted`.
+        """
+        ...
+
+    def partners(self) -> Sequence[Partner]:
+        """Every partner, without credentials."""
+        ...
+
+
 class Clock(Protocol):
     """The one source of time: aware UTC, and a monotonic counter in seconds."""
 

@@ -1,0 +1,130 @@
+"""The union record as MARC 21: 001 is the cluster id, 035 names every member, 852 and 856 $5 the holdings of each.
+
+Where a value of the union has no place in MARC 21 (suppressed, control number of the donor) the JSON form has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from harvester.merge.marc_fields import Field, control_text, describe, field
+from harvester.model import Address, Holding, MarcRecord, Member, NormalizedRecord, Relation, Survivor, UnionRecord
+
+_TYPES = {
+    "score": "c", "map": "e", "video": "g", "recording": "j", "image": "k", "electronic": "m", "kit": "o",
+    "object": "r", "manuscript": "t",
+}  # fmt: skip
+_LEVELS = {"serial": "s", "article": "b", "part": "a"}
+_DATE_KINDS = {"single": "s", "range": "m", "continuing": "c", "reprint": "r", "copyright": "t"}
+_RELATIONS = {"host": "773", "preceding": "780", "succeeding": "785", "other_form": "776", "other": "787"}
+
+
+class Wording(NamedTuple):
+    """What MARC needs beside the record: institution per source (852 $a), the change time, the catalogue's code (003).
+
+    *cluster_of* turns a member's address into its cluster id ("" when unknown), for $w of 773, 780 and 785.
+    """
+
+    institutions: Mapping[str, str] = {}
+    changed: str = ""
+    agency: str = ""
+    cluster_of: Callable[[str], str] = lambda address: ""
+
+
+def to_marc(union: UnionRecord, cluster_id: str, wording: Wording | None = None) -> MarcRecord:
+    """The MARC 21 record of a union record, fields in the order of their tags; UTF-8 (leader/09 is a)."""
+    wording = wording or Wording()
+    record = union.record
+    fields = [("001", control_text(cluster_id)), ("008", _fixed(record, wording.changed))]
+    if wording.agency:
+        fields.append(("003", control_text(wording.agency)))
+    if wording.changed:
+        fields.append(("005", _stamp(wording.changed) + ".0"))
+    fields += describe(record)
+    fields += [_member(Address.parse(address)) for address in union.members]
+    fields += [part for donor, relation in _given(union, "relations") for part in _relation(donor, relation, wording)]
+    fields += [part for donor, holding in holdings_of(union) for part in _holding(donor, holding, wording)]
+    return MarcRecord(_leader(record), tuple(sorted(fields, key=lambda pair: pair[0])))
+
+
+def holdings_of(union: UnionRecord) -> list[tuple[Address, Holding]]:
+    """Each holding of the union with the member that gave it."""
+    return [(donor, holding) for donor, holding in _given(union, "holdings") if isinstance(holding, Holding)]
+
+
+def _given(union: UnionRecord, name: str) -> list[tuple[Address, object]]:
+    lines = [line for line in union.survivors if line.field == name and _survives(line)]
+    values: Sequence[object] = getattr(union.record, name)
+    donors = [Address.parse(line.donor) for line in lines] or [Address("", "")] * len(values)
+    return list(zip(donors, values, strict=True))
+
+
+def _survives(line: Survivor) -> bool:
+    return not line.rule.startswith(("dropped:", "variant:"))
+
+
+def _leader(record: NormalizedRecord) -> str:
+    level = record.level if len(record.level) == 1 else _LEVELS.get(record.material, "m")
+    return f"00000n{_TYPES.get(record.material, 'a')}{level} a2200000 i 4500"
+
+
+def _stamp(changed: str) -> str:
+    return "".join(character for character in changed if character.isdigit())[:14].ljust(14, "0")
+
+
+def _fixed(record: NormalizedRecord, changed: str) -> str:
+    """008: dates, country and language; what we do not know is the fill character, never a guess."""
+    dates = record.dates
+    kind = _DATE_KINDS.get(dates.kind, "s") if dates.year_from else "n"
+    second = dates.copyright_year if kind == "t" else dates.original_year if kind == "r" else dates.year_to
+    years = _year(dates.year_from, "uuuu") + _year(second if kind in "mcrt" else None, "    ")
+    entered = _stamp(changed)[2:8] if changed else "||||||"
+    language = record.languages[0] if record.languages and len(record.languages[0]) == 3 else "und"
+    return f"{entered}{kind}{years}{control_text(record.country)[:3]:<3}{'|' * 17}{language}|d"
+
+
+def _year(year: int | None, otherwise: str) -> str:
+    return f"{year:04d}" if year is not None and 0 < year <= 9999 else otherwise
+
+
+def _member(address: Address) -> Field:
+    return field("035", "  ", [("a", f"({address.source}){address.identifier}")])
+
+
+def _relation(donor: Address, value: object, wording: Wording) -> list[Field]:
+    if not isinstance(value, Relation):
+        return []
+    parts = [("t", value.title), ("g", value.part)]
+    parts += [
+        ("z" if one.kind == "isbn" else "x", one.value) for one in value.identifiers if one.kind in ("isbn", "issn")
+    ]
+    if value.control_number:
+        cluster = wording.cluster_of(f"{donor.source}/{value.control_number}")
+        parts.append(("w", cluster or f"({donor.source}){value.control_number}"))
+    return [field(_RELATIONS.get(value.relation, "787"), "0 ", parts)]
+
+
+def _holding(donor: Address, holding: Holding, wording: Wording) -> list[Field]:
+    """852 (and 866, 856) of one holding; $9 is the address of the record that states it."""
+    institution = wording.institutions.get(donor.source, donor.source)
+    place = [("a", institution), ("b", holding.branch), ("c", holding.collection or holding.shelving)]
+    place += [("h", holding.call_number), *(("p", item) for item in holding.items)]
+    notes = [
+        "" if holding.copies is None else f"{holding.copies} copies",
+        holding.lending,
+        f"as of {holding.as_of}" if holding.as_of else "",
+    ]
+    fields = [field("852", "  ", [*place, *(("z", note) for note in notes), ("9", str(donor))])]
+    if holding.serial_statement:
+        fields.append(field("866", "  ", [("a", holding.serial_statement), ("9", str(donor))]))
+    if holding.url:
+        fields.append(field("856", "40", [("u", holding.url), ("z", holding.access_note), ("5", institution)]))
+    return fields
+
+
+def members_as_union(members: Sequence[Member], record: NormalizedRecord) -> UnionRecord:
+    """*record* as the union of *members*, its holdings given by the first: for one partner's own document."""
+    first = str(members[0].address)
+    lines = [Survivor(name, first, "only") for name in ("holdings", "relations") for _ in getattr(record, name)]
+    return UnionRecord(record, tuple(lines), tuple(str(member.address) for member in members))
