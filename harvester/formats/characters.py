@@ -1,0 +1,44 @@
+"""Characters that cannot be stored or are traces of another encoding: what becomes of them, and how that is said."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+REPLACEMENT = "\ufffd"
+# Illegal in XML 1.0 or in a PostgreSQL text; tab, line feed and carriage return stay, and so does 0x1F, our delimiter.
+ILLEGAL_BYTES = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x1F)])
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1e\ud800-\udfff\ufffe\uffff]")
+OVERRIDES = re.compile("[\u202d\u202e]")  # right-to-left override: turns what follows around on a screen
+# The German National Library sends U+0098 … U+009C around an article that does not sort.
+NON_SORTING = re.compile("(^|\x1f.)\x98([^\x98\x9c\x1f]{1,16})\x9c")
+C1 = re.compile("[\x80-\x9f]")
+_CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+
+
+def clean(text: str) -> tuple[str, tuple[str, ...]]:
+    """*text* in NFC without characters that cannot be stored, and what was done: control, override, nonsort, c1, nfc.
+
+    Most text is clean; that is found out without building anything.
+    """
+    if text.isascii() and not ILLEGAL.search(text):
+        return text, ()
+    done: list[str] = []
+    for name, pattern, replacement in (
+        ("characters:control", ILLEGAL, ""),
+        ("characters:override", OVERRIDES, ""),
+        ("characters:nonsort", NON_SORTING, r"\1\2"),
+    ):
+        if pattern.search(text):
+            text = pattern.sub(replacement, text)
+            done.append(name)
+    if C1.search(text):
+        # A C1 control in a catalogue record is a cp1252 byte that somebody took for Latin-1.
+        changed = text.translate(_CP1252)
+        if changed != text:
+            text = changed
+            done.append("encoding:cp1252-controls")
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+        done.append("encoding:nfc")
+    return text, tuple(done)

@@ -1,0 +1,195 @@
+"""Which charset a field is really in, decided by evidence: what it declares, what is valid, what is plausible.
+
+Nothing here is silent: every decoding other than the declared one becomes a flag `encoding:<what>:<tag>`:
+
+utf8-under-marc8, marc8-under-utf8, latin1-under-utf8, cp1252-under-marc8 …  the charset was not the declared one
+mixed        UTF-8 and single bytes of cp1252 in one field
+cut          a UTF-8 character cut in two at the end of a subfield (a column of fixed width): U+FFFD stands there
+unknown-code a code that its charset does not have: U+FFFD stands there
+doubtful     no reading is plausible; the best one stands there
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from harvester.formats import iso5426, marc8
+from harvester.formats.characters import REPLACEMENT, clean
+from harvester.formats.mojibake import undouble
+from harvester.formats.plausible import plausibility
+
+__all__ = ["Charset", "declared_marc21", "decode_bodies", "decode_text", "undouble"]
+
+Charset = Literal["utf8", "marc8", "iso5426"]
+NAMES = {"latin1": "cp1252", "cp1252": "cp1252", "arabic": "cp1256"}
+PRIOR = 0.35  # points that the declared charset, or cp1252 under a false UTF-8, has ahead
+DOUBTFUL = -0.4
+MAX_FLAGS = 64
+HIGH = re.compile(rb"[\x80-\xff]")
+CUT_TAIL = re.compile(rb"(?:[\xc3-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\x1f\s]*(?:\x1f|$))")
+MULTIBYTE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|\xe0[\xa0-\xbf][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}"
+)
+SURROGATES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
+
+
+class Reading(NamedTuple):
+    """One way to read a field: charset, text, codes it could not read, points."""
+
+    charset: str
+    text: str
+    unknown: int
+    points: float
+
+
+def declared_marc21(leader: str) -> Charset:
+    """The charset that leader/09 states: `a` is UTF-8, all else MARC-8."""
+    return "utf8" if leader[9:10] == "a" else "marc8"
+
+
+def decode_text(raw: bytes, declared: Charset = "utf8", where: str = "") -> tuple[str, tuple[str, ...]]:
+    """The text of *raw* by the best reading, with the flags of what was repaired (`where` ends each flag)."""
+    texts, flags = decode_bodies([where], [raw], declared)
+    return texts[0], flags
+
+
+def decode_bodies(tags: Sequence[str], raws: Sequence[bytes], declared: Charset) -> tuple[list[str], tuple[str, ...]]:
+    """The text of each field body in NFC, and the record's flags in field order.
+
+    Fields that are not valid in the declared charset vote together: a record is seldom in two single-byte charsets.
+    """
+    readings = [_readings(raw, declared) for raw in raws]
+    totals = _votes(readings)
+    texts: list[str] = []
+    flags: dict[str, None] = {}
+    for tag, found in zip(tags, readings, strict=True):
+        best = _best(found, totals)
+        text, done = clean(best.text)
+        texts.append(text)
+        for name in (*_flags(best, declared), *done):
+            flags[f"{name}:{tag}" if tag and name != "encoding:nfc" else name] = None
+    return texts, tuple(flags)[:MAX_FLAGS]
+
+
+def _readings(raw: bytes, declared: Charset) -> list[Reading]:
+    """The possible readings of *raw*; a single one where there is no question."""
+    if raw.isascii() and b"\x1b" not in raw:
+        return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
+    if b"\x1b" in raw and marc8.has_escapes(raw):
+        return [_read(raw, "marc8", marc8.decode, 0.0)]
+    try:
+        # Several bytes that form valid UTF-8 by chance are all but unknown, in MARC-8 too.
+        return [Reading("utf8", raw.decode("utf-8"), 0, 1.0)]
+    except UnicodeDecodeError:
+        return _contested(raw, declared)
+
+
+def _contested(raw: bytes, declared: Charset) -> list[Reading]:
+    """Every reading of bytes that are no UTF-8."""
+    if SURROGATES.search(raw):
+        found = _cesu8(raw)
+        if found is not None:
+            return [Reading("cesu8", found, 0, 1.0)]
+    first = PRIOR if declared == "utf8" else 0.0
+    readings = [_read(raw, "cp1252", _cp1252, first), _read(raw, "marc8", marc8.decode, PRIOR * (declared == "marc8"))]
+    if declared == "iso5426":
+        readings.append(_read(raw, "iso5426", iso5426.decode, PRIOR))
+    if len(HIGH.findall(raw)) >= 4:
+        readings.append(_read(raw, "cp1256", _cp1256, -0.1))
+    if CUT_TAIL.search(raw):
+        readings.append(_read_cut(raw))
+    if MULTIBYTE.search(raw):
+        readings.append(_read(raw, "mixed", _mixed, 0.5))
+    return [reading for reading in readings if reading.text]
+
+
+def _read(raw: bytes, charset: str, decode: Callable[[bytes], tuple[str, int]], prior: float) -> Reading:
+    """*raw* read subfield by subfield: the state of MARC-8 ends with each of them."""
+    parts = [decode(part) for part in raw.split(b"\x1f")]
+    text = clean("\x1f".join(part for part, _ in parts))[0]
+    unknown = sum(count for _, count in parts)
+    high = len(HIGH.findall(raw))
+    return Reading(charset, text, unknown, plausibility(text, high) + prior if high else prior)
+
+
+def _read_cut(raw: bytes) -> Reading:
+    """Valid UTF-8 but for characters cut in two at the end of a subfield; they count as no evidence."""
+    try:
+        text = CUT_TAIL.sub(b"", raw).decode("utf-8")
+    except UnicodeDecodeError:
+        return Reading("cut", "", 0, 0.0)
+    high = max(1, len(HIGH.findall(raw)))
+    points = plausibility(text, high) if not text.isascii() else -0.2
+    return Reading("cut", CUT_TAIL.sub(REPLACEMENT.encode(), raw).decode("utf-8"), 0, points + 0.3)
+
+
+def _cp1252(raw: bytes) -> tuple[str, int]:
+    return "".join(_CP1252[byte] for byte in raw), 0
+
+
+def _cp1256(raw: bytes) -> tuple[str, int]:
+    return raw.decode("cp1256"), 0
+
+
+_CP1252 = [bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256)]
+
+
+def _single_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return _CP1252[error.object[error.start]], error.start + 1
+
+
+codecs.register_error("induk-cp1252", _single_byte)
+
+
+def _mixed(raw: bytes) -> tuple[str, int]:
+    return raw.decode("utf-8", "induk-cp1252"), 0
+
+
+def _cesu8(raw: bytes) -> str | None:
+    """UTF-8 whose characters beyond U+FFFF were written as two surrogates (Oracle, old Java)."""
+    try:
+        return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError:
+        return None
+
+
+def _votes(readings: Sequence[Sequence[Reading]]) -> dict[str, float]:
+    """Mean points of each charset over the contested fields of a record."""
+    contested = [found for found in readings if len(found) > 1]
+    totals: dict[str, float] = {}
+    for found in contested:
+        for reading in found:
+            totals[reading.charset] = totals.get(reading.charset, 0.0) + reading.points / len(contested)
+    return totals
+
+
+def _best(found: Sequence[Reading], totals: dict[str, float]) -> Reading:
+    """The reading with most points of its own and of the record's other fields; the first of equals."""
+    if len(found) == 1:
+        return found[0]
+    return max(found, key=lambda reading: reading.points + 0.7 * totals.get(reading.charset, 0.0))
+
+
+def _flags(reading: Reading, declared: Charset) -> list[str]:
+    flags = []
+    name = reading.charset
+    if name in ("cut", "mixed", "cesu8"):
+        flags.append(f"encoding:{name}")
+    elif name not in (declared, "ascii"):
+        flags.append(f"encoding:{_spoken(reading)}-under-{declared}")
+    if reading.unknown:
+        flags.append("encoding:unknown-code")
+    if reading.points < DOUBTFUL:
+        flags.append("encoding:doubtful")
+    return flags
+
+
+def _spoken(reading: Reading) -> str:
+    """`latin1` for cp1252 without the characters that only cp1252 has."""
+    if reading.charset == "cp1252" and all(character < "\u0100" for character in reading.text):
+        return "latin1"
+    return reading.charset

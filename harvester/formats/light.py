@@ -1,0 +1,58 @@
+"""The light MARC record that every MARC format returns, and how its bodies are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from harvester.model import MarcRecord
+
+DELIMITER = "\x1f"
+LEADER_LENGTH = 24
+
+
+class LightMarc(MarcRecord, frozen=True, dict=True):
+    """A MarcRecord that looks its fields up through an index, built at the first question."""
+
+    @cached_property
+    def _index(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for tag, body in self.fields:
+            if tag in index:
+                index[tag].append(body)
+            else:
+                index[tag] = [body]
+        return index
+
+    def bodies(self, tag: str) -> list[str]:
+        """The bodies of every field *tag*, in record order; not to be changed by the caller."""
+        return self._index.get(tag, [])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (LightMarc, (self.leader, self.fields, self.flags))
+
+
+def is_control(tag: str) -> bool:
+    """True for the tags of control fields: 001 to 009 and 00A to 00Z."""
+    return tag.startswith("00")
+
+
+def indicators(body: str) -> str:
+    """The two indicators of a data field; blanks where the field has fewer."""
+    head = body.partition(DELIMITER)[0]
+    return (head + "  ")[:2]
+
+
+def subfields(body: str) -> list[tuple[str, str]]:
+    """(code, text) of each subfield in order; a delimiter without a code gives the code ""."""
+    return [(part[:1], part[1:]) for part in body.split(DELIMITER)[1:]]
+
+
+def data_body(first: str, second: str, parts: Iterable[tuple[str, str]]) -> str:
+    """The body of a data field made of two indicators and (code, text) pairs."""
+    return f"{first}{second}" + "".join(f"{DELIMITER}{code}{text}" for code, text in parts)
+
+
+def normal_leader(text: str) -> str:
+    """*text* cut or padded with blanks to the 24 characters of a leader."""
+    return text[:LEADER_LENGTH].ljust(LEADER_LENGTH)
