@@ -103,6 +103,7 @@ class HarvestedRecord(Value, frozen=True):
 
     `format` names the parser (`iso2709`, `marcxml`, `oai_dc`, `row` …); `payload` is the record's own bytes,
     without the envelope of the protocol. `datestamp` is kept as sent: never trusted, never parsed for a cursor.
+    `received` is set only where `payload` had to be repaired to be readable: the bytes as they came.
     """
 
     identifier: str
@@ -112,6 +113,7 @@ class HarvestedRecord(Value, frozen=True):
     deleted: bool = False
     sets: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    received: bytes = b""
 
 
 class Damage(Value, frozen=True):
