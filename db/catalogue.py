@@ -221,11 +221,14 @@ def clusters(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:
 
 
 def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
-    """Ids for *number* new clusters, ascending."""
+    """Ids for *number* new clusters, ascending. The caller holds the match lock, so nobody else counts."""
+    if not number:
+        return []
+    first = (conn.execute(select(func.max(cluster.c.id))).scalar_one() or 0) + 1
+    ids = list(range(first, first + number))
     blank = {"state": "active", "size": 0, "version": 0, "doc_hash": b"", "created_at": now, "changed_at": now}
-    return [
-        int(conn.execute(insert(cluster).values(blank).returning(cluster.c.id)).scalar_one()) for _ in range(number)
-    ]
+    conn.execute(insert(cluster), [{"id": one, **blank} for one in ids])
+    return ids
 
 
 def write_memberships(conn: Connection, rows: Sequence[Row], gone: Iterable[int]) -> None:

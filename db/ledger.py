@@ -197,13 +197,17 @@ def _store_nodes(conn: Connection, rows: Sequence[Prepared]) -> dict[bytes, int]
     return ids
 
 
-def touch(conn: Connection, source_id: int, seen: Sequence[tuple[int, bytes]], window_id: int | None) -> None:
-    """Note that unchanged records were seen; (record id, raw hash) as received now."""
-    if not seen:
-        return
-    ids = [record_id for record_id, _ in seen]
-    conn.execute(update(record).where(within(conn, record.c.id, ids)).values(seen_window=window_id))
-    _withdraw_proposals(conn, ids)
+def touch(conn: Connection, record_ids: Sequence[int], window_id: int | None) -> None:
+    """Note that unchanged records were seen in the window; what was proposed against them is withdrawn."""
+    if record_ids:
+        conn.execute(update(record).where(within(conn, record.c.id, record_ids)).values(seen_window=window_id))
+        _withdraw_proposals(conn, record_ids)
+
+
+def note_absent(conn: Connection, record_ids: Sequence[int], window_id: int | None) -> None:
+    """Note that the window told of these records as deleted: they count as seen."""
+    if record_ids:
+        conn.execute(update(record).where(within(conn, record.c.id, record_ids)).values(seen_window=window_id))
 
 
 def note_raw(conn: Connection, seen: Sequence[tuple[int, bytes]]) -> None:

@@ -153,6 +153,13 @@ page = Table(
     UniqueConstraint("window_id", "attempt", "number"),
 )
 
+window_other = Table(  # identifiers a window brought that are no record here: quarantined, or deleted before we came
+    "window_other",
+    metadata,
+    Column("window_id", Id, ForeignKey("harvest_window.id"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+)
+
 schedule_state = Table(
     "schedule_state",
     metadata,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from db.engine import within
-from db.tables import harvest_window, match_queue, page, partner, record, run, source
+from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
 from harvester.model import Partner
 
@@ -145,14 +145,10 @@ def set_window(conn: Connection, window_id: int, values: Mapping[str, Any]) -> N
     conn.execute(update(harvest_window).where(harvest_window.c.id == window_id).values(dict(values)))
 
 
-def page_hashes(conn: Connection, window_id: int, attempt: int) -> tuple[set[bytes], set[bytes]]:
-    """The tokens and the record lists this attempt at the window has met: a repetition is a server's loop."""
-    rows = conn.execute(
-        select(page.c.token_hash, page.c.records_hash).where(
-            and_(page.c.window_id == window_id, page.c.attempt == attempt)
-        )
-    ).all()
-    return {bytes(row[0]) for row in rows}, {bytes(row[1]) for row in rows}
+def page_tokens(conn: Connection, window_id: int, attempt: int) -> frozenset[bytes]:
+    """The hashes of the tokens that this attempt at the window has met."""
+    query = select(page.c.token_hash).where(page.c.window_id == window_id, page.c.attempt == attempt)
+    return frozenset(bytes(row[0]) for row in conn.execute(query) if row[0])
 
 
 def add_page(conn: Connection, row: Row) -> None:
@@ -160,9 +156,16 @@ def add_page(conn: Connection, row: Row) -> None:
     conn.execute(insert(page).values(row))
 
 
+def note_others(conn: Connection, window_id: int, digests: Iterable[bytes]) -> None:
+    """Note identifiers (hashed) that the window brought and that are no record here."""
+    insert_new(conn, window_other, [{"window_id": window_id, "digest": one} for one in sorted(set(digests))])
+
+
 def distinct_seen(conn: Connection, window_id: int) -> int:
-    """How many distinct identifiers the window has brought so far (in the ledger)."""
-    return int(conn.execute(select(func.count()).where(record.c.seen_window == window_id)).scalar_one())
+    """How many distinct identifiers the window has brought so far."""
+    here = select(func.count()).where(record.c.seen_window == window_id)
+    others = select(func.count()).where(window_other.c.window_id == window_id)
+    return int(conn.execute(here).scalar_one()) + int(conn.execute(others).scalar_one())
 
 
 def set_source(conn: Connection, source_id: int, values: Mapping[str, Any]) -> None:

@@ -523,3 +523,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_page")),
         sa.UniqueConstraint("window_id", "attempt", "number", name=op.f("uq_page_window_id_attempt_number")),
     )
+    op.create_table(
+        "window_other",
+        sa.Column("window_id", sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["window_id"], ["harvest_window.id"], name=op.f("fk_window_other_window_id")),
+        sa.PrimaryKeyConstraint("window_id", "digest", name=op.f("pk_window_other")),
+    )

@@ -1,0 +1,48 @@
+"""Rule sets and derivations: which rules made what stands in the catalogue."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from db.tables import derivation, ruleset
+from db.upsert import Row, insert_new
+from harvester.errors import ConfigError
+
+
+def current(
+    conn: Connection, match_hash: str, match_text: str, merge_hash: str, merge_text: str, code: str, now: str
+) -> int:
+    """The id of the current derivation; the first call makes it.
+
+    Raises:
+        ConfigError: the rules are others than those the catalogue was built with.
+    """
+    row = conn.execute(select(derivation).where(derivation.c.state == "current")).first()
+    hashes = bytes.fromhex(match_hash), bytes.fromhex(merge_hash)
+    if row is None:
+        return start(conn, hashes, (match_text, merge_text), code, now)
+    if (bytes(row.match_hash), bytes(row.survivorship_hash)) != hashes:
+        raise ConfigError(
+            "the match or survivorship rules changed since the catalogue was built",
+            hint="run `induk match --all` to match everything by the new rules, or put the old file back",
+        )
+    return int(row.id)
+
+
+def start(conn: Connection, hashes: tuple[bytes, bytes], texts: tuple[str, str], code: str, now: str) -> int:
+    """Make a new current derivation of these rules; returns its id."""
+    kinds = ("match", "survivorship")
+    rows = [
+        {"hash": made, "kind": kind, "name": kind, "text": text, "code_version": code, "at": now}
+        for made, kind, text in zip(hashes, kinds, texts, strict=True)
+    ]
+    insert_new(conn, ruleset, rows)
+    conn.execute(update(derivation).where(derivation.c.state == "current").values(state="old"))
+    values = {"state": "current", "match_hash": hashes[0], "survivorship_hash": hashes[1], "made_at": now}
+    return int(conn.execute(insert(derivation).values(values).returning(derivation.c.id)).scalar_one())
+
+
+def ruleset_text(conn: Connection, made: bytes) -> Row | None:
+    """A stored rule set, or None."""
+    found = conn.execute(select(ruleset).where(ruleset.c.hash == made)).mappings().first()
+    return dict(found) if found else None

@@ -1,0 +1,354 @@
+"""Dirty records → clusters, union records and numbered changes: one batch, one transaction.
+
+What is read comes from one snapshot; comparison and merging happen with no transaction open; the write re-checks
+the marks: a record that changed meanwhile keeps its mark and is matched again. The result is a function of the
+stored records, the rules and the links, so neither batch size nor arrival shows in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from db import catalogue, changes, ledger, work
+from db.catalogue import Document, RecordState
+from db.engine import Database
+from harvester import faultpoint
+from harvester.match import compare
+from harvester.match.rules import Rules as MatchRules
+from harvester.merge import survivorship
+from harvester.merge.survivorship import Rules as MergeRules
+from harvester.model import (
+    Address,
+    Decision,
+    Holding,
+    Member,
+    NormalizedRecord,
+    Partner,
+    Policy,
+    Profile,
+    UnionRecord,
+    Value,
+)
+from harvester.resolving import Grouping, Pair, Proposal, read_profiles, resolve
+
+_decode_record = msgspec.json.Decoder(NormalizedRecord).decode
+
+
+class Desk(Value, frozen=True):
+    """What every batch of a match run shares."""
+
+    database: Database
+    match_rules: MatchRules
+    merge_rules: MergeRules
+    partners: Mapping[str, Partner]
+    run_id: int
+    derivation_id: int
+    now: Callable[[], str]
+
+
+class Batch(NamedTuple):
+    """What one batch did, for the funnel."""
+
+    records: int
+    pairs: int
+    merges: int
+    changes: int
+
+
+def match_batch(desk: Desk, limit: int) -> Batch | None:
+    """Match up to *limit* dirty records; None when none is left. The caller holds the match lock."""
+    with desk.database.read() as conn:
+        marks = work.dirty(conn, limit)
+        if not marks:
+            return None
+        states = catalogue.states_of_records(conn, [record_id for record_id, _ in marks])
+        proposal = propose(conn, desk, states)
+        profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
+    faultpoint.reach("match.batch.read")
+    judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
+    with desk.database.read() as conn:
+        grouping = resolve(conn, desk.match_rules, states, proposal, judged)
+        sheets = documents(conn, desk, grouping, {state.record_id for state in states})
+    faultpoint.reach("match.batch.compared")
+    with desk.database.write() as conn:
+        written = _write(conn, desk, proposal, judged, grouping, sheets, marks)
+    faultpoint.reach("match.batch.committed")
+    merges = sum(1 for decision in judged.values() if decision.verdict == "merge")
+    return Batch(len(marks), len(judged), merges, written)
+
+
+# ---- which pairs -------------------------------------------------------------------------------------
+
+
+def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Proposal:
+    """The pairs that share a live key with a touched node, against those that are stored."""
+    now = {state.node_id for state in states if state.node_id is not None}
+    before = {state.old_node for state in states if state.old_node is not None}
+    dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
+    keys = catalogue.keys_of_nodes(conn, now | before)
+    spread = catalogue.key_spread(conn, keys)
+    stored = catalogue.suspended(conn, keys)
+    over = {key for key, (kind, unlike) in spread.items() if unlike > desk.match_rules.suspend_at[kind]}
+    flipped = over ^ stored
+    affected = now | catalogue.nodes_of_keys(conn, flipped)
+    wanted = _pairs(conn, affected, suspend=over - stored, resume=stored - over)
+    held = {
+        (left, right): (verdict, score) for left, right, verdict, score in catalogue.decisions_of(conn, affected | dead)
+    }
+    return Proposal(
+        frozenset(affected),
+        frozenset(wanted - held.keys()),
+        frozenset(held.keys() - wanted),
+        {pair: held[pair] for pair in wanted & held.keys()},
+        tuple(
+            {"hash": key, "kind": spread[key][0], "unlike": spread[key][1], "at": desk.now()} for key in sorted(over)
+        ),
+        frozenset(stored - over),
+    )
+
+
+def _pairs(conn: Connection, nodes: set[int], *, suspend: set[int], resume: set[int]) -> set[Pair]:
+    keys = catalogue.keys_of_nodes(conn, nodes)
+    live = keys - ((catalogue.suspended(conn, keys) - resume) | suspend)
+    by_key: dict[int, list[int]] = defaultdict(list)
+    for key, node in catalogue.carriers_of_keys(conn, live):
+        by_key[key].append(node)
+    pairs: set[Pair] = set()
+    for carriers in by_key.values():
+        for node in carriers:
+            if node in nodes:
+                pairs.update((min(node, other), max(node, other)) for other in carriers if other != node)
+    return pairs
+
+
+def _judge(desk: Desk, profiles: Mapping[int, tuple[Profile, bool]], pair: Pair) -> Decision:
+    left, right = profiles[pair[0]][0], profiles[pair[1]][0]
+    decision = compare.decide(left, right, desk.match_rules)
+    near = decision.verdict == "veto" and decision.score >= desk.match_rules.review_at
+    if decision.verdict in ("merge", "review") or near:
+        return compare.explain(left, right, desk.match_rules)
+    return decision
+
+
+# ---- what they become --------------------------------------------------------------------------------
+
+
+class Sheet(NamedTuple):
+    """A group whose members or content changed, and the union record that it makes now."""
+
+    number: int
+    union: UnionRecord
+    members: tuple[Member, ...]
+    hash: bytes  # empty: nothing of it may be seen
+
+
+def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int]) -> list[Sheet]:
+    """The union records that must be made again."""
+    old = catalogue.clusters(conn, [one for one in grouping.ids if one is not None])
+    changed = [
+        number for number, group in enumerate(grouping.groups) if _changed(group, grouping.ids[number], dirty, old)
+    ]
+    wanted = [one.record_id for number in changed for one in grouping.groups[number]]
+    bodies = {key: _decode_record(body) for key, body in ledger.normalized_bodies(conn, wanted).items()}
+    return [_sheet(desk, number, grouping.groups[number], bodies) for number in changed]
+
+
+def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, catalogue.Row]) -> bool:
+    if kept is None or any(one.cluster_id != kept or one.record_id in dirty for one in group):
+        return True
+    return bool(old[kept]["size"] != len(group))
+
+
+def _sheet(desk: Desk, number: int, group: Sequence[RecordState], bodies: Mapping[int, NormalizedRecord]) -> Sheet:
+    members = tuple(member(desk.partners, one, bodies[one.record_id]) for one in group)
+    union = survivorship.merge(members, desk.merge_rules)
+    return Sheet(number, union, members, document_hash(union))
+
+
+def document_hash(union: UnionRecord) -> bytes:
+    """16 bytes that change when consumers must be told; empty when nothing may be seen.
+
+    The date to which a holding refers is left out: it moves every night.
+    """
+    if not union.members:
+        return b""
+    timeless = tuple(msgspec.structs.replace(one, as_of="") for one in union.record.holdings)
+    plain = msgspec.structs.replace(union, record=msgspec.structs.replace(union.record, holdings=timeless))
+    return ledger.digest(msgspec.json.encode(plain))
+
+
+def member(partners: Mapping[str, Partner], one: RecordState, record: NormalizedRecord) -> Member:
+    """The record as merge and outputs see it: under its partner's policy."""
+    policy = partners[one.partner].policy if one.partner in partners else Policy()
+    return Member(
+        Address(one.source, one.identifier),
+        record,
+        priority=policy.priority,
+        datestamp=one.datestamp,
+        visible=policy.visibility != "withheld" and not record.suppressed,
+        withheld=policy.withheld,
+    )
+
+
+# ---- writing -----------------------------------------------------------------------------------------
+
+
+def _write(
+    conn: Connection,
+    desk: Desk,
+    proposal: Proposal,
+    judged: Mapping[Pair, Decision],
+    grouping: Grouping,
+    sheets: Sequence[Sheet],
+    marks: Sequence[tuple[int, int]],
+) -> int:
+    """Everything the batch found out, in one transaction; the feed is numbered last. Returns the changes."""
+    now = desk.now()
+    catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
+    catalogue.write_decisions(conn, proposal.gone, [_decision_row(desk, p, d) for p, d in sorted(judged.items())])
+    ids = _ids(conn, grouping, now)
+    old = catalogue.clusters(conn, [*grouping.lost, *ids])
+    _place(conn, grouping, ids)
+    fresh = [sheet for sheet in sheets if _differs(sheet, old[ids[sheet.number]])]
+    catalogue.write_documents(conn, [_document(sheet, grouping, ids[sheet.number]) for sheet in fresh], now)
+    redirects = _redirects(grouping, ids)
+    catalogue.retire_clusters(conn, grouping.lost, redirects, now)
+    catalogue.write_events(conn, list(events(grouping, ids, redirects, desk.run_id, now)))
+    work.clear_dirty(conn, marks)
+    rows = _feed_rows(grouping, ids, fresh, old, redirects)
+    changes.announce(conn, rows, desk.run_id, now)
+    return len(rows)
+
+
+def _differs(sheet: Sheet, old: catalogue.Row) -> bool:
+    """Whether the stored cluster is another than the sheet; hidden members change its size only."""
+    return bool(old["doc_hash"] != sheet.hash or old["size"] != len(sheet.members))
+
+
+def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> catalogue.Row:
+    evidence = msgspec.json.encode(decision.evidence).decode() if decision.evidence else None
+    return {
+        "left_node": pair[0],
+        "right_node": pair[1],
+        "verdict": decision.verdict,
+        "score": decision.score,
+        "reason": decision.reason,
+        "evidence": evidence,
+        "derivation_id": desk.derivation_id,
+        "run_id": desk.run_id,
+    }
+
+
+def _ids(conn: Connection, grouping: Grouping, now: str) -> list[int]:
+    """The cluster id of each group: the one it keeps, or a new one."""
+    fresh = iter(catalogue.new_clusters(conn, sum(1 for one in grouping.ids if one is None), now))
+    return [next(fresh) if one is None else one for one in grouping.ids]
+
+
+def _place(conn: Connection, grouping: Grouping, ids: Sequence[int]) -> None:
+    rows = [
+        {"record_id": one.record_id, "cluster_id": ids[number], "node_id": one.node_id}
+        for number, group in enumerate(grouping.groups)
+        for one in group
+        if one.cluster_id != ids[number] or one.old_node != one.node_id
+    ]
+    gone = [one.record_id for one in grouping.records if one.node_id is None and one.cluster_id is not None]
+    catalogue.write_memberships(conn, rows, gone)
+
+
+def _document(sheet: Sheet, grouping: Grouping, cluster_id: int) -> Document:
+    record = sheet.union.record
+    group = grouping.groups[sheet.number]
+    shown = {str(one.address) for one in sheet.members if one.visible}
+    main = next((one.name for one in record.contributors if one.main), "")
+    brief = {
+        "title": record.title.proper,
+        "author": main or next((one.name for one in record.contributors), ""),
+        "year": record.dates.year_from,
+        "material": record.material,
+        "language": record.languages[0] if record.languages else "",
+        "members": len(group),
+        "partners": len({one.partner for one in group}),
+    }
+    valid = {(one.kind, one.value[:200]) for one in record.identifiers if one.status == "valid"}
+    holdings = [
+        _holding_row(state, number, holding)
+        for state, one in zip(group, sheet.members, strict=True)
+        if state.address in shown and "holdings" not in one.withheld
+        for number, holding in enumerate(one.record.holdings)
+    ]
+    body = msgspec.json.encode(sheet.union) if len(group) > 1 else None
+    return Document(cluster_id, sheet.hash, len(group), body, brief, tuple(sorted(valid)), tuple(holdings))
+
+
+def _holding_row(state: RecordState, number: int, holding: Holding) -> catalogue.Row:
+    return {
+        "record_id": state.record_id,
+        "number": number,
+        "partner": state.partner,
+        "branch": holding.branch,
+        "call_number": holding.call_number,
+        "copies": holding.copies,
+        "body": msgspec.json.encode(holding).decode(),
+    }
+
+
+def _redirects(grouping: Grouping, ids: Sequence[int]) -> dict[int, int]:
+    """Lost id → the cluster that most of its records are in now; ids whose records are all gone have none."""
+    homes: dict[int, Counter[int]] = {old: Counter() for old in grouping.lost}
+    for number, group in enumerate(grouping.groups):
+        for one in group:
+            if one.cluster_id in homes:
+                homes[one.cluster_id][ids[number]] += 1
+    return {old: min(home, key=lambda key: (-home[key], key)) for old, home in homes.items() if home}
+
+
+def _feed_rows(
+    grouping: Grouping,
+    ids: Sequence[int],
+    sheets: Sequence[Sheet],
+    old: Mapping[int, catalogue.Row],
+    redirects: Mapping[int, int],
+) -> list[tuple[str, int, int | None]]:
+    """What consumers are told: what ends first, then what is."""
+    hash_of = {ids[sheet.number]: sheet.hash for sheet in sheets}
+    ends: list[tuple[str, int, int | None]] = []
+    for one in sorted(grouping.lost):
+        target = redirects.get(one)
+        if old[one]["doc_hash"]:
+            seen = target is not None and bool(hash_of.get(target, old[target]["doc_hash"]))
+            ends.append(("redirect", one, target) if seen else ("delete", one, None))
+    told = {key: value for key, value in hash_of.items() if value != old[key]["doc_hash"]}
+    ends += [("delete", key, None) for key in sorted(told) if not told[key]]
+    return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
+
+
+def events(
+    grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int], run_id: int, now: str
+) -> Iterator[catalogue.Row]:
+    """The merge log's lines: who joined or left which cluster, and on what evidence.
+
+    The birth of a cluster of one is no line: its row says when it was made.
+    """
+
+    def line(cluster_id: int, kind: str, **body: Any) -> catalogue.Row:
+        text = msgspec.json.encode(body).decode()
+        return {"cluster_id": cluster_id, "kind": kind, "actor": "match", "run_id": run_id, "at": now, "body": text}
+
+    for number, group in enumerate(grouping.groups):
+        for one in group:
+            if one.cluster_id == ids[number] or (one.cluster_id is None and len(group) == 1):
+                continue
+            reason = grouping.reasons.get(one.record_id, {})
+            kind = "merged" if one.cluster_id in redirects else "joined"
+            yield line(ids[number], kind, record=one.address, came_from=one.cluster_id, **reason)
+            if one.cluster_id is not None and one.cluster_id not in grouping.lost:
+                yield line(one.cluster_id, "left", record=one.address, went_to=ids[number])
+    for one in grouping.records:
+        if one.node_id is None and one.cluster_id is not None:
+            yield line(one.cluster_id, "gone", record=one.address)

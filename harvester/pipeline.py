@@ -1,0 +1,324 @@
+"""The whole journey; read this first.
+
+    source ──page──▶ parse ──▶ normalize ──▶ [ledger]           harvest(): one transaction a page
+                                                │ dirty records
+                                                ▼
+      candidates ──▶ compare ──▶ decide ──▶ cluster ──▶ merge ──▶ [catalogue + numbered changes]    match()
+
+Three stages with three durable queues between them (pages of a window, dirty records, changes). Each commits its
+result, clears its mark and moves its cursor in the same transaction: killed anywhere and run again, nothing is lost
+or doubled. The parts: harvesting.py (windows, pages, deletions), preparing.py (one record for the ledger),
+matching.py (one batch), resolving.py (clusters again).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from db import ledger, migrate, work
+from db import rules as stored_rules
+from db.engine import Database
+from harvester import faultpoint
+from harvester.clock import stamp
+from harvester.errors import ConfigError, Locked
+from harvester.guards import DeletionLimits
+from harvester.harvesting import Job, Outcome
+from harvester.harvesting import harvest as harvest_source
+from harvester.match import rules as match_rules
+from harvester.matching import Batch, Desk, match_batch
+from harvester.merge import survivorship
+from harvester.model import Clock, Harvester, Partner, Source, Value
+from harvester.preparing import Recipe
+from harvester.settings import Settings
+from harvester.sources import Environment, sources
+from harvester.sources.environment import Limits, Turns
+
+MATCH_LOCK = "match"
+HARVEST_LOCK = "source:"
+
+
+class Pipeline(Value, frozen=True):
+    """Everything opened and checked once: settings, database, rules, clock."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    match: match_rules.Rules
+    merge: survivorship.Rules
+    derivation_id: int
+    source_ids: Mapping[str, int]
+    turns: Turns
+    cancel: Callable[[], bool] = lambda: False
+    log: Callable[..., None] = lambda event, **values: None
+
+    def now(self) -> str:
+        """The time as it is stored."""
+        return stamp(self.clock.now())
+
+    @property
+    def partners(self) -> dict[str, Partner]:
+        """Partner code → partner."""
+        return {one.code: one for one in self.settings.partners}
+
+
+def open_pipeline(
+    settings: Settings,
+    environ: Mapping[str, str],
+    clock: Clock,
+    *,
+    cancel: Callable[[], bool] = lambda: False,
+    log: Callable[..., None] = lambda event, **values: None,
+) -> Pipeline:
+    """Check rules and mappings, open the database and enrol the partners; no network is touched.
+
+    Raises:
+        ConfigError: with every mistake at once.
+    """
+    match, merge = load_rules(settings)
+    check_mappings(settings)
+    database = Database(settings.database_url(environ))
+    migrate.require(database)
+    now = stamp(clock.now())
+    with database.write() as conn:
+        derivation_id = stored_rules.current(conn, match.hash, match.text, merge.hash, merge.text, version(), now)
+        ids: dict[str, int] = {}
+        for partner in settings.partners:
+            policy_hash = ledger.digest(msgspec.json.encode(partner.policy))
+            ids |= work.enrol(conn, partner, policy_hash, now)
+    return Pipeline(settings, database, clock, match, merge, derivation_id, ids, Turns(), cancel, log)
+
+
+def load_rules(settings: Settings) -> tuple[match_rules.Rules, survivorship.Rules]:
+    """The match and survivorship rules in force: files beside induk.yaml first, then the shipped ones."""
+    own = settings.folder / "mappings" / "rules"
+
+    def path(name: str) -> Path | None:
+        found = own / f"{name}.yaml"
+        return found if found.is_file() else None
+
+    return match_rules.load(path(settings.match.rules)), survivorship.load(path(settings.match.survivorship))
+
+
+def check_mappings(settings: Settings) -> None:
+    """Raise a ConfigError with every mistake in the mappings that the sources use."""
+    from harvester.normalize import mapping
+
+    problems: list[str] = []
+    for source in settings.sources:
+        if source.mapping:
+            try:
+                mapping.load(source.mapping, mapping_folders(settings))
+            except ConfigError as error:
+                problems += [one for one in error.problems if one not in problems]
+    if problems:
+        raise ConfigError(f"{len(problems)} mistakes in mapping files", problems=tuple(problems))
+
+
+def mapping_folders(settings: Settings) -> tuple[Path, ...]:
+    """Where mappings are looked for before the shipped ones."""
+    return tuple(path for path in (settings.folder / "mappings",) if path.is_dir())
+
+
+def version() -> str:
+    """The version of this code, as rule sets note it."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("induk")
+    return "source"
+
+
+# ---- harvest -----------------------------------------------------------------------------------------
+
+
+class Order(Value, frozen=True):
+    """How to harvest: a stretch (ISO 8601), everything anew, at most so many records."""
+
+    since: str = ""
+    until: str = ""
+    full: bool = False
+    limit: int = 0
+    night: str = ""
+
+
+def harvest(
+    pipeline: Pipeline,
+    codes: Sequence[str],
+    order: Order = Order(),
+    progress: Callable[[str, Mapping[str, int]], None] = lambda source, counts: None,
+) -> dict[str, Outcome | Locked]:
+    """Harvest these sources side by side; one source's trouble neither stops nor hides another.
+
+    Returns source code → outcome, or the Locked error of a source that another process is harvesting.
+    """
+    workers = max(1, min(pipeline.settings.harvest.concurrency, len(codes)))
+    with ThreadPoolExecutor(workers, thread_name_prefix="harvest") as pool:
+        jobs = {code: pool.submit(harvest_one, pipeline, code, order, progress) for code in codes}
+    results: dict[str, Outcome | Locked] = {}
+    for code, job in jobs.items():
+        error = job.exception()
+        if isinstance(error, Locked):
+            results[code] = error
+        elif error is not None:
+            raise error
+        else:
+            results[code] = job.result()
+    return results
+
+
+def harvest_one(
+    pipeline: Pipeline,
+    code: str,
+    order: Order = Order(),
+    progress: Callable[[str, Mapping[str, int]], None] = lambda source, counts: None,
+    open_harvester: Callable[[], Harvester] | None = None,
+) -> Outcome:
+    """Harvest one source into the ledger.
+
+    Raises:
+        Locked: another process is at it.
+    """
+    source, partner = source_of(pipeline.settings, code)
+    opener = open_harvester or (lambda: sources.get(source.protocol)(source, environment(pipeline, source)))
+    job = Job(
+        database=pipeline.database,
+        clock=pipeline.clock,
+        recipe=recipe(pipeline, source, partner),
+        source_id=pipeline.source_ids[code],
+        derivation_id=pipeline.derivation_id,
+        limits=deletion_limits(pipeline.settings, source),
+        full=order.full,
+        since=order.since,
+        until=order.until,
+        limit=order.limit,
+        night=order.night,
+        progress=lambda counts: progress(code, counts),
+        log=pipeline.log,
+        **strategy(source),
+    )
+    with pipeline.database.lock(HARVEST_LOCK + code):
+        return harvest_source(job, opener)
+
+
+def source_of(settings: Settings, code: str) -> tuple[Source, Partner]:
+    """The source called *code* and its partner; ConfigError when there is none."""
+    partner = settings.partner_of(code)
+    return next(one for one in partner.sources if one.code == code), partner
+
+
+def strategy(source: Source) -> dict[str, bool]:
+    """How a source is followed: `from` where its software means it, otherwise full lists and absence.
+
+    SLiMS and INLISLite filter by creation date: an edit never comes back in a dated list.
+    """
+    sweeping = source.preset in ("slims-oai", "slims-oai2", "inlislite") or source.protocol == "files"
+    told = source.options.get("strategy", "sweep" if sweeping else "incremental")
+    return {"incremental": told == "incremental", "sweeps_absent": told == "sweep"}
+
+
+def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
+    """How the records of *source* are read."""
+    return Recipe(
+        source=source,
+        partner=partner.code,
+        opac_url=partner.opac_url,
+        lending=partner.lending,
+        as_of=pipeline.now()[:10],
+        directories=mapping_folders(pipeline.settings),
+        rules=pipeline.match,
+    )
+
+
+def deletion_limits(settings: Settings, source: Source) -> DeletionLimits:
+    """The guard's limits for *source*."""
+    guards = settings.guards_of(source)
+    return DeletionLimits(
+        percent=guards.delete_percent,
+        records=guards.delete_records,
+        records_cap_percent=guards.delete_cap_percent,
+        month_percent=guards.month_percent,
+    )
+
+
+def environment(pipeline: Pipeline, source: Source) -> Environment:
+    """What a source gets from outside."""
+    polite = pipeline.settings.politeness_of(source)
+    bounds = {
+        name: value for name, value in pipeline.settings.limits.model_dump().items() if name in Limits.__struct_fields__
+    }
+    bounds |= {name: value for name, value in polite.model_dump().items() if name in Limits.__struct_fields__}
+    return Environment(
+        clock=pipeline.clock,
+        contact=pipeline.settings.contact,
+        limits=Limits(**bounds),
+        cancel=pipeline.cancel,
+        log=pipeline.log,
+        turns=pipeline.turns,
+    )
+
+
+# ---- match -------------------------------------------------------------------------------------------
+
+
+def match(
+    pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: None, *, wait: float = 0.0
+) -> dict[str, Any]:
+    """Match every dirty record; returns the run's funnel.
+
+    Raises:
+        Locked: another process is matching.
+    """
+    totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
+    with pipeline.database.lock(MATCH_LOCK):
+        with pipeline.database.write() as conn:
+            work.close_stuck(conn, "match", None, pipeline.now())
+            run_id = work.open_run(conn, "match", None, pipeline.now())
+        faultpoint.reach("match.run.opened")
+        desk = Desk(
+            pipeline.database,
+            pipeline.match,
+            pipeline.merge,
+            pipeline.partners,
+            run_id,
+            pipeline.derivation_id,
+            pipeline.now,
+        )
+        verdict, reason = "complete", ""
+        while batch := match_batch(desk, pipeline.settings.match.batch):
+            for name in totals:
+                totals[name] += getattr(batch, name)
+            progress(batch)
+            if pipeline.cancel():
+                verdict, reason = "partial", "stopped as asked; the rest stays queued"
+                break
+        with pipeline.database.write() as conn:
+            work.close_run(conn, run_id, verdict=verdict, reason=reason, proof="", now=pipeline.now(), body=totals)
+        faultpoint.reach("match.run.closed")
+    return {"run": run_id, "verdict": verdict, **totals}
+
+
+def active_sources(pipeline: Pipeline, names: Iterable[str] = ()) -> list[str]:
+    """The source codes meant by *names* (partners or sources; none: every one of an active partner).
+
+    Raises:
+        ConfigError: an unknown name, or one that is not active.
+    """
+    with pipeline.database.read() as conn:
+        status = {row["code"]: row["status"] for row in work.sources(conn)}
+    wanted = list(names)
+    if not wanted:
+        return [one.code for one in pipeline.settings.sources if status.get(one.code) == "active"]
+    codes: list[str] = []
+    for name in wanted:
+        partner = pipeline.partners.get(name)
+        found = [one.code for one in partner.sources] if partner else [source_of(pipeline.settings, name)[0].code]
+        codes += found
+    for code in codes:
+        if status.get(code) != "active":
+            raise ConfigError(f"{code} is {status.get(code)}", hint="`induk partner resume` makes it active")
+    return list(dict.fromkeys(codes))

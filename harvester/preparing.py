@@ -1,0 +1,154 @@
+"""One received record → what the ledger stores: parse, content hash, normalize, profile, keys. Pure and picklable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from db.ledger import Known, Prepared, digest
+from harvester.errors import RecordError
+from harvester.formats import formats
+from harvester.match import profile as profiling
+from harvester.match.keys import keys
+from harvester.match.rules import Rules
+from harvester.model import Damage, HarvestedRecord, Source, Warning
+from harvester.normalize import mapping as mappings
+from harvester.normalize.apply import Context, content_hash, normalize
+
+MAX_WARNINGS = 50
+
+
+class Recipe(NamedTuple):
+    """How the records of one source are read: its preset, where mappings lie, the match rules, fixed texts."""
+
+    source: Source
+    partner: str
+    opac_url: str
+    lending: str
+    as_of: str
+    directories: tuple[Path, ...]
+    rules: Rules
+
+    def mapping(self, format: str) -> mappings.Mapping:
+        """The mapping for a record format; compiled once a process."""
+        return _mapping(self.source.mapping, self.source.preset, format, self.directories)
+
+
+_compiled: dict[tuple[str, str, str, tuple[Path, ...]], mappings.Mapping] = {}
+
+
+def _mapping(name: str, preset: str, format: str, directories: tuple[Path, ...]) -> mappings.Mapping:
+    key = (name, preset, format, directories)
+    if key not in _compiled:
+        _compiled[key] = mappings.load(name, directories) if name else mappings.for_source(preset, format, directories)
+    return _compiled[key]
+
+
+class Sorted(NamedTuple):
+    """A page sorted by what is to be done: (record id, raw hash) for unchanged ones, damages with their format."""
+
+    changed: tuple[Prepared, ...]
+    unchanged: tuple[int, ...]
+    reworded: tuple[tuple[int, bytes], ...]  # other bytes, same content: only volatile fields differ
+    damages: tuple[tuple[Damage, str], ...]
+
+
+def sort_page(records: Sequence[HarvestedRecord], known: Mapping[str, Known], recipe: Recipe) -> Sorted:
+    """Sort live records by what they need. Of several with one identifier the last decides, the others are kept
+    in quarantine with their bytes (archivesspace PR#4279: same identifier, other content, one page)."""
+    last = {one.identifier: one for one in records}
+    damages = [
+        (_superseded(one), one.format)
+        for one in records
+        if one is not last[one.identifier] and one.payload != last[one.identifier].payload
+    ]
+    changed: list[Prepared] = []
+    unchanged: list[int] = []
+    reworded: list[tuple[int, bytes]] = []
+    for one in last.values():
+        held = known.get(one.identifier)
+        alive = held is not None and held.state == "active"
+        raw_hash = digest(one.payload)
+        if held and alive and held.raw_hash == raw_hash:
+            unchanged.append(held.record_id)
+            continue
+        made = prepare(one, raw_hash, recipe)
+        if isinstance(made, Damage):
+            damages.append((made, one.format))
+        elif held and alive and held.payload_hash == made.payload_hash:
+            unchanged.append(held.record_id)
+            reworded.append((held.record_id, raw_hash))
+        else:
+            changed.append(made)
+    return Sorted(tuple(changed), tuple(unchanged), tuple(reworded), tuple(damages))
+
+
+def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared | Damage:
+    """The record ready for the ledger, or what is wrong with it."""
+    place = f"{recipe.source.code}/{one.identifier}"
+    try:
+        if not one.identifier.strip():
+            raise RecordError("the record has no identifier", reason="no-identifier", place=place)
+        mapping = recipe.mapping(one.format)
+        parsed: Any = formats.get(one.format)(one.payload)
+        context = Context(
+            source=recipe.source.code,
+            identifier=one.identifier,
+            partner=recipe.partner,
+            opac_url=recipe.opac_url,
+            lending=recipe.lending,
+            as_of=recipe.as_of,
+            flags=one.flags,
+        )
+        found = normalize(parsed, mapping, context)
+        profile = profiling.profile(found.record, recipe.rules)
+        packed = msgspec.msgpack.encode(profile)
+        return Prepared(
+            identifier=one.identifier,
+            format=one.format,
+            datestamp=one.datestamp,
+            payload=one.payload,
+            raw_hash=raw_hash,
+            payload_hash=content_hash(parsed, mapping),
+            normalized=msgspec.json.encode(found.record),
+            mapping_hash=bytes.fromhex(mapping.hash)[:16],
+            warnings=tuple(_warning(one) for one in found.warnings[:MAX_WARNINGS]),
+            profile_hash=digest(packed),
+            solid=profiling.self_merges(profile, recipe.rules),
+            profile=packed,
+            keys=keys(profile, recipe.rules),
+        )
+    except RecordError as error:
+        return Damage(
+            stage=error.stage if error.stage in _STAGES else "parse",  # type: ignore[arg-type]
+            reason=error.reason,
+            message=error.message,
+            payload=one.payload,
+            identifier=one.identifier,
+            place=error.place or place,
+        )
+
+
+_STAGES = frozenset(("fetch", "split", "decode", "parse", "map", "load", "match"))
+
+
+def _warning(one: Warning) -> tuple[str, str, str]:
+    return one.code, one.field, one.value[:500]
+
+
+def _superseded(one: HarvestedRecord) -> Damage:
+    return Damage(
+        stage="load",
+        reason="duplicate-identifier",
+        message="another record with this identifier came later on the same page and was taken",
+        payload=one.payload,
+        identifier=one.identifier,
+    )
+
+
+def dedupe(damages: Iterable[tuple[Damage, str]]) -> list[tuple[Damage, str]]:
+    """Damages without repetitions, in order."""
+    return list({(one.identifier, one.reason, one.payload): (one, name) for one, name in damages}.values())

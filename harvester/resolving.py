@@ -1,0 +1,276 @@
+"""The touched part of the catalogue, grouped again: components, units, human links, and who keeps which id.
+
+Grouping has no memory: it is a function of the active records, the rules and the links. Only ids look back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from db import catalogue, ledger
+from db.catalogue import RecordState
+from harvester.match import cluster, compare
+from harvester.match.rules import Rules
+from harvester.model import Decision, Profile
+
+Pair = tuple[int, int]
+_decode_profile = msgspec.msgpack.Decoder(Profile).decode
+
+
+class Proposal(NamedTuple):
+    """Which pairs a batch adds and drops, and which keys cross their limit."""
+
+    affected: frozenset[int]
+    new: frozenset[Pair]
+    gone: frozenset[Pair]
+    kept: Mapping[Pair, tuple[str, float]]
+    suspend: tuple[dict[str, Any], ...]
+    resume: frozenset[int]
+
+
+def read_profiles(conn: Connection, nodes: Iterable[int]) -> dict[int, tuple[Profile, bool]]:
+    """Node → (profile, solid)."""
+    return {key: (_decode_profile(body), solid) for key, (body, solid) in catalogue.profiles(conn, nodes).items()}
+
+
+class Grouping(NamedTuple):
+    """How the touched records are grouped now, in address order, against how they were."""
+
+    groups: tuple[tuple[RecordState, ...], ...]
+    ids: tuple[int | None, ...]  # the old cluster id that each group keeps
+    lost: tuple[int, ...]  # old cluster ids that no group keeps
+    records: tuple[RecordState, ...]  # every record looked at, deleted ones too
+    reasons: Mapping[int, dict[str, Any]]  # record id → the strongest evidence for its place
+    trouble: tuple[str, ...]  # links that could not be satisfied
+
+
+def resolve(
+    conn: Connection,
+    rules: Rules,
+    states: Sequence[RecordState],
+    proposal: Proposal,
+    judged: Mapping[Pair, Decision],
+) -> Grouping:
+    """Re-solve every component that the batch touches."""
+    field = _Field(conn, rules, proposal, judged)
+    records = field.closure(states)
+    groups, trouble = _solve(field, [one for one in records if one.node_id is not None])
+    ids, lost = assign_ids(groups, {one.cluster_id for one in records if one.cluster_id is not None})
+    return Grouping(tuple(groups), tuple(ids), tuple(lost), tuple(records), field.reasons(groups), tuple(trouble))
+
+
+class _Field:
+    """The graph of merge decisions as it will be after this batch, read as far as it is needed."""
+
+    def __init__(self, conn: Connection, rules: Rules, proposal: Proposal, judged: Mapping[Pair, Decision]) -> None:
+        self.conn = conn
+        self.rules = rules
+        self.proposal = proposal
+        self.scores: dict[Pair, tuple[str, float]] = {
+            **proposal.kept,
+            **{pair: (decision.verdict, decision.score) for pair, decision in judged.items()},
+        }
+        self.edges: dict[int, set[int]] = defaultdict(set)
+        self._known: set[int] = set()
+        self.links: dict[int, catalogue.Row] = {}
+        self._profiles: dict[int, tuple[Profile, bool]] = {}
+        for pair, (verdict, _) in self.scores.items():
+            if verdict == "merge":
+                self._join(pair)
+
+    def _join(self, pair: Pair) -> None:
+        self.edges[pair[0]].add(pair[1])
+        self.edges[pair[1]].add(pair[0])
+
+    def closure(self, states: Sequence[RecordState]) -> list[RecordState]:
+        """Every record that hangs together with the batch: by merges, clusters or human links."""
+        fresh = set(self.proposal.affected) | {node for pair in self.proposal.gone for node in pair}
+        clusters: set[int] = set()
+        found = list(states)
+        nodes: set[int] = set()
+        seen: set[int] = set()
+        records: dict[int, RecordState] = {}
+        while fresh or found:
+            new = [state for state in found if state.record_id not in records]
+            records.update((state.record_id, state) for state in new)
+            clusters = {one.cluster_id for one in new if one.cluster_id is not None} - seen
+            seen |= clusters
+            fresh |= {one.node_id for one in new if one.node_id is not None}
+            fresh -= nodes
+            nodes |= fresh
+            self._read(fresh)
+            found = self._linked(new)
+            found += catalogue.states_of_nodes(self.conn, fresh) if fresh else []
+            found += catalogue.states_of_clusters(self.conn, clusters) if clusters else []
+            found = [state for state in found if state.record_id not in records]
+            fresh = {reached for node in fresh for reached in self.edges[node]} - nodes
+        return sorted(records.values(), key=lambda one: one.order)
+
+    def _read(self, nodes: set[int]) -> None:
+        unread = nodes - self._known
+        self._known |= unread
+        if not unread:
+            return
+        for left, right, verdict, score in catalogue.decisions_of(self.conn, unread):
+            pair = (left, right)
+            if pair in self.proposal.gone or pair in self.scores:
+                continue
+            self.scores[pair] = (verdict, score)
+            if verdict == "merge":
+                self._join(pair)
+
+    def _linked(self, states: Sequence[RecordState]) -> list[RecordState]:
+        """The records that human links tie to *states*; notes the links."""
+        found = catalogue.links_among(self.conn, [(one.source, one.identifier) for one in states])
+        ids = []
+        for row in found:
+            if row["id"] in self.links:
+                continue
+            self.links[row["id"]] = row
+            for side in ("left", "right"):
+                held = ledger.find(self.conn, row[f"{side}_source"], row[f"{side}_identifier"])
+                ids += [held["id"]] if held else []
+        return catalogue.states_of_records(self.conn, ids) if ids else []
+
+    def profile(self, node: int) -> tuple[Profile, bool]:
+        """(profile, solid) of a node."""
+        if node not in self._profiles:
+            self._profiles.update(read_profiles(self.conn, [node]))
+        return self._profiles[node]
+
+    def load(self, nodes: Iterable[int]) -> None:
+        """Read the profiles of these nodes in one query."""
+        self._profiles.update(read_profiles(self.conn, set(nodes) - self._profiles.keys()))
+
+    def judge(self, left: int, right: int) -> tuple[str, float]:
+        """(verdict, score) of a pair of nodes; compared on demand when no key proposed it."""
+        pair = (min(left, right), max(left, right))
+        if pair not in self.scores:
+            decision = compare.decide(self.profile(left)[0], self.profile(right)[0], self.rules)
+            self.scores[pair] = (decision.verdict, decision.score)
+        return self.scores[pair]
+
+    def reasons(self, groups: Sequence[Sequence[RecordState]]) -> dict[int, dict[str, Any]]:
+        """Record id → the strongest pair that ties a record to its group, with the evidence, for records that move."""
+        found: dict[int, dict[str, Any]] = {}
+        for group in groups:
+            if len(group) < 2 or (len({one.cluster_id for one in group}) < 2 and group[0].cluster_id is not None):
+                continue
+            for one in group:
+                found[one.record_id] = self._reason(one, group)
+        return found
+
+    def _reason(self, one: RecordState, group: Sequence[RecordState]) -> dict[str, Any]:
+        best: tuple[float, RecordState] | None = None
+        for other in group:
+            if other is one or one.node_id is None or other.node_id is None:
+                continue
+            score = 999.0 if other.node_id == one.node_id else self.judge(one.node_id, other.node_id)[1]
+            if best is None or score > best[0]:
+                best = (score, other)
+        if best is None or one.node_id is None or best[1].node_id is None:
+            return {}
+        left, right = self.profile(one.node_id)[0], self.profile(best[1].node_id)[0]
+        decision = compare.explain(left, right, self.rules)
+        return {
+            "with": best[1].address,
+            "verdict": decision.verdict,
+            "score": decision.score,
+            "reason": decision.reason,
+            "evidence": msgspec.to_builtins(decision.evidence),
+        }
+
+
+def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[RecordState, ...]], list[str]]:
+    """Groups of records, in address order, and what could not be satisfied."""
+    field.load({one.node_id for one in active if one.node_id is not None})
+    units = _units(field, active)
+    by_record = {one.record_id: key for key, unit in units.items() for one in unit}
+    by_address = {(one.source, one.identifier): by_record[one.record_id] for one in active}
+    must: list[tuple[int, int]] = []
+    cannot: list[tuple[int, int]] = []
+    for _, row in sorted(field.links.items()):
+        left = by_address.get((row["left_source"], row["left_identifier"]))
+        right = by_address.get((row["right_source"], row["right_identifier"]))
+        if left is not None and right is not None and left != right:
+            (must if row["kind"] == "must" else cannot).append((left, right))
+    order = {key: unit[0].order for key, unit in units.items()}
+    node_of = {key: unit[0].node_id or 0 for key, unit in units.items()}
+    solid = {key: field.profile(node_of[key])[1] for key in units}
+
+    def score(left: int, right: int) -> tuple[str, float]:
+        if node_of[left] == node_of[right]:
+            profile = field.profile(node_of[left])[0]
+            own = compare.decide(profile, profile, field.rules)
+            return own.verdict if solid[left] else "review", own.score
+        return field.judge(node_of[left], node_of[right])
+
+    edges = _edges(field, units, node_of, solid, score)
+    solved = cluster.solve(order, edges, score, must, cannot, field.rules)
+    groups = [
+        tuple(sorted((one for key in group for one in units[key]), key=lambda state: state.order))
+        for group in solved.groups
+    ]
+    return sorted(groups, key=lambda group: group[0].order), list(solved.trouble)
+
+
+def _units(field: _Field, active: Sequence[RecordState]) -> dict[int, tuple[RecordState, ...]]:
+    """Records that stand or fall together: those of one solid node, but a linked record stands for itself."""
+    linked = {
+        (row[f"{side}_source"], row[f"{side}_identifier"]) for row in field.links.values() for side in ("left", "right")
+    }
+    heaps: dict[tuple[int, int], list[RecordState]] = defaultdict(list)
+    for one in active:
+        assert one.node_id is not None
+        alone = (one.source, one.identifier) in linked or not field.profile(one.node_id)[1]
+        heaps[(one.node_id, one.record_id if alone else 0)].append(one)
+    return {number: tuple(heap) for number, (_, heap) in enumerate(sorted(heaps.items()))}
+
+
+def _edges(
+    field: _Field,
+    units: Mapping[int, Sequence[RecordState]],
+    node_of: Mapping[int, int],
+    solid: Mapping[int, bool],
+    score: Callable[[int, int], tuple[str, float]],
+) -> list[tuple[int, int, float]]:
+    """The merges between units: those between their nodes, and between the parts of one solid node."""
+    of_node: dict[int, list[int]] = defaultdict(list)
+    for key, node in node_of.items():
+        of_node[node].append(key)
+    edges: list[tuple[int, int, float]] = []
+    for node, keys in of_node.items():
+        if len(keys) > 1 and solid[keys[0]]:
+            own = score(keys[0], keys[1])[1]
+            edges += [(left, right, own) for left in keys for right in keys if left < right]
+        for other in field.edges.get(node, ()):
+            if node < other and other in of_node:
+                points = field.scores[(node, other)][1]
+                edges += [(left, right, points) for left in keys for right in of_node[other]]
+    return edges
+
+
+def assign_ids(groups: Sequence[Sequence[RecordState]], involved: Iterable[int]) -> tuple[list[int | None], list[int]]:
+    """Which old id each group keeps (None: a new one), and the ids that nobody keeps.
+
+    Greatest overlap first, then the oldest id, then the group whose first address comes first.
+    """
+    overlaps = []
+    for number, group in enumerate(groups):
+        counts: dict[int, int] = defaultdict(int)
+        for one in group:
+            if one.cluster_id is not None:
+                counts[one.cluster_id] += 1
+        overlaps += [(-count, old, number) for old, count in counts.items()]
+    kept: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, old, number in sorted(overlaps):
+        if number not in kept and old not in taken:
+            kept[number] = old
+            taken.add(old)
+    return [kept.get(number) for number in range(len(groups))], sorted(set(involved) - taken)
