@@ -1,0 +1,24 @@
+"""Numbers that fill a field and identify nothing: no keys, no evidence."""
+
+from __future__ import annotations
+
+
+def is_bogus(value: str) -> bool:
+    """Whether *value* is one digit repeated, a count up or down, or an ISBN whose body is such.
+
+    Some pass the check digit (9780000000002); frequency would suspend them too, later.
+
+    >>> is_bogus("9780000000002"), is_bogus("9789793062792")
+    (True, False)
+    """
+    digits = "".join(character for character in value if character.isdigit())
+    if not digits:
+        return False
+    body = digits[3:-1] if len(digits) == 13 and digits[:3] in ("978", "979") else digits
+    return _is_filler(body) or (len(body) > 6 and _is_filler(body[:-1]))
+
+
+def _is_filler(digits: str) -> bool:
+    if len(digits) < 4:
+        return False
+    return len(set(digits)) == 1 or digits in "01234567890123456789" or digits in "98765432109876543210"

@@ -1,0 +1,104 @@
+"""Coded statements: material, level, carrier form, language, score format, country, thesis, host."""
+
+from __future__ import annotations
+
+from harvester.match.comparisons import comparison
+from harvester.match.comparisons.identifiers import meet
+from harvester.model import Profile
+
+# What one cataloguer calls a book another calls a thesis, a school book or an electronic text.
+_KINDS = {
+    "book": "text",
+    "thesis": "text",
+    "schoolbook": "text",
+    "manuscript": "text",
+    "article": "part",
+    "part": "part",
+    "electronic": "",
+    "other": "",
+    "kit": "",
+}
+_CONTENT_FREE = frozenset(("electronic", "online"))
+
+
+@comparison(0, "equal alike different", lambda profile: profile.material)
+def material(left: Profile, right: Profile) -> str:
+    """`alike` where both words are used for one thing; serials, scores, recordings, films and maps part."""
+    if left.material == right.material:
+        return "equal"
+    mine, theirs = _KINDS.get(left.material, left.material), _KINDS.get(right.material, right.material)
+    return "alike" if mine == theirs or not mine or not theirs else "different"
+
+
+@comparison(0, "missing equal different", lambda profile: profile.level)
+def level(left: Profile, right: Profile) -> str:
+    """Monograph, serial or part of a host."""
+    if not left.level or not right.level:
+        return "missing"
+    return "equal" if left.level == right.level else "different"
+
+
+@comparison(0, "missing equal alike one_side different", lambda profile: profile.form)
+def form(left: Profile, right: Profile) -> str:
+    """Print, online, micro, braille, large print; `one_side` when one record is silent and the other is not print."""
+    mine, theirs = left.form, right.form
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    if not mine or not theirs:
+        return "missing" if (mine or theirs) == "print" else "one_side"
+    return "alike" if mine in _CONTENT_FREE and theirs in _CONTENT_FREE else "different"
+
+
+@comparison(0, "missing equal overlap different", lambda profile: " ".join(profile.languages))
+def language(left: Profile, right: Profile) -> str:
+    """The languages of the text."""
+    if not left.languages or not right.languages:
+        return "missing"
+    if left.languages == right.languages:
+        return "equal"
+    return "overlap" if meet(left.languages, right.languages) else "different"
+
+
+@comparison(0, "missing equal different", lambda profile: profile.score_format)
+def score_format(left: Profile, right: Profile) -> str:
+    """Full score, vocal score, parts …"""
+    if not left.score_format or not right.score_format:
+        return "missing"
+    return "equal" if left.score_format == right.score_format else "different"
+
+
+@comparison(0, "missing equal different", lambda profile: profile.country)
+def country(left: Profile, right: Profile) -> str:
+    """The country of publication."""
+    if not left.country or not right.country:
+        return "missing"
+    return "equal" if left.country == right.country else "different"
+
+
+@comparison(0, "missing present", lambda profile: "thin" if profile.thin else "")
+def thin(left: Profile, right: Profile) -> str:
+    """`present` when a record has no identifier, no author and no year."""
+    return "present" if left.thin or right.thin else "missing"
+
+
+@comparison(2, "missing equal different", lambda profile: f"{profile.host} {profile.host_part}".strip())
+def host(left: Profile, right: Profile) -> str:
+    """The host of a part and the place in it."""
+    if not left.host or not right.host:
+        return "missing"
+    if left.host_part and right.host_part and left.host_part != right.host_part:
+        return "different"
+    short, long = sorted((left.host, right.host), key=len)
+    return "equal" if long.startswith(short) else "different"
+
+
+@comparison(2, "missing equal overlap one_side different", lambda profile: " ".join(profile.extra))
+def extra(left: Profile, right: Profile) -> str:
+    """Grade, semester, curriculum, user (siswa, guru), scale …: compared within their kind."""
+    if left.extra == right.extra:
+        return "equal" if left.extra else "missing"
+    mine = dict(value.split(":", 1) for value in left.extra)
+    theirs = dict(value.split(":", 1) for value in right.extra)
+    if any(kind in theirs and theirs[kind] != value for kind, value in mine.items()):
+        return "different"
+    return "overlap" if mine.keys() & theirs.keys() else "one_side"

@@ -1,0 +1,37 @@
+"""How much there is: pages, volumes, height."""
+
+from __future__ import annotations
+
+from harvester.match.comparisons import comparison
+from harvester.model import Profile
+
+
+@comparison(1, "missing equal close near far volumes", lambda profile: str(profile.pages or ""))
+def pages(left: Profile, right: Profile) -> str:
+    """The largest pagination: close within 3 pages or 4 %, near within 10 %; `volumes` against pages of one volume."""
+    mine, theirs = left.pages, right.pages
+    if not mine or not theirs:
+        return "volumes" if (mine and right.volumes > 1) or (theirs and left.volumes > 1) else "missing"
+    if mine == theirs:
+        return "equal"
+    gap, most = abs(mine - theirs), max(mine, theirs)
+    if gap <= 3 or gap * 25 <= most:
+        return "close"
+    return "near" if gap * 10 <= most else "far"
+
+
+@comparison(1, "missing equal different", lambda profile: str(profile.volumes or ""))
+def volumes(left: Profile, right: Profile) -> str:
+    """The number of volumes, where both say one."""
+    if not left.volumes or not right.volumes:
+        return "missing"
+    return "equal" if left.volumes == right.volumes else "different"
+
+
+@comparison(1, "missing equal close different", lambda profile: str(profile.height or ""))
+def height(left: Profile, right: Profile) -> str:
+    """Height in centimetres; one centimetre is a matter of rounding."""
+    if not left.height or not right.height:
+        return "missing"
+    gap = abs(left.height - right.height)
+    return ("equal", "close")[gap] if gap < 2 else "different"

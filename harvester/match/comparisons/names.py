@@ -1,0 +1,104 @@
+"""Names: the first author, everyone in the statement of responsibility, the degree institution."""
+
+from __future__ import annotations
+
+from rapidfuzz import fuzz
+
+from harvester.match.comparisons import comparison
+from harvester.match.comparisons.identifiers import meet
+from harvester.match.comparisons.titles import alike
+from harvester.model import Profile
+
+
+@comparison(3, "missing one_side equal alike found namesake different", lambda profile: " ".join(profile.author))
+def author(left: Profile, right: Profile) -> str:
+    """The first author, whatever the order of the words of a name (never a surname: Indonesian names have none).
+
+    alike: initials, a name left out or a typing error; found: not the first author there, but named there;
+    namesake: the same name with another year of birth.
+    """
+    mine, theirs = left.author, right.author
+    if not mine or not theirs:
+        return _unnamed(left, right)
+    if left.born and right.born and abs(left.born - right.born) > 1:
+        return "namesake"
+    if sorted(mine) == sorted(theirs):
+        return "equal"
+    if names_alike(mine, theirs):
+        return "alike"
+    if _found(mine, right) or _found(theirs, left):
+        return "found"
+    return "different"
+
+
+def _unnamed(left: Profile, right: Profile) -> str:
+    """One side has no author: perhaps its statement of responsibility names the other's."""
+    if not left.author and not right.author:
+        return "missing"
+    named, other = (left, right) if left.author else (right, left)
+    if _found(named.author, other):
+        return "found"
+    return "different" if other.responsibility and named.author_kind == "person" else "one_side"
+
+
+def _found(name: tuple[str, ...], other: Profile) -> bool:
+    long = [word for word in name if len(word) > 2] or list(name)
+    return any(word in other.names or word in other.responsibility for word in long)
+
+
+def names_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Whether every word of the shorter name has a counterpart: the word, its initial, or a typing error of it."""
+    shorter, longer = sorted((left, right), key=lambda name: (len(name), name))
+    remaining = list(longer)
+    whole = 0
+    for word in sorted(shorter, key=lambda word: (-len(word), word)):
+        partner = _counterpart(word, remaining)
+        if partner is None:
+            return False
+        remaining.remove(partner)
+        whole += len(word) > 1 and len(partner) > 1
+    return whole > 0
+
+
+def _counterpart(word: str, candidates: list[str]) -> str | None:
+    if word in candidates:
+        return word
+    for other in candidates:
+        if (len(word) == 1 or len(other) == 1) and word[0] == other[0]:
+            return other
+    return next((other for other in candidates if len(other) > 1 and alike(word, other)), None)
+
+
+@comparison(3, "missing shared different", lambda profile: " ".join(profile.responsibility))
+def responsibility(left: Profile, right: Profile) -> str:
+    """Whether the statements of responsibility have a significant word in common."""
+    if not left.responsibility or not right.responsibility:
+        return "missing"
+    if meet(left.responsibility, right.responsibility):
+        return "shared"
+    if meet(left.responsibility, right.names) or meet(right.responsibility, left.names):
+        return "shared"
+    return "different"
+
+
+@comparison(0, "missing agree unsure different", lambda profile: " ".join((*profile.author, *profile.institution)))
+def thesis(left: Profile, right: Profile) -> str:
+    """Author and degree institution of theses, of which near-equal titles are the rule; `unsure` when one is absent."""
+    if left.material != "thesis" and right.material != "thesis":
+        return "missing"
+    if left.student and left.student == right.student:
+        return "agree"
+    if not left.author or not right.author:
+        return "unsure"
+    if not (sorted(left.author) == sorted(right.author) or names_alike(left.author, right.author)):
+        return "different"
+    if not left.institution or not right.institution:
+        return "unsure"
+    return "agree" if _institutions_alike(left.institution, right.institution) else "different"
+
+
+def _institutions_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """The telling words when both sides have some, the initials otherwise (UGM, Universitas Gadjah Mada)."""
+    if len(left) > 1 and len(right) > 1:
+        return meet(left[1:], right[1:]) or fuzz.ratio(*sorted((" ".join(left[1:]), " ".join(right[1:])))) > 85
+    return left[0] == right[0]

@@ -1,0 +1,55 @@
+"""Publisher, place and series."""
+
+from __future__ import annotations
+
+from rapidfuzz import fuzz
+
+from harvester.match.comparisons import comparison
+from harvester.match.comparisons.identifiers import meet
+from harvester.match.comparisons.titles import alike
+from harvester.model import Profile
+
+
+@comparison(3, "missing one_side shared alike different", lambda profile: " ".join(profile.publisher))
+def publisher(left: Profile, right: Profile) -> str:
+    """Significant words of the publisher: one shared, one alike (initials, typing error), none."""
+    mine, theirs = left.publisher, right.publisher
+    if not mine or not theirs:
+        return "one_side" if mine or theirs else "missing"
+    if meet(mine, theirs):
+        return "shared"
+    if _initials(mine, theirs) or _initials(theirs, mine) or "".join(mine) == "".join(theirs):
+        return "alike"
+    return "alike" if any(alike(word, other) for word in mine for other in theirs) else "different"
+
+
+def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
+    """GPU is Gramedia Pustaka Utama, in whatever order the words are kept."""
+    return len(long) > 1 and any(sorted(word) == sorted(other[0] for other in long) for word in short)
+
+
+@comparison(3, "missing equal alike different", lambda profile: profile.place)
+def place(left: Profile, right: Profile) -> str:
+    """The first place of publication."""
+    if not left.place or not right.place:
+        return "missing"
+    if left.place == right.place:
+        return "equal"
+    return "alike" if fuzz.partial_ratio(*sorted((left.place, right.place))) >= 80 else "different"
+
+
+@comparison(
+    2,
+    "missing equal title_only one_side other_number different",
+    lambda profile: " ".join((*profile.series, profile.series_number)),
+)
+def series(left: Profile, right: Profile) -> str:
+    """Series title and number; `other_number` parts two volumes of one series, `different` is two series."""
+    if not left.series or not right.series:
+        return "one_side" if left.series or right.series else "missing"
+    same = meet(left.series, right.series)
+    if left.series_number and right.series_number:
+        if left.series_number == right.series_number:
+            return "equal" if same else "different"
+        return "other_number" if same else "different"
+    return "title_only" if same else "different"

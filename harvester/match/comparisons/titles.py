@@ -1,0 +1,144 @@
+"""Titles: how alike they are as text, which words stand on one side only, numbers and parts."""
+
+from __future__ import annotations
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from harvester.match.comparisons import comparison
+from harvester.match.comparisons.identifiers import meet
+from harvester.model import Profile
+
+
+@comparison(3, "missing equal spelling romanized variant shorter near half far", lambda profile: profile.title)
+def title(left: Profile, right: Profile) -> str:
+    """The title proper, or the whole title where partners divide it otherwise.
+
+    spelling: equal in the key of old and new spelling; romanized: equal consonants of an Arabic title;
+    variant: one is a variant title of the other; shorter: one ends where the other goes on with a subtitle.
+    """
+    if not left.proper or not right.proper:
+        return "missing"
+    if left.proper == right.proper or left.title == right.title:
+        return "equal"
+    if _squeezed(left.title) == _squeezed(right.title) or _squeezed(left.proper) == _squeezed(right.proper):
+        return "equal"
+    if left.words and left.words == right.words:
+        return "spelling"
+    if left.skeleton and left.skeleton == right.skeleton:
+        return "romanized"
+    if left.proper in right.variants or right.proper in left.variants or left.title in right.variants:
+        return "variant"
+    if right.title in left.variants:
+        return "variant"
+    return _distance(left, right)
+
+
+def _squeezed(text: str) -> str:
+    return text.replace(" ", "")
+
+
+def _distance(left: Profile, right: Profile) -> str:
+    if (right.title + " ").startswith(left.title + " ") or (left.title + " ").startswith(right.title + " "):
+        return "shorter"
+    ratio = max(fuzz.ratio(left.proper, right.proper), fuzz.ratio(left.title, right.title))
+    if ratio >= 90:
+        return "near"
+    return "half" if ratio >= 70 else "far"
+
+
+@comparison(2, "missing same typo extra one two many", lambda profile: " ".join(profile.words))
+def words(left: Profile, right: Profile) -> str:
+    """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
+
+    extra: only one side has more; one, two, many: so many words of each side have no counterpart.
+    """
+    if not left.words or not right.words:
+        return "missing"
+    if left.words == right.words or (left.skeleton and left.skeleton == right.skeleton):
+        return "same"
+    mine = [word for word in left.words if word not in right.words]
+    theirs = [word for word in right.words if word not in left.words]
+    if not mine or not theirs:
+        return "extra" if mine or theirs else "same"
+    return _differing(_unforgiven(mine, right), _unforgiven(theirs, left))
+
+
+def _unforgiven(words: list[str], other: Profile) -> list[str]:
+    return [word for word in words if not (word in other.responsibility or word in other.names or word in other.series)]
+
+
+def _differing(mine: list[str], theirs: list[str]) -> str:
+    if not mine and not theirs:
+        return "same"
+    if "".join(mine) == "".join(theirs):
+        return "typo"
+    left, right = sorted((mine, theirs))
+    remaining = list(right)
+    typing_errors = 0
+    unmatched = 0
+    for word in left:
+        partner = next((other for other in remaining if alike(word, other)), None)
+        if partner is None:
+            unmatched += 1
+        else:
+            remaining.remove(partner)
+            typing_errors += 1
+    count = min(unmatched, len(remaining))
+    if count:
+        return ("one", "two", "many")[min(count, 3) - 1]
+    if typing_errors:
+        return "typo"
+    return "extra"
+
+
+def alike(left: str, right: str) -> bool:
+    """Whether two spelled words are one word with a typing error or another ending."""
+    shorter, longer = (left, right) if len(left) <= len(right) else (right, left)
+    if len(shorter) >= 3 and longer.startswith(shorter) and len(longer) - len(shorter) <= 2:
+        return True
+    if len(shorter) < 5:
+        return False
+    allowed = 1 if len(shorter) < 9 else 2
+    return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
+
+
+@comparison(2, "missing equal one_side different", lambda profile: " ".join(profile.numbers))
+def numbers(left: Profile, right: Profile) -> str:
+    """Numbers in the title that are not the number of a part; `different` when each side has one of its own."""
+    if left.numbers == right.numbers:
+        return "equal" if left.numbers else "missing"
+    mine = [number for number in left.numbers if number not in right.numbers]
+    theirs = [number for number in right.numbers if number not in left.numbers]
+    return "different" if mine and theirs else "one_side"
+
+
+@comparison(2, "missing equal overlap one_side set different", lambda profile: " ".join(profile.parts))
+def parts(left: Profile, right: Profile) -> str:
+    """Part numbers; `set` when one side is a volume and the other the whole work in several volumes."""
+    mine, theirs = left.parts, right.parts
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    if mine and theirs:
+        return "overlap" if meet(mine, theirs) else "different"
+    part, whole = (left, right) if mine else (right, left)
+    if part.parts == ("1",) and whole.numbers == ("1",):
+        return "equal"
+    if whole.volumes > 1 and part.volumes <= 1:
+        return "set"
+    return "different" if whole.numbers and not meet(whole.numbers, part.parts) and not part.numbers else "one_side"
+
+
+@comparison(2, "missing equal alike in_title one_side different", lambda profile: " / ".join(profile.part_names))
+def part_names(left: Profile, right: Profile) -> str:
+    """Names of parts; `in_title` when the other side has the name inside its title."""
+    mine, theirs = left.part_names, right.part_names
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    if mine and theirs:
+        first, second = sorted((" ".join(mine), " ".join(theirs)))
+        if fuzz.token_set_ratio(first, second) >= 85:
+            return "alike"
+        return "different"
+    named, other = (left, right) if mine else (right, left)
+    return "in_title" if all(name in other.title for name in named.part_names) else "one_side"

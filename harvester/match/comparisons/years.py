@@ -1,0 +1,86 @@
+"""Years, editions and printings."""
+
+from __future__ import annotations
+
+from rapidfuzz import fuzz
+
+from harvester.match.comparisons import comparison
+from harvester.match.comparisons.identifiers import meet
+from harvester.model import Profile
+
+# A printing explains a gap of this many years at most; beyond it a partner has mixed up two editions.
+PRINTING_YEARS = 25
+
+
+def _years(profile: Profile) -> str:
+    return " ".join(str(year) for year in profile.years) or str(profile.year or "")
+
+
+def _same_edition(left: Profile, right: Profile) -> bool:
+    return left.edition == right.edition or not left.edition or not right.edition
+
+
+@comparison(1, "missing equal within shared printing one near far", _years)
+def year(left: Profile, right: Profile) -> str:
+    """The year of publication.
+
+    within: inside the other's uncertain range; shared: equal to a copyright or original year of the other;
+    printing: another year, but one side states a printing (cetakan) that explains it; near: at most 10 years.
+    """
+    mine, theirs = left.year, right.year
+    if not mine or not theirs:
+        return "missing"
+    if mine == theirs:
+        return "equal"
+    if _within(left, theirs) or _within(right, mine):
+        return "within"
+    if meet_years(left, right):
+        return "shared"
+    gap = abs(mine - theirs)
+    if gap <= PRINTING_YEARS and _same_edition(left, right) and left.impression != right.impression:
+        return "printing"
+    if gap == 1:
+        return "one"
+    return "near" if gap <= 10 else "far"
+
+
+def _within(profile: Profile, year: int) -> bool:
+    return profile.year_to != 0 and profile.year <= year <= profile.year_to
+
+
+def meet_years(left: Profile, right: Profile) -> bool:
+    """Whether any stated year of one side is one of the other's."""
+    return any(value in right.years for value in left.years)
+
+
+@comparison(0, "missing equal first one_side different", lambda profile: str(profile.edition or ""))
+def edition(left: Profile, right: Profile) -> str:
+    """The number of the edition; `first` when one side says 1 and the other nothing."""
+    mine, theirs = left.edition, right.edition
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    if mine and theirs:
+        return "different"
+    return "first" if mine + theirs == 1 else "one_side"
+
+
+@comparison(3, "missing equal alike one_side different", lambda profile: " ".join(profile.edition_words))
+def edition_words(left: Profile, right: Profile) -> str:
+    """What the edition statement says beside its number: revised, abridged, student edition …"""
+    mine, theirs = left.edition_words, right.edition_words
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    if not mine or not theirs:
+        return "one_side"
+    if meet(mine, theirs) or fuzz.token_set_ratio(" ".join(mine), " ".join(theirs)) >= 70:
+        return "alike"
+    return "different"
+
+
+@comparison(0, "missing equal one_side different", lambda profile: str(profile.impression or ""))
+def impression(left: Profile, right: Profile) -> str:
+    """The printing (cetakan). It is no edition: what it means is the policy `impression` of the rules."""
+    mine, theirs = left.impression, right.impression
+    if mine == theirs:
+        return "equal" if mine else "missing"
+    return "different" if mine and theirs else "one_side"

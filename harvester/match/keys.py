@@ -1,0 +1,78 @@
+"""Blocking keys: what two records must have in common to be compared at all.
+
+Every coarse key has a finer one beside it (one more word, or year and pages), so that a coarse key that is suspended
+because too many unlike titles carry it still leaves the finer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from harvester.match.rules import Rules
+from harvester.model import BlockingKey, Profile
+
+MAX_KEYS = 40
+_ISBN_LIKENESS_WORDS = 1
+
+
+def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
+    """The keys of *profile*, each once, in a fixed order; at most forty."""
+    found: dict[tuple[str, int], BlockingKey] = {}
+    subject = signed_hash(" ".join(profile.words[:_ISBN_LIKENESS_WORDS]))
+    whole = signed_hash("\x1f".join((" ".join(profile.author), str(profile.year), profile.title, *profile.parts)))
+    for kind, text in _identifier_keys(profile):
+        key = BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), subject)
+        found[kind, key.hash] = key
+    for kind, text in _title_keys(profile):
+        key = BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), whole)
+        found[kind, key.hash] = key
+    return tuple(found.values())[:MAX_KEYS]
+
+
+def signed_hash(text: str) -> int:
+    """64 bits of BLAKE2b as a signed integer: the same on every machine and both databases."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+
+
+def _identifier_keys(profile: Profile) -> Iterator[tuple[str, str]]:
+    for value in profile.isbns:
+        yield "isbn", value
+    for value in profile.issns:
+        yield "issn", value
+    for value in profile.ids:
+        yield "number", value
+    for value in profile.oclcs:
+        yield "number", f"oclc:{value}"
+
+
+def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
+    words = profile.words
+    if profile.skeleton:
+        yield "skeleton", profile.skeleton[:8]
+    if not words:
+        if profile.title:
+            yield "title_year", f"{profile.title}|{profile.year}"
+        return
+    year, pages = profile.year, profile.pages
+    marks = "|".join((*profile.numbers, *profile.parts))
+    full = " ".join(sorted(words))
+    yield "full_title", f"{full}|{marks}"
+    if len(words) >= 3:
+        yield "title", " ".join(words[:3])
+    if len(words) >= 4:
+        yield "title_more", " ".join(words[:4])
+    if year:
+        yield "title_year", f"{' '.join(words[:2])}|{year}"
+        if pages:
+            yield "title_year_pages", f"{words[0]}|{year}|{pages}"
+            yield "word_year_pages", f"{max(sorted(words), key=len)}|{year}|{pages}"
+    for name in _names(profile):
+        yield "author_title", f"{name}|{words[0]}"
+        if len(words) > 1:
+            yield "author_title_more", f"{name}|{words[0]} {words[1]}"
+
+
+def _names(profile: Profile) -> list[str]:
+    """The two longest words of the first author's name; one of them the other record will have kept."""
+    return sorted((word for word in profile.author if len(word) > 2), key=lambda word: (-len(word), word))[:2]

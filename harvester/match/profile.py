@@ -1,0 +1,181 @@
+"""From a normalized record to its Profile: what matching needs, and nothing that two equal manifestations differ in."""
+
+from __future__ import annotations
+
+import re
+
+from harvester.match.agents import (
+    all_names,
+    born,
+    first_author,
+    institution_words,
+    name_skeletons,
+    name_words,
+    publisher_words,
+    responsibility_words,
+)
+from harvester.match.arabic import in_script, looks_romanized, skeleton
+from harvester.match.bogus import is_bogus
+from harvester.match.compare import decide
+from harvester.match.rules import Rules
+from harvester.match.titles import TitleArea, number, part_number, spelled, title_area
+from harvester.match.vocabulary import Vocabulary
+from harvester.model import NormalizedRecord, Profile, Series
+from harvester.text import fold, significant
+
+MAX_VALUES = 30
+_ARABIC_LANGUAGES = frozenset(("ara", "per", "fas", "urd", "ota"))
+_LEVELS = {
+    "m": "monograph",
+    "s": "serial",
+    "i": "serial",
+    "b": "part",
+    "a": "part",
+    "d": "part",
+    "c": "collection",
+}
+_NO_LANGUAGE = frozenset(("und", "mul", "zxx", "mis"))
+# Kinds that name the record or its address, not the manifestation.
+_LOCAL = frozenset(("local", "uri", "url", "handle", "barcode", "control", "nim", "call_number"))
+_EDITION_FORMS = (
+    "ed edition edisi edn auflage aufl editie druk uitgave edizione edicion ausgabe cetakan cet printing print "
+    "st nd rd th eme ke pertama kedua ketiga first second third fourth fifth"
+)
+_EDITION_WORDS = frozenset(_EDITION_FORMS.split())
+
+
+def profile(record: NormalizedRecord, rules: Rules) -> Profile:
+    """What matching needs of *record*; records that matching cannot tell apart give equal bytes."""
+    known = rules.vocabulary
+    area = title_area(record.title, known)
+    identifiers = _identifiers(record)
+    author = first_author(record)
+    words = list(area.full.split())
+    bones = _skeleton(record, words)
+    names = set(all_names(record, known))
+    if bones:
+        names |= name_skeletons([w for person in record.contributors[:10] for w in fold(person.name).split()])
+    dates = record.dates
+    series = next((item for item in record.series if item.title), Series(""))
+    host = next((item for item in record.relations if item.relation == "host"), None)
+    thesis = record.thesis
+    publisher = publisher_words(record.publications, known)
+    year = dates.year_from or (thesis.year if thesis and thesis.year else 0) or dates.copyright_year or 0
+    return Profile(
+        material=record.material,
+        level=_LEVELS.get(record.level, record.level),
+        form=record.carrier_form,
+        thin=not (identifiers["isbn"] or identifiers["issn"] or identifiers["id"] or identifiers["oclc"])
+        and author is None
+        and not record.title.responsibility
+        and not year,
+        isbns=identifiers["isbn"],
+        issns=identifiers["issn"],
+        ids=identifiers["id"],
+        oclcs=identifiers["oclc"],
+        proper=area.proper,
+        title=area.full,
+        words=area.words,
+        numbers=area.numbers,
+        parts=area.parts,
+        part_names=area.part_names,
+        variants=_variants(record, area),
+        skeleton=bones,
+        generic=_is_generic(area, known),
+        author=name_words(author.name, known) if author else (),
+        author_kind=author.kind if author else "",
+        born=born(author) if author else 0,
+        names=tuple(sorted(names)),
+        responsibility=responsibility_words(record.title.responsibility, known),
+        year=year,
+        year_to=_uncertain_end(record, year),
+        years=tuple(sorted({value for value in (year, dates.copyright_year or 0) if value})),
+        country=record.country.strip(),
+        place=next((fold(item.place) for item in record.publications if item.place), ""),
+        publisher=publisher,
+        pages=record.extent.pages or 0,
+        volumes=record.extent.volumes or 0,
+        height=record.extent.height or 0,
+        edition=record.edition.number or 0,
+        edition_words=_edition_words(record),
+        impression=record.impression.number or 0,
+        series=tuple(sorted({spelled(word) for word in significant(fold(series.title).split())}))[:8],
+        series_number=_series_number(series.number, known),
+        languages=tuple(sorted(set(record.languages) - _NO_LANGUAGE))[:6],
+        institution=institution_words(thesis.institution, known) if thesis else (),
+        degree=fold(thesis.degree) if thesis else "",
+        student=_student(record),
+        host=fold(host.title) if host else "",
+        host_part=fold(host.part) if host else "",
+        score_format=fold(record.score_format),
+        extra=_extra(record, area),
+    )
+
+
+def self_merges(profile: Profile, rules: Rules) -> bool:
+    """Whether two records with this one profile are the same manifestation without a cataloguer saying so."""
+    return decide(profile, profile, rules).verdict == "merge"
+
+
+def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {"isbn": set(), "issn": set(), "oclc": set(), "id": set()}
+    for item in record.identifiers:
+        if item.status != "valid" or not item.value or item.kind in _LOCAL or is_bogus(item.value):
+            continue
+        if item.kind in ("isbn", "issn", "oclc"):
+            found[item.kind].add(item.value)
+        else:
+            found["id"].add(f"{item.kind}:{item.value.lower()}")
+    return {kind: tuple(sorted(values))[:MAX_VALUES] for kind, values in found.items()}
+
+
+def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
+    if in_script(record.title.proper):
+        return skeleton(words)
+    if in_script(record.title.original):
+        return skeleton(fold(record.title.original).split())
+    if looks_romanized(words) or not _ARABIC_LANGUAGES.isdisjoint(record.languages):
+        return skeleton(words)
+    return ""
+
+
+def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
+    texts = (*record.variant_titles[:6], record.uniform_title, record.title.original)
+    folded = {fold(text) for text in texts if text}
+    return tuple(sorted(folded - {"", area.proper, area.full}))[:8]
+
+
+def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
+    telling = [word for word in area.full.split() if word not in known.generic_titles and not word.isdigit()]
+    return len(area.words) <= 1 or not significant(telling) or set(significant(telling)) <= known.generic_titles
+
+
+def _uncertain_end(record: NormalizedRecord, year: int) -> int:
+    last = record.dates.year_to or 0
+    return last if year < last < 9999 and not record.dates.certain else 0
+
+
+def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
+    kept = [word for word in significant(fold(record.edition.text).split()) if word not in _EDITION_WORDS]
+    return tuple(sorted({word for word in kept if not number(word) and not word.isdigit()}))[:8]
+
+
+def _series_number(text: str, known: Vocabulary) -> str:
+    return ".".join(part_number(text, known)) if text else ""
+
+
+def _student(record: NormalizedRecord) -> str:
+    if record.thesis and record.thesis.student_id:
+        return fold(record.thesis.student_id).replace(" ", "")
+    return next((fold(value).replace(" ", "") for name, value in record.local if name == "nim"), "")
+
+
+_SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,]*)")
+
+
+def _extra(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
+    marks = list(area.extra)
+    match = _SCALE.search(record.scale)
+    if match:
+        marks.append("scale:" + re.sub(r"\D", "", match[1]))
+    return tuple(sorted(marks))

@@ -1,0 +1,294 @@
+"""Rules: mappings/rules/match.yaml, checked and compiled once. Only this module of match reads a file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+from harvester import yaml_file
+from harvester.errors import ConfigError
+from harvester.match.comparisons import Comparison, comparisons
+from harvester.match.vocabulary import Vocabulary
+from harvester.registry import suggestion
+from harvester.yaml_file import YamlFile
+
+SHIPPED = Path(__file__).resolve().parents[2] / "mappings" / "rules" / "match.yaml"
+STAGES = 4
+# The recipes of keys.py; every one has its own limit of unlike titles.
+KEY_KINDS = (
+    "isbn", "issn", "number", "title", "title_year", "title_more", "title_year_pages", "author_title",
+    "author_title_more", "word_year_pages", "skeleton", "full_title",
+)  # fmt: skip
+IMPRESSION = ("merge", "review", "distinct")
+_SECTIONS = (
+    "version", "thresholds", "impression", "max_component", "suspend_at", "support", "points", "interactions",
+    "vetoes", "materials", "vocabulary",
+)  # fmt: skip
+
+
+class Feature(NamedTuple):
+    """One comparison with the points, vetoes and support of each of its outcomes."""
+
+    name: str
+    comparison: Comparison
+    points: dict[str, float]
+    vetoes: dict[str, str]
+    support: dict[str, int]
+
+
+class Interaction(NamedTuple):
+    """Points for outcomes that stand together; `when` pairs the name of a feature with its outcomes."""
+
+    name: str
+    when: tuple[tuple[str, frozenset[str]], ...]
+    points: float
+
+
+class Table(NamedTuple):
+    """What one material class compares: the features of each stage, and the most that the later stages can add."""
+
+    stages: tuple[tuple[Feature, ...], ...]
+    remainders: tuple[float, ...]
+    interactions: tuple[Interaction, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that a decision depends on besides the two records."""
+
+    text: str
+    hash: str
+    merge_at: float
+    review_at: float
+    impression: Literal["merge", "review", "distinct"]
+    max_component: int
+    suspend_at: dict[str, int]
+    support_needed: int
+    support_generic: int
+    tables: dict[str, Table]
+    vocabulary: Vocabulary
+
+    def table(self, left: str, right: str) -> Table:
+        """The table of two materials: their own when they agree, that of books otherwise."""
+        return self.tables.get(left, self.tables["book"]) if left == right else self.tables["book"]
+
+
+def load(path: Path | None = None) -> Rules:
+    """The rules in the file at *path*; the shipped ones when None.
+
+    Raises:
+        ConfigError: every mistake of the file at once, each with file:line and a suggestion.
+    """
+    where = path or SHIPPED
+    file = yaml_file.read(where)
+    return parse(where.read_text(encoding="utf-8-sig"), file)
+
+
+def parse(text: str, file: YamlFile | None = None, *, name: str = "match.yaml") -> Rules:
+    """The rules in *text*; raises like `load`."""
+    reader = _Reader(file or yaml_file.parse(text, name=name))
+    rules = reader.rules(text)
+    if reader.problems:
+        raise ConfigError("; ".join(reader.problems), problems=tuple(reader.problems))
+    assert rules is not None
+    return rules
+
+
+class _Reader:
+    """Reads the sections of one file and collects what is wrong with them."""
+
+    def __init__(self, file: YamlFile) -> None:
+        self.file = file
+        self.problems: list[str] = []
+        self.known = dict(comparisons)
+
+    def wrong(self, message: str, *path: str | int, hint: str = "") -> None:
+        self.problems.append(f"{self.file.place(*path)}: {message}" + (f" ({hint})" if hint else ""))
+
+    def rules(self, text: str) -> Rules | None:
+        root = self.mapping(self.file.value, ())
+        for key in root:
+            if key not in _SECTIONS:
+                self.wrong(f"unknown section {key!r}", key, hint=suggestion(key, list(_SECTIONS)))
+        merge, review = self.thresholds()
+        support = self.mapping(root.get("support", {}), ("support",))
+        impression = root.get("impression", "merge")
+        if impression not in IMPRESSION:
+            self.wrong(f"impression {impression!r}", "impression", hint="known: " + ", ".join(IMPRESSION))
+        tables = self.tables()
+        rules = Rules(
+            text=text,
+            hash=hashlib.sha256(text.encode()).hexdigest(),
+            merge_at=merge,
+            review_at=review,
+            impression=cast(Literal["merge", "review", "distinct"], impression),
+            max_component=self.count(root.get("max_component", 400), ("max_component",)),
+            suspend_at=self.suspend_at(),
+            support_needed=self.count(support.get("needed", 0), ("support", "needed")),
+            support_generic=self.count(support.get("needed_generic", 0), ("support", "needed_generic")),
+            tables=tables,
+            vocabulary=self.vocabulary(),
+        )
+        return None if self.problems else rules
+
+    def mapping(self, value: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.wrong("must be a mapping of names to values", *path)
+        return {}
+
+    def section(self, *path: str) -> dict[str, Any]:
+        value: Any = self.file.value
+        for name in path:
+            value = value.get(name, {}) if isinstance(value, dict) else {}
+        return self.mapping(value, path)
+
+    def number(self, value: Any, path: tuple[str | int, ...]) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.wrong(f"{value!r} is no number", *path)
+            return 0.0
+        return float(value)
+
+    def count(self, value: Any, path: tuple[str | int, ...]) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.wrong(f"{value!r} is no count", *path)
+            return 0
+        return value
+
+    def thresholds(self) -> tuple[float, float]:
+        values = self.section("thresholds")
+        for name in ("merge", "review"):
+            if name not in values:
+                self.wrong(f"threshold {name!r} is missing", "thresholds")
+        merge = self.number(values.get("merge", 0), ("thresholds", "merge"))
+        review = self.number(values.get("review", 0), ("thresholds", "review"))
+        if review > merge:
+            self.wrong("review stands above merge", "thresholds", "review")
+        return merge, review
+
+    def suspend_at(self) -> dict[str, int]:
+        values = self.section("suspend_at")
+        for kind in values:
+            if kind not in KEY_KINDS:
+                self.wrong(f"unknown kind of key {kind!r}", "suspend_at", kind, hint=suggestion(kind, list(KEY_KINDS)))
+        return {kind: self.count(values.get(kind, 50), ("suspend_at", kind)) for kind in KEY_KINDS}
+
+    def outcomes(self, path: tuple[str, ...], values: Any) -> dict[str, dict[str, Any]]:
+        """feature → outcome → value, where every feature and outcome is known."""
+        checked: dict[str, dict[str, Any]] = {}
+        for feature, by_outcome in self.mapping(values, path).items():
+            if feature not in self.known:
+                hint = suggestion(feature, list(self.known))
+                self.wrong(f"unknown comparison {feature!r}", *path, feature, hint=hint)
+                continue
+            known = self.known[feature].outcomes
+            for outcome in self.mapping(by_outcome, (*path, feature)):
+                if outcome not in known:
+                    hint = suggestion(outcome, list(known))
+                    self.wrong(f"{feature} has no outcome {outcome!r}", *path, feature, outcome, hint=hint)
+            checked[feature] = dict(self.mapping(by_outcome, (*path, feature)))
+        return checked
+
+    def points(self, path: tuple[str, ...], values: Any) -> dict[str, dict[str, float]]:
+        return {
+            feature: {outcome: self.number(value, (*path, feature, outcome)) for outcome, value in row.items()}
+            for feature, row in self.outcomes(path, values).items()
+        }
+
+    def interactions(self) -> tuple[Interaction, ...]:
+        rows = self.file.value.get("interactions", []) if isinstance(self.file.value, dict) else []
+        if not isinstance(rows, list):
+            self.wrong("must be a list", "interactions")
+            return ()
+        return tuple(self.interaction(index, row) for index, row in enumerate(rows))
+
+    def interaction(self, index: int, row: Any) -> Interaction:
+        path = ("interactions", index)
+        row = self.mapping(row, path)
+        for key in row:
+            if key not in ("name", "when", "points"):
+                self.wrong(f"unknown key {key!r}", *path, key, hint="known: name, when, points")
+        when: list[tuple[str, frozenset[str]]] = []
+        for feature, wanted in self.mapping(row.get("when", {}), (*path, "when")).items():
+            outcomes = [str(outcome) for outcome in wanted] if isinstance(wanted, list) else [str(wanted)]
+            known = self.known[feature].outcomes if feature in self.known else ()
+            if not known:
+                self.wrong(
+                    f"unknown comparison {feature!r}",
+                    *path,
+                    "when",
+                    feature,
+                    hint=suggestion(feature, list(self.known)),
+                )
+            for outcome in outcomes:
+                if known and outcome not in known:
+                    hint = suggestion(outcome, list(known))
+                    self.wrong(f"{feature} has no outcome {outcome!r}", *path, "when", feature, hint=hint)
+            when.append((feature, frozenset(outcomes)))
+        points = self.number(row.get("points", 0), (*path, "points"))
+        return Interaction(str(row.get("name", f"interaction {index + 1}")), tuple(when), points)
+
+    def tables(self) -> dict[str, Table]:
+        points = self.points(("points",), self.section("points"))
+        vetoes = self.outcomes(("vetoes",), self.section("vetoes"))
+        support = self.outcomes(("support", "counts"), self.section("support", "counts"))
+        interactions = self.interactions()
+        tables = {"book": self.table(points, vetoes, support, interactions)}
+        for material, changes in self.section("materials").items():
+            path = ("materials", material)
+            changes = self.mapping(changes, path)
+            for key in changes:
+                if key not in ("points", "vetoes"):
+                    self.wrong(f"unknown key {key!r}", *path, key, hint="known: points, vetoes")
+            own_points = _overlaid(points, self.points((*path, "points"), changes.get("points", {})))
+            own_vetoes = _overlaid(vetoes, self.outcomes((*path, "vetoes"), changes.get("vetoes", {})))
+            tables[material] = self.table(own_points, own_vetoes, support, interactions)
+        return tables
+
+    def table(
+        self,
+        points: dict[str, dict[str, float]],
+        vetoes: dict[str, dict[str, Any]],
+        support: dict[str, dict[str, Any]],
+        interactions: tuple[Interaction, ...],
+    ) -> Table:
+        features = [
+            Feature(
+                name,
+                known,
+                {outcome: points.get(name, {}).get(outcome, 0.0) for outcome in known.outcomes},
+                {outcome: str(why) for outcome, why in vetoes.get(name, {}).items() if why != "none"},
+                {outcome: int(count) for outcome, count in support.get(name, {}).items()},
+            )
+            for name, known in sorted(self.known.items())
+        ]
+        stages = tuple(
+            tuple(feature for feature in features if feature.comparison.stage == stage) for stage in range(STAGES)
+        )
+        bonus = sum(max(interaction.points, 0.0) for interaction in interactions)
+        best = [sum(max(feature.points.values()) for feature in stage) for stage in stages]
+        remainders = tuple(sum(best[stage + 1 :]) + bonus for stage in range(STAGES))
+        return Table(stages, remainders, interactions)
+
+    def vocabulary(self) -> Vocabulary:
+        values = self.section("vocabulary")
+        lists: dict[str, frozenset[str]] = {}
+        aliases: dict[str, str] = {}
+        for name, value in values.items():
+            if name == "publisher_aliases":
+                for alias, forms in self.mapping(value, ("vocabulary", name)).items():
+                    aliases.update({str(form): alias for form in forms})
+            elif name not in Vocabulary.LISTS:
+                hint = suggestion(name, list(Vocabulary.LISTS))
+                self.wrong(f"unknown word list {name!r}", "vocabulary", name, hint=hint)
+            elif not isinstance(value, str):
+                self.wrong("must be words parted by blanks", "vocabulary", name)
+            else:
+                lists[name] = frozenset(value.split())
+        return Vocabulary(lists, aliases)
+
+
+def _overlaid(base: dict[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {**base.get(name, {}), **changes.get(name, {})} for name in base.keys() | changes.keys()}

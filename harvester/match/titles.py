@@ -1,0 +1,175 @@
+"""The title area as matching reads it: text, significant words, numbers, parts, school marks."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from harvester.match.vocabulary import Vocabulary
+from harvester.model import Title
+from harvester.text import STOP_WORDS, fold, old_spelling, romanize
+
+MAX_WORDS = 40
+_ROMAN = re.compile(r"^(?=[ivxlc])(?:x{0,3}|xl|l?x{0,3})(?:ix|iv|v?i{0,3})$")
+_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+_COUNTING = {
+    word: str(number)
+    for number, line in enumerate(
+        (
+            "one first pertama kesatu satu erster erste erstes premier premiere primo primero الاول الاولى",
+            "two second kedua dua zweiter zweite zweites deuxieme seconde secondo segundo الثاني الثانية",
+            "three third ketiga tiga dritter dritte drittes troisieme terzo tercero الثالث الثالثة",
+            "four fourth keempat empat vierter vierte quatrieme الرابع الرابعة",
+            "five fifth kelima lima funfter funfte cinquieme الخامس الخامسة",
+            "six sixth keenam enam sechster sechste sixieme السادس",
+            "seven seventh ketujuh tujuh siebter septieme السابع",
+            "eight eighth kedelapan delapan achter huitieme الثامن",
+            "nine ninth kesembilan sembilan neunter neuvieme التاسع",
+            "ten tenth kesepuluh sepuluh zehnter dixieme العاشر",
+        ),
+        start=1,
+    )
+    for word in line.split()
+}
+_ORDINAL = re.compile(r"^(?:ke)?(\d+)(?:st|nd|rd|th|er|re|e|eme|me|a|o)?$")
+
+
+class TitleArea(NamedTuple):
+    proper: str
+    full: str
+    words: tuple[str, ...]
+    numbers: tuple[str, ...]
+    parts: tuple[str, ...]
+    part_names: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+@lru_cache(maxsize=50_000)
+def spelled(word: str) -> str:
+    """The folded *word* in Latin letters and in the key of old and new spelling."""
+    return old_spelling(word if word.isascii() else romanize(word))
+
+
+def roman(word: str) -> str:
+    """The arabic number of a roman numeral, "" when *word* is none."""
+    if not _ROMAN.match(word):
+        return ""
+    total = 0
+    for letter, following in zip(word, [*word[1:], ""], strict=True):
+        value = _VALUES[letter]
+        total += -value if following and value < _VALUES[following] else value
+    return str(total)
+
+
+def number(word: str) -> str:
+    """The arabic number that *word* stands for behind a word such as "volume"; "" when it is none."""
+    match = _ORDINAL.match(word)
+    if match:
+        return match[1].lstrip("0") or "0"
+    return roman(word) or _COUNTING.get(word, "")
+
+
+def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
+    """What matching reads in the title area; a title without any word is empty."""
+    proper = _without_article(fold(_filed(title)), vocabulary)
+    full = f"{proper} {fold(title.remainder)}".strip()
+    reader = _TitleWords(full.split()[: MAX_WORDS * 2], vocabulary, len(proper.split()))
+    parts = [found for text in title.part_numbers for found in part_number(text, vocabulary)]
+    names = [fold(name) for name in title.part_names]
+    for name in names:
+        reader.school(name.split())
+    return TitleArea(
+        proper=proper,
+        full=full,
+        words=tuple(dict.fromkeys(spelled(word) for word in reader.words))[:MAX_WORDS],
+        numbers=tuple(sorted(set(reader.numbers))),
+        parts=tuple(dict.fromkeys(parts or reader.parts)),
+        part_names=tuple(sorted({name for name in names if name})),
+        extra=tuple(f"{kind}:{value}" for kind, value in sorted(reader.extra.items())),
+    )
+
+
+def _filed(title: Title) -> str:
+    """The title proper without the characters that do not file; a count that eats half of the title is wrong."""
+    if 0 < title.nonfiling <= 6 and title.nonfiling * 2 < len(title.proper):
+        return title.proper[title.nonfiling :]
+    return title.proper
+
+
+def _without_article(proper: str, vocabulary: Vocabulary) -> str:
+    first, _, rest = proper.partition(" ")
+    return rest if rest and first in vocabulary.articles else proper
+
+
+def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
+    """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3); its words when it holds none."""
+    tokens = [token for token in fold(text).split() if token not in vocabulary.parts or number(token)]
+    found = [number(token) for token in tokens if number(token)]
+    return found or ([" ".join(tokens)] if tokens else [])
+
+
+class _TitleWords:
+    """One pass over the words of a title, sorting them into words, numbers, parts and school marks."""
+
+    def __init__(self, tokens: list[str], vocabulary: Vocabulary, proper_length: int) -> None:
+        self.words: list[str] = []
+        self.numbers: list[str] = []
+        self.parts: list[str] = []
+        self.extra: dict[str, str] = {}
+        self._vocabulary = vocabulary
+        self._proper_length = proper_length
+        self.school(tokens)
+        self._read(tokens)
+
+    def school(self, tokens: list[str]) -> None:
+        """Grade, semester, curriculum, school and user, wherever they stand."""
+        known = self._vocabulary
+        for index, token in enumerate(tokens):
+            following = tokens[index + 1] if index + 1 < len(tokens) else ""
+            if token in known.grades and number(following):
+                self.extra.setdefault("grade", number(following))
+            elif token in known.semesters and number(following):
+                self.extra.setdefault("semester", number(following))
+            elif token in known.curricula and following:
+                self.extra.setdefault("curriculum", following)
+            elif token in known.schools:
+                self.extra.setdefault("school", token)
+            elif token in known.students and _is_book_for(tokens, index):
+                self.extra.setdefault("user", "student")
+            elif token in known.teachers and _is_book_for(tokens, index):
+                self.extra.setdefault("user", "teacher")
+
+    def _read(self, tokens: list[str]) -> None:
+        known = self._vocabulary
+        skip = False
+        for index, token in enumerate(tokens):
+            if skip:
+                skip = False
+                continue
+            following = tokens[index + 1] if index + 1 < len(tokens) else ""
+            if following and token in known.parts and number(following) and not self._year(following):
+                self.parts.append(number(following))
+                skip = True
+            elif following and number(following) and (token in known.grades or token in known.semesters):
+                skip = True
+            elif token.isdigit():
+                self.numbers.append(token.lstrip("0") or "0")
+            elif roman(token) and (len(token) > 1 or index == self._proper_length - 1) and index > 0 and len(token) < 6:
+                self.numbers.append(roman(token))
+            elif token not in STOP_WORDS:
+                self.words.append(token)
+        self.words = self.words or [token for token in tokens if not token.isdigit()]
+
+    def _year(self, token: str) -> bool:
+        return len(token) == 4 and token.isdigit() and token[0] in "12"
+
+
+_BOOK_FORMS = "buku book books manual guide edition panduan pegangan guidebook handbook solutions"
+_BOOKS = frozenset(_BOOK_FORMS.split())
+
+
+def _is_book_for(tokens: list[str], index: int) -> bool:
+    """Whether "siswa" or "guru" names the user of the book: Buku Guru, teacher's book; not the subject of it."""
+    around = tokens[max(0, index - 2) : index] + tokens[index + 1 : index + 2]
+    return tokens[index].endswith(("band", "buch")) or any(token in _BOOKS for token in around)

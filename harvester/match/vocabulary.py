@@ -1,0 +1,42 @@
+"""The word lists of match.yaml, as sets."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Vocabulary:
+    """Word lists by name; a list that the file leaves out is empty."""
+
+    LISTS: ClassVar[tuple[str, ...]] = (
+        "articles",
+        "parts",
+        "grades",
+        "semesters",
+        "curricula",
+        "schools",
+        "students",
+        "teachers",
+        "generic_titles",
+        "honorifics",
+        "responsibility_words",
+        "publisher_generic",
+        "institution_generic",
+    )
+
+    def __init__(self, lists: dict[str, frozenset[str]], publisher_aliases: dict[str, str]) -> None:
+        empty: frozenset[str] = frozenset()
+        self.articles = lists.get("articles", empty)
+        self.parts = lists.get("parts", empty)
+        self.grades = lists.get("grades", empty)
+        self.semesters = lists.get("semesters", empty)
+        self.curricula = lists.get("curricula", empty)
+        self.schools = lists.get("schools", empty)
+        self.students = lists.get("students", empty)
+        self.teachers = lists.get("teachers", empty)
+        self.generic_titles = lists.get("generic_titles", empty)
+        self.honorifics = lists.get("honorifics", empty)
+        self.responsibility_words = lists.get("responsibility_words", empty)
+        self.publisher_generic = lists.get("publisher_generic", empty)
+        self.institution_generic = lists.get("institution_generic", empty)
+        self.publisher_aliases = publisher_aliases
