@@ -35,7 +35,7 @@ class PageResponse(OAIResponse):  # type: ignore[misc]
     @property
     def raw(self) -> str:
         """The answer as text, for people."""
-        return self.http_response.body.decode("utf-8", "replace")
+        return str(self.http_response.body, "utf-8", "replace")
 
     @cached_property
     def sheet(self) -> oai_xml.Sheet:
@@ -53,6 +53,8 @@ class PageResponse(OAIResponse):  # type: ignore[misc]
 
 class PageIterator(OAIResponseIterator):  # type: ignore[misc]
     """sickle's iterator over pages; errors stay on the page, for the harvester to judge by their place in the list."""
+
+    resumption_token: Any
 
     def _next_response(self) -> None:
         params = self.params

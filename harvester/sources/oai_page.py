@@ -46,6 +46,12 @@ class OaiPage(msgspec.Struct, frozen=True):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
     @property
+    def cursor(self) -> int:
+        """How many records came before this page, as the server says; 0 when it does not."""
+        text = (self.token.cursor or "").strip() if self.token is not None else ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+
+    @property
     def digest(self) -> str:
         """Equal for two pages with the same records in the same order."""
         names = "\n".join(f"{record.identifier} {record.datestamp} {record.deleted:d}" for record in self.records)
@@ -89,9 +95,9 @@ def utc_moment(text: str) -> str:
 
 def _errors(root: Any, verb: str) -> list[tuple[str, str]]:
     found = children(root, "error") + [error for each in children(root, verb) for error in children(each, "error")]
-    return [
-        (error.get("code", "").strip()[:60] or "unknown", " ".join(text_of(error).split())[:300]) for error in found
-    ]
+    codes = [error.get("code", "").strip()[:60] or "unknown" for error in found]
+    texts = [" ".join(text_of(error).split())[:300] for error in found]
+    return list(zip(codes, texts, strict=True))
 
 
 def _token(element: Any) -> ResumptionToken:

@@ -16,8 +16,6 @@ from harvester.sources.oai_identify import Identity, choose_format, read_identit
 from harvester.sources.oai_page import OaiPage
 from harvester.sources.oai_watch import Watch
 
-_FIRST_PAGE_ONLY = ("metadataPrefix", "from", "until", "set")
-
 
 @sources.register("oai-pmh")
 def open_source(source: Source, environment: Environment) -> Harvester:
@@ -118,6 +116,9 @@ class OaiPmh:
             page = response.page
             if not watch.begun and not token and _is_empty_answer(page):
                 self._check_set(arguments)
+                yield self._page(page, "no-records-match")
+                return
+            if watch.reconciled() and set(_codes(page)) == {"noRecordsMatch"}:
                 yield self._page(page, "no-records-match")
                 return
             if page.errors and not page.records:

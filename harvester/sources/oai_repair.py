@@ -52,9 +52,8 @@ class Frame(msgspec.Struct, frozen=True):
         missing = sorted(prefix for prefix in used if f"xmlns:{prefix}" not in text + opening)
         names = "".join(f' xmlns:{each}="{_KNOWN_PREFIXES.get(each, "urn:undeclared:" + each)}"' for each in missing)
         opening = f"{opening[:-1]}{names}>"
-        return (
-            f'<?xml version="1.0" encoding="UTF-8"?>{opening}{text}</{self.name.decode("ascii", "replace")}>'.encode()
-        )
+        closing = f"</{self.name.decode('ascii', 'replace')}>"
+        return f'<?xml version="1.0" encoding="UTF-8"?>{opening}{text}{closing}'.encode()
 
 
 def mend(span: bytes, frame: Frame) -> tuple[str, tuple[str, ...]]:

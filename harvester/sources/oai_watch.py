@@ -21,6 +21,8 @@ class Watch:
         self._digests: set[str] = set()
         self._empty = 0
         self._last_was_empty = False
+        self._received = 0
+        self._size: int | None = None
         self.pages = 0
 
     @property
@@ -35,13 +37,21 @@ class Watch:
             raise self._stop("tooManyPages", f"more than {self._limits.pages:,} pages")
         if not page.has_list:
             raise self._stop("noList", "the answer holds neither a list nor an error")
+        if self.pages == 1:
+            self._received = page.cursor
+        self._received += len(page.records) + len(page.damages)
+        self._size = self._size if page.list_size is None else page.list_size
         self._see_records(page)
         if page.next_token:
             self._see_token(page.next_token)
 
+    def reconciled(self) -> bool:
+        """True when as many records came as the server said there are."""
+        return self._size is not None and self._received >= self._size
+
     def end(self) -> None:
-        """Check that the list did not end on an empty page that had been promised more (pyoai#8)."""
-        if self._last_was_empty and self.pages > 1:
+        """Check that the list did not end on an empty page after more had been promised (pyoai#8)."""
+        if self._last_was_empty and self.pages > 1 and not self.reconciled():
             raise self._stop("emptyPages", "the list ends with an empty page")
 
     def _see_records(self, page: OaiPage) -> None:

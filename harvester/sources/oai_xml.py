@@ -182,12 +182,9 @@ def _trim(body: bytes, opening: re.Match[bytes]) -> tuple[bytes, tuple[str, ...]
     end = len(body)
     for closing in _CLOSING.finditer(body):
         end = closing.end()
-    flags = ("noise-before",) if body[:start].strip(b"\xef\xbb\xbf") else ()
-    if body[end:].strip():
-        flags += ("noise-after",)
-    if not flags and start:
-        flags = ("noise-before",)
-    return body[start:end], flags
+    before = ("noise-before",) if start else ()
+    after = ("noise-after",) if body[end:].strip() else ()
+    return body[start:end], before + after
 
 
 def _salvage(body: bytes, verb: str, flags: tuple[str, ...]) -> Sheet:
@@ -271,12 +268,8 @@ def _one_header(raw: bytes) -> bool:
 
 def _token(body: bytes, frame: oai_repair.Frame) -> Any:
     """The resumption token of a broken answer, when its element is whole."""
-    found = None
-    for found in _TOKEN.finditer(body):
-        pass
-    if found is None:
-        return None
+    found = [match[0] for match in _TOKEN.finditer(body)]
     try:
-        return parse(frame.wrap(found[0]))[0]
+        return parse(frame.wrap(found[-1]))[0]
     except (etree.XMLSyntaxError, ValueError, IndexError):
         return None
