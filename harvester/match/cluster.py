@@ -115,10 +115,8 @@ class _Solver:
         for component in self._components(list(self.edges)):
             parts = self._fitting(component)
             if len(parts) != 1 or len(parts[0]) != len(component):
-                kept = {pair for part in parts for pair in part}
-                cuts.append(
-                    Cut(self._units(component), max(self.edges[pair] for pair in component if pair not in kept))
-                )
+                dropped = set(component).difference(*parts)
+                cuts.append(Cut(self._units(component), max(self.edges[pair] for pair in dropped)))
             for part in parts:
                 self._average_link(part)
         groups = {id(members): tuple(sorted(members)) for members in self.group.values()}
