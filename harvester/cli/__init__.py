@@ -1,0 +1,78 @@
+"""The command line: one file a command group, loaded only when it is asked for, so that `--help` is quick.
+
+A file `NAME.py` here holds `command`, a click command or group called NAME (`_` where Python wants another word).
+Exit codes: 0 complete · 1 some source failed or partial · 2 usage or configuration · 3 halted, a person must decide ·
+4 integrity failure · 75 locked · 130/143 interrupted, saved.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+# Name → one line for `induk --help`: the modules themselves are not imported for it.
+COMMANDS = {
+    "changes": "The change feed: what a search index must know.",
+    "cluster": "Clusters: the records of one manifestation under a stable id.",
+    "config": "Check and show the configuration.",
+    "db": "The database: upgrade, verify, dump.",
+    "demo": "Four sample libraries, two nights, the whole journey.",
+    "doctor": "Is everything in place? Configuration, database, disk, clock.",
+    "harvest": "Harvest partners into the ledger.",
+    "init": "Write a first induk.yaml and partners.d.",
+    "mapping": "Mapping files: check, test, try.",
+    "match": "Match and merge what has changed; explain a pair.",
+    "nightly": "One night: harvest what is due, match, report.",
+    "partner": "Partners: add, list, show.",
+    "record": "One record: as received, normalized, traced.",
+    "run": "Runs: what was done, with its verdict and counts.",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"harvester.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from harvester.registry import suggestion
+
+            hint = suggestion(args[0], list(COMMANDS))
+            raise click.UsageError(f"no command {args[0]!r} ({hint})")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="induk", prog_name="induk")
+def induk() -> None:
+    """Induk keeps one union catalogue of what the libraries of a consortium hold."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; returns only by SystemExit."""
+    from harvester.cli.common import guarded
+
+    os.environ.setdefault("PYTHONUTF8", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(guarded(lambda: induk.main(args=arguments, prog_name="induk", standalone_mode=False)))

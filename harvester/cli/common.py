@@ -1,0 +1,235 @@
+"""What every command shares: the common options, opening the pipeline, printing, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from harvester.errors import ConfigError, IndukError
+from harvester.i18n import LANGUAGES, translator
+
+F = TypeVar("F", bound=Callable[..., Any])
+# SIGINT and SIGTERM set it; long work asks it between two pages or batches.
+stopping = threading.Event()
+_signal: list[int] = []
+
+
+class Shell(NamedTuple):
+    """The common options of one call, and how it speaks."""
+
+    config: Path | None
+    lang: str
+    json: bool
+    quiet: bool
+    verbose: int
+    no_input: bool
+    yes: bool
+    dry_run: bool
+
+    def say(self, text: str = "") -> None:
+        """Print for people; nothing with --json or --quiet."""
+        if not (self.json or self.quiet):
+            click.echo(text)
+
+    def note(self, text: str) -> None:
+        """Print on standard error; nothing with --quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def gettext(self, text: str) -> str:
+        """*text* in the language of this call."""
+        return translator(self.lang)(text)
+
+    def emit(self, data: Any, show: Callable[[], None]) -> None:
+        """*data* as one JSON value with --json, else what *show* prints."""
+        if self.json:
+            click.echo(json.dumps(plain(data), ensure_ascii=False, sort_keys=True))
+        elif not self.quiet:
+            show()
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """A table: with rules on a terminal, tab-separated elsewhere. Control characters never reach a terminal."""
+        if self.json or self.quiet:
+            return
+        texts = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
+        if not sys.stdout.isatty():
+            for row in [list(heads), *texts]:
+                click.echo("\t".join(row))
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(box=None, header_style="bold", pad_edge=False)
+        for head in heads:
+            made.add_column(head, overflow="fold")
+        for row in texts:
+            made.add_row(*(Text(cell) for cell in row))
+        Console().print(made)
+
+    def confirm(self, question: str) -> None:
+        """Ask before something is changed; --yes answers, --no-input refuses."""
+        if self.yes:
+            return
+        if self.no_input or not sys.stdin.isatty():
+            raise ConfigError(question, hint="say --yes to do it without being asked")
+        click.confirm(question, abort=True)
+
+
+def clean(text: str) -> str:
+    """*text* without control characters: a record must not move the cursor of a terminal."""
+    return "".join(char if char.isprintable() or char == " " else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def plain(value: Any) -> Any:
+    """*value* as JSON can carry it."""
+    import msgspec
+
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(one) for one in value]
+    return value
+
+
+def common(function: F) -> F:
+    """Give a command the common options; it gets them as its first argument, a Shell."""
+
+    @click.option("--config", type=click.Path(path_type=Path), envvar="INDUK_CONFIG", help="The induk.yaml to use.")
+    @click.option("--lang", type=click.Choice(LANGUAGES), envvar="INDUK_LANG", help="Language of messages.")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+    @click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+    @click.option("--verbose", "-v", count=True, help="Log more (-v events, -vv debug).")
+    @click.option("--no-input", is_flag=True, help="Never ask; refuse instead.")
+    @click.option("--yes", is_flag=True, help="Answer questions with yes.")
+    @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+    @functools.wraps(function)
+    def wrapped(
+        config: Path | None,
+        lang: str | None,
+        as_json: bool,
+        quiet: bool,
+        verbose: int,
+        no_input: bool,
+        yes: bool,
+        dry_run: bool,
+        **rest: Any,
+    ) -> Any:
+        shell = Shell(config, lang or "en", as_json, quiet, verbose, no_input, yes, dry_run)
+        return function(shell, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+# ---- opening -----------------------------------------------------------------------------------------
+
+
+def settings_of(shell: Shell) -> Any:
+    """The settings, every mistake in them at once."""
+    from harvester import settings
+    from harvester.outputs import outputs
+    from harvester.sources import sources
+
+    return settings.load(
+        shell.config,
+        environ=os.environ,
+        presets=preset_names(),
+        protocols=tuple(sources.names()),
+        outputs=tuple(outputs.names()),
+    )
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that ship with Induk."""
+    import mappings
+
+    folder = Path(str(mappings.__file__)).with_name("presets")
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def open_pipeline(shell: Shell) -> Any:
+    """The pipeline over the configured database; signals stop it between two pages or batches."""
+    from harvester import pipeline
+    from harvester.clock import SystemClock
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    return pipeline.open_pipeline(
+        settings_of(shell), os.environ, SystemClock(), cancel=stopping.is_set, log=logger(shell)
+    )
+
+
+def open_database(shell: Shell) -> Any:
+    """The configured database, without the gate of its version."""
+    from db.engine import Database
+
+    return Database(settings_of(shell).database_url(os.environ))
+
+
+def logger(shell: Shell) -> Callable[..., None]:
+    """What the pipeline logs with: JSON lines on standard error with -v, nothing otherwise."""
+    if not shell.verbose:
+        return lambda event, **values: None
+
+    def log(event: str, /, **values: Any) -> None:
+        click.echo(json.dumps({"event": event, **plain(values)}, ensure_ascii=False, default=str), err=True)
+
+    return log
+
+
+def _stop(number: int, _frame: Any) -> None:
+    if stopping.is_set():  # asked twice: the transaction rolls back, the checkpoint stands
+        os._exit(128 + number)
+    _signal[:] = [number]
+    stopping.set()
+
+
+# ---- exit codes --------------------------------------------------------------------------------------
+
+
+def guarded(call: Callable[[], Any]) -> int:
+    """Run *call*; every error of ours becomes a message and its exit code."""
+    try:
+        result = call()
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2 if isinstance(error, click.UsageError) else error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(clean(problem), err=True)
+        if len(error.problems) > 1:
+            click.echo(clean(str(error)), err=True)
+        return error.exit_code
+    except IndukError as error:
+        click.echo(clean(str(error)), err=True)
+        return error.exit_code
+    if _signal:
+        return 128 + _signal[0]
+    return result if isinstance(result, int) else 0
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several results: 4 > 3 > 1 > 0; 75 only if nothing ran."""
+    found = list(codes)
+    for code in (4, 3, 1):
+        if code in found:
+            return code
+    return 75 if found and all(code == 75 for code in found) else 0

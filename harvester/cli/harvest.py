@@ -1,0 +1,65 @@
+"""induk harvest"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from harvester.cli.common import Shell, common, open_pipeline, worst
+
+CODES = {"complete": 0, "partial": 1, "failed": 1, "halted": 3}
+
+
+@click.command("harvest")
+@click.argument("partners", nargs=-1)
+@click.option("--since", default="", help="From this moment on (ISO 8601, UTC), beside the stored position.")
+@click.option("--until", default="", help="Up to this moment (ISO 8601, UTC).")
+@click.option("--full", is_flag=True, help="The whole list anew; what is absent may be proposed for deletion.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Stop after about so many records; resumable.")
+@common
+def command(shell: Shell, partners: tuple[str, ...], since: str, until: str, full: bool, limit: int | None) -> int:
+    """Harvest PARTNERS (none: every active one) into the ledger. Match afterwards with `induk match`."""
+    from harvester import pipeline
+
+    opened = open_pipeline(shell)
+    codes = pipeline.active_sources(opened, partners)
+    order = pipeline.Order(since=since, until=until, full=full, limit=limit or 0)
+    if shell.dry_run:
+        shell.emit({"sources": codes}, lambda: shell.say("would harvest: " + ", ".join(codes)))
+        return 0
+    results = harvest_and_show(shell, opened, codes, order)
+    return worst(results.values())
+
+
+def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) -> dict[str, int]:
+    """Harvest with progress, print the table of verdicts; returns source → exit code."""
+    from harvester import pipeline
+
+    totals: dict[str, Counter[str]] = {code: Counter() for code in codes}
+
+    def progress(code: str, counts: Mapping[str, int]) -> None:
+        totals[code].update(counts)
+        if shell.verbose:
+            shell.note(f"{code}: {totals[code]['received']} received, {totals[code]['pages']} pages")
+
+    found = pipeline.harvest(opened, codes, order, progress)
+    rows: list[dict[str, Any]] = []
+    for code, outcome in found.items():
+        if isinstance(outcome, pipeline.Locked):
+            rows.append({"source": code, "verdict": "locked", "reason": str(outcome), "exit": 75})
+            continue
+        counts = {name: totals[code][name] for name in pipeline.work.COUNTERS}
+        proof = {"proof": outcome.proof, "run": outcome.run_id}
+        verdict = {"source": code, "verdict": outcome.verdict, "reason": outcome.reason, **proof}
+        rows.append({**verdict, **counts, "exit": CODES[outcome.verdict]})
+    shell.emit(rows, lambda: show_outcomes(shell, rows))
+    return {row["source"]: row["exit"] for row in rows}
+
+
+def show_outcomes(shell: Shell, rows: list[dict[str, Any]]) -> None:
+    """The funnel's first half: what each source brought."""
+    heads = ["source", "verdict", "received", "created", "updated", "unchanged", "deleted", "quarantined", "reason"]
+    shell.table(heads, [[row.get(head, "") for head in heads] for row in rows])

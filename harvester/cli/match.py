@@ -1,0 +1,69 @@
+"""induk match"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from harvester.cli.common import Shell, common, open_pipeline
+
+
+@click.group("match", invoke_without_command=True)
+@click.option("--all", "everything", is_flag=True, help="Profile and match every record again, by today's rules.")
+@common
+@click.pass_context
+def command(context: click.Context, shell: Shell, everything: bool) -> int:
+    """Match and merge what has changed since the last time."""
+    if context.invoked_subcommand:
+        return 0
+    return match_and_show(shell, open_pipeline(shell) if not everything else _rebuilt(shell))
+
+
+def _rebuilt(shell: Shell) -> Any:
+    from harvester import rebuilding
+
+    shell.confirm("Match every record again? Consumers will see each cluster that changes.")
+    return rebuilding.rebuild(lambda: open_pipeline(shell), shell)
+
+
+def match_and_show(shell: Shell, opened: Any) -> int:
+    """Match with progress and print the funnel's second half."""
+    from harvester import pipeline
+
+    def progress(batch: Any) -> None:
+        if shell.verbose:
+            shell.note(f"matched {batch.records} records, {batch.pairs} pairs, {batch.changes} changes")
+
+    totals = pipeline.match(opened, progress)
+    with opened.database.read() as conn:
+        funnel = pipeline.catalogue.funnel(conn)
+    found = {**totals, "catalogue": funnel}
+    shell.emit(found, lambda: show_funnel(shell, found))
+    return 0 if totals["verdict"] == "complete" else 1
+
+
+def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
+    """The funnel's second half: from dirty records to the feed."""
+    held = found["catalogue"]
+    pairs = held["pairs"]
+    shell.say(f"matched    {found['records']} records in {found['pairs']} new pairs, {found['changes']} changes announced")
+    shell.say(
+        f"pairs      {pairs['merge']} merge, {pairs['review']} review, {pairs['veto']} veto, {pairs['distinct']} distinct"
+    )
+    shell.say(
+        f"catalogue  {held['records']} records in {held['clusters']} clusters, {held['merged_clusters']} of them merged, "
+        f"the largest of {held['largest_cluster']}; {held['suspended_keys']} keys suspended"
+    )
+
+
+@command.command()
+@click.argument("left")
+@click.argument("right")
+@common
+def explain(shell: Shell, left: str, right: str) -> None:
+    """Why LEFT and RIGHT (addresses: source/identifier) were merged, or why not."""
+    from harvester import explaining
+
+    answer = explaining.explain(open_pipeline(shell), left, right)
+    shell.emit(answer, lambda: explaining.show(answer, shell.say))

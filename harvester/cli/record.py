@@ -1,0 +1,70 @@
+"""induk record"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from harvester.cli.common import Shell, common, open_pipeline
+
+
+@click.group("record")
+def command() -> None:
+    """One record: as received, normalized, traced."""
+
+
+@command.command()
+@click.argument("address")
+@common
+def show(shell: Shell, address: str) -> None:
+    """The record at ADDRESS (source/identifier): state, versions, fields, warnings, cluster."""
+    from harvester import inspecting
+
+    answer = inspecting.record(open_pipeline(shell), address)
+    shell.emit(answer, lambda: _show(shell, answer))
+
+
+def _show(shell: Shell, answer: dict[str, Any]) -> None:
+    shell.say(f"{answer['address']}  {answer['state']}, version {answer['version']}, cluster {answer['cluster']}")
+    heads = ["version", "state", "at", "run_id"]
+    shell.table(heads, [[row[head] for head in heads] for row in answer["versions"]])
+    shell.table(["field", "value"], inspecting_rows(answer["normalized"]))
+    shell.table(["warning", "field", "value"], [[row["code"], row["field"], row["value"]] for row in answer["warnings"]])
+
+
+def inspecting_rows(normalized: dict[str, Any]) -> list[list[str]]:
+    """The fields of a normalized record as (field, value) lines."""
+    rows: list[list[str]] = []
+    for name, value in normalized.items():
+        for one in value if isinstance(value, list) else [value]:
+            text = ", ".join(f"{key}: {part}" for key, part in one.items()) if isinstance(one, dict) else str(one)
+            rows.append([name, text])
+    return rows
+
+
+@command.command()
+@click.argument("address")
+@click.option("--field", default="", help="Only the steps of this field.")
+@common
+def trace(shell: Shell, address: str, field: str) -> None:
+    """Every step from the received bytes to each field: rule, function, input, output."""
+    from harvester import inspecting
+
+    steps = inspecting.trace(open_pipeline(shell), address)
+    rows = [step for step in steps if not field or step["field"].startswith(field)]
+    heads = ["field", "rule", "function", "input", "output"]
+    shell.emit(rows, lambda: shell.table(heads, [[row.get(head, "") for head in heads] for row in rows]))
+
+
+@command.command()
+@click.argument("address")
+@click.option("--version", type=int, default=None, help="An earlier version instead of the current one.")
+@common
+def raw(shell: Shell, address: str, version: int | None) -> None:
+    """The bytes as the partner sent them."""
+    from harvester import inspecting
+
+    body = inspecting.raw(open_pipeline(shell), address, version)
+    sys.stdout.buffer.write(body)
