@@ -18,7 +18,8 @@ class Limits(Value, frozen=True):
     connect_seconds: float = 10
     read_seconds: float = 60
     total_seconds: float = 600
-    response_bytes: int = 64 << 20
+    response_mib: float = 64
+    record_kib: int = 4096
     ratio: int = 200
     redirects: int = 5
     delay_seconds: float = 1.0
@@ -27,13 +28,22 @@ class Limits(Value, frozen=True):
     backoff_cap_seconds: float = 60
     retry_after_seconds: float = 3600
     waiting_seconds: float = 7200  # all waits between tries of one opened source together
-    requests: int = 0  # most requests of one opened source; 0 is without end
+    requests_a_night: int = 0  # most requests of one opened source; 0 is without end
     url_length: int = 2000  # a longer request is sent by POST
     page_attempts: int = 3  # fetches of a page that arrives broken
     empty_pages: int = 3  # empty pages with a token followed in a row
     token_repeats: int = 3
     pages: int = 200_000
-    record_bytes: int = 4 << 20
+
+    @property
+    def response_bytes(self) -> int:
+        """Most bytes of one answer, unpacked."""
+        return int(self.response_mib * (1 << 20))
+
+    @property
+    def record_bytes(self) -> int:
+        """Most bytes of one record."""
+        return self.record_kib << 10
 
 
 class Turns:

@@ -176,8 +176,9 @@ class Fetcher:
     def _once(self, method: str, url: str, body: bytes | None) -> Answer:
         self._go_on()
         self._requests += 1
-        if self._limits.requests and self._requests > self._limits.requests:
-            raise SourceUnavailable(f"budget of {self._limits.requests} requests is used up", place=self._source.code)
+        budget = self._limits.requests_a_night
+        if budget and self._requests > budget:
+            raise SourceUnavailable(f"the budget of {budget} requests is used up", place=self._source.code)
         scheme, host, port = _origin(url, self._source.code)
         with self._environment.turns.turn(f"{host}:{port}", self._limits.delay_seconds, self._environment.clock):
             self._guard.begin()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from harvester.errors import Blocked, Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
+from harvester.errors import Blocked, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.model import Harvester, Page, Source, Window
 from harvester.sources import sources
 from harvester.sources.environment import Environment
@@ -33,8 +33,8 @@ class OaiPmh:
         SourceUnavailable: no answer, or broken answers; worth another try later.
         TokenExpired: the server has forgotten the list; the window starts again.
         ProtocolError: refused or nonsense; `code` is the server's own, or repeatedToken, repeatedPage, emptyPages,
-            noList, tooManyPages. noRecordsMatch is raised in mid-list only.
-        Halted: another repository answers, or a configured set has disappeared; a person decides.
+            noList, tooManyPages. noRecordsMatch is raised in mid-list only. With `otherRepository` (another server
+            answers) and `setGone` (a configured set has disappeared) a person must decide: the run is halted.
     """
 
     def __init__(self, source: Source, environment: Environment) -> None:
@@ -68,8 +68,8 @@ class OaiPmh:
         """The server's Identify, asked once; None when it fails, which does not stop a harvest.
 
         Raises:
-            Blocked, Halted: no OAI-PMH server, or another one than before, answers.
-            ProtocolError: the partner has switched OAI-PMH off.
+            Blocked: no OAI-PMH server answers.
+            ProtocolError: another one than before answers, or the partner has switched OAI-PMH off.
         """
         if not self._identified:
             self._identified = True
@@ -192,7 +192,8 @@ class OaiPmh:
         except SourceError:
             return
         if known and wanted not in known:
-            raise Halted(f"the set {wanted!r} has disappeared", place=self._source.code, hint="see sets: of the source")
+            message = f"the set {wanted!r} has disappeared"
+            raise ProtocolError(message, place=self._source.code, code="setGone", hint="see sets: of the source")
 
     def _identify(self) -> Identity | None:
         try:
@@ -213,7 +214,8 @@ class OaiPmh:
         name = identity.repository_name
         if known and name != known and f"identity:{name}" not in self._environment.approvals:
             message = f"the repository calls itself {name!r}, it was {known!r}"
-            raise Halted(message, place=self._source.code, hint=f"approve identity:{name} if it was renamed")
+            hint = f"approve identity:{name} if it was renamed"
+            raise ProtocolError(message, place=self._source.code, code="otherRepository", hint=hint)
         if name and name != known:
             self._client.learned["repository_name"] = name
 
