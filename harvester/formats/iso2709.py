@@ -50,7 +50,7 @@ def quick(payload: bytes) -> LightMarc | None:
     entries = _unpacker(count)(directory)
     starts = entries[1::2]
     # A wrong length in the leader is of no consequence; a wrong base address or a field out of order is.
-    if sorted(starts) != list(starts) or payload[12:17] != b"%05d" % (end + 1):
+    if sorted(starts) != list(starts) or payload[12:17] != b"%05d" % (end + 1) or not payload[:24].isascii():
         return None
     fields = tuple(zip(map(_TAGS.__getitem__, entries[::2]), texts))  # noqa: B905 - the numbers were compared
     return LightMarc(payload[:24].decode("ascii"), fields, flags)

@@ -1,0 +1,115 @@
+"""MARCXML: one record element → the light MARC form, by local names, in any namespace or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harvester.errors import RecordError
+from harvester.formats import formats
+from harvester.formats.characters import clean
+from harvester.formats.light import LEADER_LENGTH, LightMarc
+from harvester.formats.span import Bytes, Piece
+from harvester.formats.xml_safe import local, parse_mended, text_of
+from harvester.formats.xml_split import split_records
+from harvester.model import Damage
+
+PARTS = frozenset({"leader", "controlfield", "datafield"})
+MAX_PAGE = 128_000_000
+
+
+@formats.register("marcxml")
+def parse(payload: bytes) -> LightMarc:
+    """The light form of one MARCXML record; an envelope around it does not matter.
+
+    Raises:
+        RecordError: broken XML (stage decode), no MARC record or several, or an empty one (stage parse).
+    """
+    root, flags = parse_mended(payload)
+    records = _records(root)
+    if len(records) > 1:
+        raise RecordError(f"{len(records)} MARC records came where one was expected.", reason="several")
+    if not records:
+        raise RecordError(f"There is no MARC record in it, but <{local(root.tag)[:60]}>.", reason="no-record")
+    return from_element(records[0], flags)
+
+
+def parse_page(page: bytes) -> list[LightMarc | Damage]:
+    """Every record of a collection, in order; one that cannot be read is a Damage.
+
+    Raises:
+        RecordError: the page as a whole cannot be read.
+    """
+    root, flags = parse_mended(page, MAX_PAGE)
+    return [_or_damage(record, flags, place) for place, record in enumerate(_records(root), 1)]
+
+
+def split(source: Bytes) -> Iterator[Piece]:
+    """The bytes of each record of a file as a document of its own, with a Damage for what is none."""
+    return split_records(source, "record")
+
+
+def _or_damage(record: Any, flags: tuple[str, ...], place: int) -> LightMarc | Damage:
+    try:
+        return from_element(record, flags)
+    except RecordError as error:
+        return Damage(stage="parse", reason=error.reason, message=error.message, place=f"record {place}")
+
+
+def _records(root: Any) -> list[Any]:
+    """The elements below *root* (or itself) that have MARC fields."""
+    if any(local(child.tag) in PARTS for child in root):
+        return [root]
+    return [each for each in root.iter() if local(each.tag) == "record" and any(local(c.tag) in PARTS for c in each)]
+
+
+def from_element(record: Any, flags: tuple[str, ...] = ()) -> LightMarc:
+    """The light form of a parsed record element.
+
+    Raises:
+        RecordError: it has no field.
+    """
+    leader, fields, done = "", [], dict.fromkeys(flags)
+    for child in record:
+        name = local(child.tag)
+        if name == "datafield":
+            tag, body = _tag(child, done), _data(child, done)
+        elif name == "controlfield":
+            tag, body = _tag(child, done), text_of(child)
+        else:
+            if name == "leader":
+                leader = text_of(child)
+            continue
+        if not body.isascii():
+            body, repairs = clean(body)
+            done.update({repair if repair == "encoding:nfc" else f"{repair}:{tag}": None for repair in repairs})
+        if tag:
+            fields.append((tag, body))
+    if not fields:
+        raise RecordError("The record is empty: it has no field.", reason="empty")
+    if len(leader) != LEADER_LENGTH:
+        done["structure:leader"] = None
+    return LightMarc(leader, tuple(fields), tuple(done))
+
+
+def _tag(field: Any, flags: dict[str, None]) -> str:
+    """The field's tag; "" (and a flag) when it has none: such a field cannot be addressed."""
+    tag = str(field.get("tag") or "").strip()
+    if len(tag) != 3:
+        flags[f"structure:tag:{tag[:12]}" if tag else "structure:no-tag"] = None
+    return tag
+
+
+def _data(field: Any, flags: dict[str, None]) -> str:
+    """The body of a data field; its own text outside subfields is not lost, but kept as code ""."""
+    get = field.get
+    parts = [get("ind1", " ")[:1] or " ", get("ind2", " ")[:1] or " "]
+    if not len(field) and field.text and field.text.strip():
+        flags[f"structure:no-subfield:{get('tag', '')[:3]}"] = None
+        return "".join(parts) + field.text
+    for subfield in field:
+        code = subfield.get("code", "")
+        if len(code) != 1:
+            flags[f"structure:code:{get('tag', '')[:3]}"] = None
+        parts.append(f"\x1f{code[:1] or ' '}{subfield.text or '' if not len(subfield) else text_of(subfield)}")
+    return "".join(parts)
