@@ -12,6 +12,7 @@ IndukError
 │   ├── ProtocolError      not worth another try: the answer breaks the protocol or refuses the request
 │   │   └── TokenExpired   the resumption token is gone: the window starts again
 │   └── Refused            a bound of ours was passed: bytes, ratio, time, redirects, address
+├── OutputError            the operator: an output's far side does not accept; the position stays, publish tries again
 └── RecordError            a cataloguer: this record is quarantined
 
 `place` is `source/record`, `file:line` or `URL` (without secrets) and stands first in the message.
@@ -107,6 +108,10 @@ class TokenExpired(ProtocolError):
 
 class Refused(SourceError):
     """The answer passed one of our bounds."""
+
+
+class OutputError(IndukError):
+    """The far side of an output (index, disk) does not answer or refuses everything; nothing was lost."""
 
 
 class RecordError(IndukError):

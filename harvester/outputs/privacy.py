@@ -1,0 +1,240 @@
+"""What may leave: released documents. Every output, page and API gets documents through here and nowhere else.
+
+Invisible members and withheld fields go; student and lecturer numbers, mail addresses and telephone numbers inside
+values go unless the partner switched its filters off (policy.value_filters).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from harvester.model import (
+    Catalogue,
+    Change,
+    ClusterDocument,
+    Contributor,
+    Identifier,
+    Link,
+    Member,
+    NormalizedRecord,
+    Partner,
+    Survivor,
+    Touch,
+    UnionRecord,
+)
+from harvester.outputs.batch import partner_of
+
+HIDDEN = "[…]"
+PERSONAL = frozenset(
+    [
+        "nim",
+        "npm",
+        "nrp",
+        "nidn",
+        "nidk",
+        "nip",
+        "nik",
+        "nisn",
+        "student_id",
+        "email",
+        "e-mail",
+        "mail",
+        "phone",
+        "telepon",
+        "hp",
+    ]
+)
+STANDARD = frozenset(["isbn", "issn", "ismn", "lccn", "oclc", "doi", "ean", "handle", "govdoc", "publisher_number"])
+
+_MAIL = re.compile(
+    r"(?:mailto:)?[\w.+%-]{1,64}(?:@|%40|\s?\[at\]\s?|\s?\(at\)\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", re.IGNORECASE
+)
+_NUMBERED = re.compile(  # NIM: 12/345678/SA/00001; NIDN. 0012345678
+    r"\b(?:nim|npm|nrp|nidn|nidk|nip|nik|nisn|no(?:mor)?\.?\s?(?:induk|pokok)(?:\s?mahasiswa)?"
+    r"|student\s?(?:id|number|no))[\s.:=#_-]{0,5}(?=[A-Z0-9./-]{0,12}\d)[A-Z0-9][A-Z0-9./-]{3,24}(?:\s\d{6}\s\d\s\d{3})?",
+    re.IGNORECASE,
+)
+_PHONE = re.compile(
+    r"(?<![\w./-])(?:"
+    r"(?:\+62|\(\+62\)|0062)[\s.-]?\(?\d{2,4}\)?(?:[\s.-]?\d{2,5}){1,4}"  # +62 812 3456 7890
+    r"|0?8[1-9]\d{1,2}[\s.-]?\d{3,4}[\s.-]?\d{3,5}"  # 0812-3456-7890
+    r"|\(0\d{2,3}\)\s?\d{3,4}[\s.-]?\d{2,5}"  # (0274) 512345
+    r"|(?:\+|00)[1-9]\d{0,2}[\s.-]\(?\d{1,4}\)?(?:[\s.-]?\d{2,4}){2,4}"  # +31 20 1234567
+    r")(?![\w/])"
+)
+_CALLED = re.compile(
+    r"\b(?:telp?|telepon|tlp|phone|fax|faks|hp|wa|whatsapp)\b[\s.:]{0,4}\+?[\d(][\d\s().-]{5,18}\d",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(r"(?<![\d-])\d{7,20}(?![\d-])")
+_STUDENT_FILE = re.compile(
+    r"(?<!\d)(?!123456789(?!\d))\d{9,15}(?!\d)"
+)  # 123456789 is the handle prefix of every DSpace
+
+
+def hide(text: str) -> str:
+    """*text* with mail addresses, telephone and student or lecturer numbers replaced by […].
+
+    >>> hide("Budi Santoso, NIM 21120111130045, budi@students.example.ac.id")
+    'Budi Santoso, […], […]'
+    """
+    for pattern in (_MAIL, _NUMBERED, _CALLED, _PHONE) if _suspicious(text) else ():
+        text = pattern.sub(HIDDEN, text)
+    return text
+
+
+def _suspicious(text: str) -> bool:
+    return "@" in text or "%40" in text or "at]" in text or "at)" in text or any(map(str.isdigit, text))
+
+
+def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterDocument | None:
+    """*document* as it may leave, None if no member may be seen. *partners* by source code (partner_of).
+
+    The union record is filtered if any of its members' partners wants filters: a value may come from any of them.
+    """
+    members = tuple(_member(member, partners) for member in document.members if member.visible)
+    if not members or _stale(document):
+        return None
+    known = tuple(sorted({number for member in document.members for number in _known(member.record)}))
+    filtered = any(_filters(member, partners) for member in members)
+    union = _union(document.union, known) if filtered else document.union
+    return msgspec.structs.replace(document, union=union, members=members)
+
+
+def _stale(document: ClusterDocument) -> bool:
+    """Whether the union was merged before a policy was tightened: it must not be shown until it is merged again."""
+    hidden = {str(member.address) for member in document.members if not member.visible}
+    withheld = {(str(member.address), name) for member in document.members for name in member.withheld}
+    return not hidden.isdisjoint(document.union.members) or any(
+        (line.donor, line.field) in withheld and line.rule != "dropped:withheld" for line in document.union.survivors
+    )
+
+
+def _filters(member: Member, partners: dict[str, Partner]) -> bool:
+    partner = partners.get(member.address.source)
+    return partner is None or partner.policy.value_filters
+
+
+def _member(member: Member, partners: dict[str, Partner]) -> Member:
+    record = member.shown()
+    if _filters(member, partners):
+        record = filtered_record(record, tuple(sorted(_known(member.record))))
+    return msgspec.structs.replace(member, record=record, withheld=())
+
+
+def _union(union: UnionRecord, known: tuple[str, ...]) -> UnionRecord:
+    lines = tuple(_line(line, known) for line in union.survivors)
+    record = filtered_record(union.record, known)
+    if record.links != union.record.links:
+        kept = {link.url for link in record.links}
+        lines = tuple(line for line in lines if line.field != "links" or line.value in kept)
+    return msgspec.structs.replace(union, record=record, survivors=lines)
+
+
+def _line(line: Survivor, known: tuple[str, ...]) -> Survivor:
+    value, rule = _clean(line.value, known), _clean(line.rule, known)
+    if line.field in ("local", "thesis.student_id") or (line.field == "contributors" and value):
+        value = "" if line.field != "contributors" else _LONG_NUMBER.sub(HIDDEN, value)
+        rule = _LONG_NUMBER.sub(HIDDEN, rule)
+    same = value == line.value and rule == line.rule
+    return line if same else msgspec.structs.replace(line, value=value, rule=rule)
+
+
+def _known(record: NormalizedRecord) -> Iterator[str]:
+    """Personal numbers that normalizing already found: they may stand elsewhere in the record, in a file name."""
+    if record.thesis and len(record.thesis.student_id) >= 5:
+        yield record.thesis.student_id
+    yield from (value for key, value in record.local if key.casefold() in PERSONAL and len(value) >= 5)
+
+
+def filtered_record(record: NormalizedRecord, known: tuple[str, ...] = ()) -> NormalizedRecord:
+    """*record* without personal numbers and addresses; a link that carries one is left out: half of it is no use."""
+    thesis = record.material == "thesis" or record.thesis is not None
+    changed: dict[str, Any] = {}
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        cleaned = _walk(value, known, name)
+        if name == "links":
+            cleaned = tuple(link for link in value if not _bears_number(link, known, thesis))
+        elif name == "local":
+            cleaned = tuple((key, _clean(text, known)) for key, text in value if key.casefold() not in PERSONAL)
+        if cleaned != value:
+            changed[name] = cleaned
+    if record.thesis and record.thesis.student_id:
+        changed["thesis"] = msgspec.structs.replace(changed.get("thesis", record.thesis), student_id="")
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def _bears_number(link: Link, known: tuple[str, ...], thesis: bool) -> bool:
+    text = f"{link.url} {link.label}"
+    return _clean(text, known) != text or (thesis and bool(_STUDENT_FILE.search(link.url)))
+
+
+def _walk(value: Any, known: tuple[str, ...], field: str) -> Any:
+    if isinstance(value, str):
+        return _clean(value, known) if value else value
+    if isinstance(value, tuple):
+        walked = tuple(_walk(single, known, field) for single in value)
+        return value if walked == value else walked
+    if isinstance(value, Identifier) and value.kind in STANDARD:
+        return value  # an ISBN-10 of the group 0 looks like a telephone number
+    if isinstance(value, msgspec.Struct):
+        parts = {name: _walk(getattr(value, name), known, field) for name in value.__struct_fields__}
+        if isinstance(value, Contributor):
+            parts["name"] = _LONG_NUMBER.sub(HIDDEN, parts["name"]).strip(" ,;/-")
+        changed = {name: part for name, part in parts.items() if part != getattr(value, name)}
+        return msgspec.structs.replace(value, **changed) if changed else value
+    return value
+
+
+def _clean(text: str, known: tuple[str, ...]) -> str:
+    for number in known:
+        text = text.replace(number, HIDDEN)
+    return _hidden(text)
+
+
+_hidden: Callable[[str], str] = lru_cache(maxsize=50_000)(hide)
+
+
+class _Released:
+    """A catalogue whose documents are all released."""
+
+    def __init__(self, inner: Catalogue) -> None:
+        self._inner = inner
+        self._partners = partner_of(inner.partners())
+        self.epoch = inner.epoch
+        self.released = inner.released
+        self.kept_since = inner.kept_since
+
+    def changes(self, since: int, limit: int = 1000) -> Sequence[Change]:
+        return self._inner.changes(since, limit)
+
+    def documents(self, clusters: Sequence[str]) -> dict[str, ClusterDocument]:
+        found = self._inner.documents(clusters)
+        return {one.cluster: one for one in self._all(found.values())}
+
+    def pages(self, size: int = 500) -> Iterator[Sequence[ClusterDocument]]:
+        for page in self._inner.pages(size):
+            yield list(self._all(page))
+
+    def touched(self, since: str, until: str, partner: str, material: str, after: int, limit: int) -> Sequence[Touch]:
+        return self._inner.touched(since, until, partner, material, after, limit)
+
+    def partners(self) -> Sequence[Partner]:
+        return self._inner.partners()
+
+    def _all(self, documents: Iterable[ClusterDocument]) -> Iterator[ClusterDocument]:
+        for document in documents:
+            kept = release(document, self._partners)
+            if kept is not None:
+                yield kept
+
+
+def released(catalogue: Catalogue) -> Catalogue:
+    """*catalogue* with every document passed through release; one that is already so is returned as it is."""
+    return catalogue if isinstance(catalogue, _Released) else _Released(catalogue)
