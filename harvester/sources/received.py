@@ -1,0 +1,233 @@
+"""What SRU and Z39.50 received, as harvested records: the format and the identifier are those of the record itself.
+
+What was asked for proves nothing: servers answer with another syntax or schema and still echo the request. A record
+without an identifier cannot be addressed and goes to quarantine.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from lxml import etree
+
+from harvester.errors import RecordError
+from harvester.model import Damage, HarvestedRecord
+
+MARC_NAMESPACES = {
+    "http://www.loc.gov/MARC21/slim",
+    "info:lc/xmlns/marcxchange-v1",
+    "info:lc/xmlns/marcxchange-v2",
+    "http://www.loc.gov/MARC21/slim/",
+}
+_FORMATS = {"mods": "mods", "dc": "oai_dc", "qualifieddc": "oai_dc", "modscollection": "mods"}
+_WRAPPERS = {"collection", "modsCollection", "dcCollection"}
+_DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_FIRST_TAG = re.compile(rb"<[A-Za-z_]")
+_LEADER = re.compile(rb"[0-9]{5}.{5}[0-9 ].[0-9]{5}", re.DOTALL)
+MAX_IDENTIFIER = 500
+
+
+def xml_parser() -> etree.XMLParser:
+    """A parser that expands, fetches and repairs nothing."""
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False
+    )
+
+
+def parse_xml(payload: bytes) -> etree._Element:
+    """The root of a well-formed document.
+
+    Raises:
+        RecordError: not well-formed, or with a DOCTYPE.
+    """
+    first = _FIRST_TAG.search(payload)
+    if _DOCTYPE.search(payload, 0, first.start() if first else len(payload)):
+        raise RecordError("a DOCTYPE is not allowed", reason="doctype")
+    try:
+        root = etree.fromstring(payload, xml_parser())
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise RecordError(f"not well-formed XML: {error}", reason="not-well-formed") from None
+    # A DOCTYPE in another encoding, such as UTF-16, is seen only now; nothing of it was expanded.
+    if getattr(root.getroottree().docinfo, "doctype", ""):
+        raise RecordError("a DOCTYPE is not allowed", reason="doctype")
+    return root
+
+
+def local(element: etree._Element) -> str:
+    """The local name of *element*; "" for comments and processing instructions."""
+    tag: object = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _namespace(element: etree._Element) -> str:
+    tag: object = element.tag
+    return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
+
+
+class Portion(msgspec.Struct, frozen=True, tag="portion"):
+    """What came of a search: `next` is the position behind it, `hits` what the search finds at this moment."""
+
+    hits: int
+    next: int
+    records: tuple[HarvestedRecord, ...] = ()
+    damages: tuple[Damage, ...] = ()
+
+
+# ---- format ------------------------------------------------------------------------------------------
+
+
+def is_iso2709(payload: bytes) -> bool:
+    """True for what begins with a leader."""
+    return _LEADER.match(payload) is not None
+
+
+def unwrapped(root: etree._Element) -> etree._Element:
+    """The one record inside a collection; *root* itself when it is no collection or holds several."""
+    inner = [child for child in root if local(child)]
+    return inner[0] if local(root) in _WRAPPERS and len(inner) == 1 else root
+
+
+def xml_format(root: etree._Element) -> str:
+    """The format by root element: marcxml, oai_dc, mods, otherwise its local name in small letters."""
+    name = local(root).lower()
+    if name in ("record", "collection") and (_namespace(root) in MARC_NAMESPACES or _has_leader(root)):
+        return "marcxml"
+    return _FORMATS.get(name, name)
+
+
+def _has_leader(root: etree._Element) -> bool:
+    return any(local(child) in ("leader", "controlfield") for child in root)
+
+
+# ---- identifier --------------------------------------------------------------------------------------
+
+
+def marc_fields(payload: bytes) -> list[tuple[bytes, bytes]]:
+    """(tag, body without its terminator) by the directory of an ISO 2709 record; [] when it cannot be read."""
+    if not payload[12:17].isdigit():
+        return []
+    base = int(payload[12:17])
+    found = []
+    for at in range(24, min(base - 1, len(payload)) - 11, 12):
+        entry = payload[at : at + 12]
+        if not entry[3:].isdigit():
+            return []
+        start = base + int(entry[7:])
+        found.append((entry[:3], payload[start : start + int(entry[3:7]) - 1]))
+    return found
+
+
+def _control(payload: bytes, tag: bytes) -> str:
+    """The first control field *tag*, looked up in the directory without reading the others."""
+    base = int(payload[12:17]) if payload[12:17].isdigit() else 0
+    for at in range(24, min(base, len(payload)) - 12, 12):
+        name = payload[at : at + 3]
+        if name == tag:
+            entry = payload[at + 3 : at + 12]
+            if not entry.isdigit():
+                return ""
+            start = base + int(entry[4:])
+            return payload[start : start + int(entry[:4]) - 1].decode("utf-8", "replace").strip()
+        if name > b"009" and tag < b"010":
+            return ""
+    return ""
+
+
+def _subfield(payload: bytes, tag: bytes, code: bytes) -> str:
+    for name, body in marc_fields(payload):
+        if name == tag:
+            for part in body.split(b"\x1f")[1:]:
+                if part[:1] == code:
+                    return part[1:].decode("utf-8", "replace").strip()
+    return ""
+
+
+def iso2709_identifier(payload: bytes, rule: str) -> str:
+    """The identifier of a MARC record by *rule*: empty is 001 with 003, else a tag or tag and subfield (`035$a`)."""
+    if not rule:
+        number, agency = _control(payload, b"001"), _control(payload, b"003")
+        return f"({agency}){number}" if agency and number else number
+    tag, _, code = rule.partition("$")
+    raw = tag.encode()
+    return _subfield(payload, raw, code.encode()) if code else _control(payload, raw)
+
+
+def _marcxml_value(root: etree._Element, tag: str, code: str) -> str:
+    for field in root.iter("{*}controlfield", "{*}datafield"):
+        if field.get("tag") != tag:
+            continue
+        if not code:
+            return (field.text or "").strip()
+        for part in field:
+            if local(part) == "subfield" and part.get("code") == code:
+                return (part.text or "").strip()
+    return ""
+
+
+def xml_identifier(root: etree._Element, kind: str, rule: str) -> str:
+    """The identifier of an XML record by *rule*.
+
+    MARCXML takes the rules of MARC; elsewhere a rule is the local name of an element. Empty means 001 with 003,
+    the recordIdentifier of MODS, the first identifier of Dublin Core.
+    """
+    if kind == "marcxml":
+        if rule:
+            tag, _, code = rule.partition("$")
+            return _marcxml_value(root, tag, code)
+        number, agency = _marcxml_value(root, "001", ""), _marcxml_value(root, "003", "")
+        return f"({agency}){number}" if agency and number else number
+    name = rule or {"mods": "recordIdentifier", "oai_dc": "identifier"}.get(kind, "")
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        return ""
+    return next((text for one in root.iter("{*}" + name) if (text := (one.text or "").strip())), "")
+
+
+# ---- records -----------------------------------------------------------------------------------------
+
+
+def _kept(
+    identifier: str, kind: str, payload: bytes, place: str, flags: tuple[str, ...], datestamp: str = ""
+) -> HarvestedRecord | Damage:
+    if not identifier:
+        return Damage("parse", "no-identifier", "no identifier by the rule of the source", payload, "", place)
+    if len(identifier) > MAX_IDENTIFIER or not identifier.isprintable() or "\ufffd" in identifier:
+        said = f"the identifier {identifier[:50]!a} is too long or not printable"
+        return Damage("parse", "no-identifier", said, payload, "", place)
+    return HarvestedRecord(identifier, kind, payload, datestamp, flags=flags)
+
+
+def from_marc(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
+    """An ISO 2709 record as received."""
+    return _kept(iso2709_identifier(payload, rule), "iso2709", payload, place, flags)
+
+
+def from_element(
+    root: etree._Element, rule: str, place: str, *, given: str = "", flags: tuple[str, ...] = ()
+) -> HarvestedRecord | Damage:
+    """An XML record; *given* is the identifier of the envelope, taken when the record itself has none by the rule."""
+    record = unwrapped(root)
+    kind = xml_format(record)
+    tail, record.tail = record.tail, None
+    payload = etree.tostring(record, encoding="utf-8")
+    record.tail = tail
+    identifier = xml_identifier(record, kind, rule) or ("" if rule else given.strip())
+    return _kept(identifier, kind, payload, place, flags)
+
+
+def from_bytes(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
+    """A record in an unknown syntax: MARC or XML by its first bytes, anything else is damaged."""
+    if not payload.strip():
+        return Damage("parse", "empty", "the server sent an empty record", payload, "", place)
+    if is_iso2709(payload):
+        return from_marc(payload, rule, place, flags)
+    if payload.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<":
+        return Damage("parse", "unknown-format", "neither MARC nor XML", payload, "", place)
+    try:
+        root = parse_xml(payload.lstrip(b" \t\r\n"))
+    except RecordError as error:
+        return Damage("parse", error.reason, error.message, payload, "", place)
+    record = unwrapped(root)
+    kind = xml_format(record)
+    sent = payload if record is root else etree.tostring(record, encoding="utf-8")
+    return _kept(xml_identifier(record, kind, rule), kind, sent, place, flags)

@@ -1,0 +1,299 @@
+"""Harvests slice after slice: pages that can be resumed, counted against what the server says, never believed.
+
+Shared by SRU and Z39.50, which have neither a list that ends nor a token: a search, a number of hits, positions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from harvester.clock import stamp
+from harvester.errors import ProtocolError, Refused, SourceUnavailable
+from harvester.model import Page, Window
+from harvester.sources.environment import Environment
+from harvester.sources.received import Portion
+from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slice
+
+OUT_OF_RANGE = "range"
+MAX_PASSES = 3
+MAX_REMEMBERED = 200_000
+
+
+class Reader(Protocol):
+    """One server: counts and gives the records of a slice.
+
+    `fetch` raises ProtocolError with the code `range` for a position that the server will not go to.
+    """
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def axes(self) -> tuple[Axis, ...]: ...
+
+    @property
+    def page_size(self) -> int: ...
+
+    def count(self, one: Slice) -> int: ...
+
+    def fetch(self, one: Slice, position: int, size: int) -> Portion: ...
+
+    def close(self) -> None: ...
+
+
+class Token(NamedTuple):
+    """Where a harvest stands: the next position of a slice that had so many hits."""
+
+    position: int = 1
+    hits: int = -1
+    slice: Slice | None = None
+
+    def __str__(self) -> str:
+        return f"{self.position}/{self.hits} {self.slice}"
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        """The token that *text* is; the beginning for "".
+
+        Raises:
+            ProtocolError: it is none of ours.
+        """
+        if not text:
+            return cls()
+        numbers, _, name = text.partition(" ")
+        position, _, hits = numbers.partition("/")
+        if not (position.isdecimal() and hits.isdecimal() and name):
+            raise ProtocolError(f"{text!r} is no position of a harvest", code="token")
+        return cls(int(position), int(hits), Slice.parse(name))
+
+
+class Progress:
+    """What a slice has given so far: every (identifier, content) once, over all passes."""
+
+    def __init__(self, whole: bool) -> None:
+        self.passes = 1
+        self._whole = whole  # begun at the first position
+        self._received = 0
+        self._before = 0
+        self._seen: set[int] = set()
+
+    def add(self, portion: Portion) -> None:
+        """Count the records of a page."""
+        self._received += len(portion.records) + len(portion.damages)
+        if len(self._seen) <= MAX_REMEMBERED:
+            self._seen.update(hash((one.identifier, one.payload)) for one in portion.records)
+            self._seen.update(hash((one.place, one.payload)) for one in portion.damages)
+
+    def short(self, hits: int) -> int:
+        """How many of *hits* did not come; 0 when that cannot be known."""
+        remembered = len(self._seen) <= MAX_REMEMBERED
+        return max(0, hits - (len(self._seen) if remembered else self._received)) if self._whole else 0
+
+    @property
+    def grew(self) -> bool:
+        """True when this pass brought something new."""
+        return len(self._seen) > self._before
+
+    def again(self) -> None:
+        """Begin another pass from the first position."""
+        self._before, self._received = len(self._seen), 0
+        self._whole = True
+        self.passes += 1
+
+
+class SlicedHarvester:
+    """A harvest of one source through *reader*; `bounds` may shrink on the way, when the server shows a limit."""
+
+    def __init__(self, reader: Reader, environment: Environment, bounds: Bounds, *, sliced: bool = True) -> None:
+        self.reader = reader
+        self._environment = environment
+        self._bounds = self._learned(bounds)
+        self._sliced = sliced
+        self._planner: Planner | None = None
+        self._facts: dict[str, str] = {}
+        self._notes: list[str] = []
+        self._pages = 0
+        self._short = 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.reader.close()
+
+    # ---- planning ------------------------------------------------------------------------------------
+
+    def _learned(self, bounds: Bounds) -> Bounds:
+        most = self._environment.learned.get("most", "")
+        return msgspec.structs.replace(bounds, most=int(most)) if most.isdecimal() and bounds.most is None else bounds
+
+    def planner(self) -> Planner:
+        """The planner, with the counts that it already has."""
+        if self._planner is None:
+            self._planner = Planner(self.reader.count, self.reader.axes if self._sliced else (), self._bounds)
+        return self._planner
+
+    def total(self) -> int | None:
+        """The count of all records; None when the server cannot tell."""
+        try:
+            return self.planner().count(Slice())
+        except ProtocolError:
+            return None
+
+    def plan(self, window: Window = Window()) -> Plan:  # noqa: B008 - a frozen value
+        """The slices of *window*, none of its own slice, with what they prove."""
+        if window.slice:
+            one = Slice.parse(window.slice)
+            return Plan((Planned(one, self.planner().count(one)),), "claimed")
+        dated = window.since is not None or window.until is not None
+        if not dated or not self._dates_work():
+            return self._everything()
+        try:
+            return self.planner().changed(window.since, window.until)
+        except ProtocolError:
+            return self._everything()
+
+    def windows(self, window: Window = Window()) -> list[Window]:  # noqa: B008 - a frozen value
+        """The slices of *window* as windows of their own, each to be harvested, checkpointed and retried by itself."""
+        slices = self.plan(window).slices
+        return [Window(window.since, window.until, str(planned.slice)) for planned in slices]
+
+    def _everything(self) -> Plan:
+        plan = self.planner().everything(self.total())
+        cut_by_date = bool(plan.slices) and any(plan.slices[0].slice.parts[:1]) and self._is_date(plan.slices[0].slice)
+        if plan.proof == "proven" and cut_by_date:
+            self._facts["date-index"] = "works"
+        if plan.term_cap is not None:
+            self._facts["term-cap"] = str(plan.term_cap)
+        log = self._environment.log
+        log(
+            "slices", place=self.reader.place, slices=len(plan.slices), sum=plan.sum, total=plan.total, proof=plan.proof
+        )
+        return plan
+
+    def _is_date(self, one: Slice) -> bool:
+        return any(axis.kind == "date" and axis.name == one.parts[0][0] for axis in self.reader.axes)
+
+    def _dates_work(self) -> bool:
+        """True when slices by date were shown to be everything, by an earlier run or now."""
+        if self._environment.learned.get("date-index") == "works":
+            return True
+        self._everything()
+        return self._facts.get("date-index") == "works"
+
+    # ---- harvesting ----------------------------------------------------------------------------------
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """Yield the pages of *window*, slice by slice.
+
+        Raises:
+            SourceUnavailable: worth another try later.
+            ProtocolError: not worth another try; with the code `partial` when everything that can be had was yielded.
+        """
+        token = Token.parse(window.token)
+        plan = self.plan(window)
+        self._short = plan.missing
+        waiting = deque(one for one in plan.slices if token.slice is None or one.slice.reaches(token.slice))
+        dated = window.since is not None or window.until is not None
+        list_size = None if dated or window.slice else plan.total
+        if not waiting:
+            yield self._page(Portion(0, 1), "", list_size, plan)
+        while waiting:
+            planned = waiting.popleft()
+            begin = token if planned.slice == token.slice else Token()
+            for portion, here in self._slice(planned, begin, waiting):
+                ahead = here or (Token(1, waiting[0].count, waiting[0].slice) if waiting else None)
+                yield self._page(portion, str(ahead) if ahead else "", list_size, plan)
+        self._finish(plan)
+
+    def _finish(self, plan: Plan) -> None:
+        if self._short or plan.proof == "partial":
+            raise ProtocolError(
+                f"{self._short} of {plan.total if plan.total is not None else plan.sum} records cannot be reached",
+                place=self.reader.place,
+                code="partial",
+                hint="name another index to slice by in the options of the source",
+            )
+
+    def _page(self, portion: Portion, token: str, list_size: int | None, plan: Plan) -> Page:
+        flags = [f"learned:{name}={value}" for name, value in self._facts.items()] + self._notes
+        self._facts, self._notes = {}, []
+        if not token:
+            flags.append(f"proof:{'partial' if self._short else plan.proof}")
+        now = stamp(self._environment.clock.now())
+        return Page(portion.records, portion.damages, token, list_size, now, tuple(flags))
+
+    def _slice(self, planned: Planned, begin: Token, waiting: deque[Planned]) -> Iterator[tuple[Portion, Token | None]]:
+        """The portions of one slice, each with the token behind it (None behind the last)."""
+        position, hits, one = begin.position, begin.hits, planned.slice
+        progress = Progress(position == 1)
+        while True:
+            portion = self._fetch(planned, position, hits, waiting)
+            if portion is None:
+                return
+            if position > 1 and portion.hits != hits and progress.passes < MAX_PASSES:
+                # The list moved under us: what was behind this position may stand before it now.
+                progress.again()
+                position, hits = 1, portion.hits
+                continue
+            hits, position = portion.hits, portion.next
+            progress.add(portion)
+            if position > hits and not self._is_enough(progress, hits, one):
+                progress.again()
+                position = 1
+            if position > hits:
+                yield portion, None
+                return
+            yield portion, Token(position, hits, one)
+
+    def _is_enough(self, progress: Progress, hits: int, one: Slice) -> bool:
+        """False when the slice has to be read once more because its order may have changed under way."""
+        short = progress.short(hits)
+        if not short:
+            return True
+        if progress.grew and progress.passes < MAX_PASSES:
+            return False
+        if progress.grew:
+            self._short += short
+        self._notes.append(f"{'short' if progress.grew else 'duplicates'}:{one}:{short}")
+        return True
+
+    def _fetch(self, planned: Planned, position: int, hits: int, waiting: deque[Planned]) -> Portion | None:
+        """The portion at *position*; None when the rest of the slice has to be had in smaller slices."""
+        one = planned.slice
+        self._go_on()
+        try:
+            portion = self.reader.fetch(one, position, self.reader.page_size)
+        except ProtocolError as error:
+            if error.code != OUT_OF_RANGE or position == 1:
+                raise
+            self._limit(position - 1)
+            self._cut(one, max(hits, planned.count), position, waiting)
+            return None
+        if portion.next <= position and portion.hits >= position:
+            raise ProtocolError(f"nothing came from position {position} of {one}", place=self.reader.place)
+        return portion
+
+    def _go_on(self) -> None:
+        self._pages += 1
+        if self._environment.cancel():
+            raise SourceUnavailable("stopped on request", place=self.reader.place)
+        if self._pages > self._environment.limits.pages:
+            raise Refused(f"more than {self._environment.limits.pages:,} pages", place=self.reader.place)
+
+    def _limit(self, most: int) -> None:
+        """Take it that the server gives no more than *most* records of one search."""
+        if self._bounds.most is None or most < self._bounds.most:
+            self._bounds = msgspec.structs.replace(self._bounds, most=most)
+            self._facts["most"] = str(most)
+            self._planner = None
+
+    def _cut(self, one: Slice, hits: int, position: int, waiting: deque[Planned]) -> None:
+        plan = self.planner().part(one)
+        if len(plan.slices) > 1 and all(inner.slice != one for inner in plan.slices):
+            waiting.extendleft(reversed(plan.slices))
+            self._short += plan.missing
+        else:
+            self._short += max(0, hits - position + 1)
