@@ -1,0 +1,152 @@
+"""Apply a compiled mapping: a parsed record becomes a NormalizedRecord, with warnings and, when asked for, a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from harvester.errors import RecordError
+from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
+from harvester.normalize.finish import Context, finish
+from harvester.normalize.mapping import Mapping
+from harvester.normalize.paths import Record, View, view
+from harvester.normalize.rules import Rule
+from harvester.normalize.targets import TARGETS
+
+_RECORDS: dict[str, tuple[type, ...]] = {
+    "marc": (MarcRecord,),
+    "row": (RowRecord,),
+    "dc": (XmlRecord,),
+    "mods": (XmlRecord,),
+}
+_MANY = {name for name, target in TARGETS.items() if target.kind == "many"}
+_NOUNS = {t.field: TARGETS[t.field].item for t in TARGETS.values() if t.part}
+_PARTS: dict[str, list[str]] = {}
+for _target in TARGETS.values():
+    if _target.part:
+        _PARTS.setdefault(_target.field, []).append(_target.part)
+_WITH_PARTS = tuple(_PARTS)
+Made = dict[str, list[Any]]
+
+__all__ = ["Context", "content_hash", "normalize", "normalize_batch"]
+
+
+def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool = False) -> Normalized:
+    """*record* in our own fields, as *mapping* says.
+
+    Raises:
+        RecordError: the mapping does not fit the record, or a pattern of it took too long (stage `map`).
+    """
+    if not isinstance(record, _RECORDS[mapping.format_family]):
+        message = f"mapping {mapping.name} reads {mapping.format_family}, not {type(record).__name__}"
+        raise RecordError(message, reason="wrong_mapping", stage="map", place=context.place)
+    found = view(record, mapping.keys)
+    if mapping.ignored is not None:
+        found = mapping.ignored(found)
+    steps: list[Step] = []
+    made = _traced(mapping, found, steps, context) if trace else _fast(mapping, found, context)
+    for name in mapping.distrust:
+        made.pop(name, None)
+    normal, warnings = finish(_record(made), record.flags, context)
+    return Normalized(normal, warnings, tuple(steps))
+
+
+def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> Iterator[Normalized | RecordError]:
+    """One result a record, in order; a record that cannot be mapped gives its error and stops nothing."""
+    for record, context in pairs:
+        try:
+            yield normalize(record, mapping, context)
+        except RecordError as error:
+            yield error
+
+
+def content_hash(record: Record, mapping: Mapping) -> bytes:
+    """16 bytes over the whole record without the mapping's volatile fields; equal bytes need no new version."""
+    if isinstance(record, MarcRecord):
+        tags = frozenset(tag for tag, _ in record.fields)
+        whole: Any = [record.leader[5:12], record.leader[17:20]]
+    elif isinstance(record, XmlRecord):
+        tags, whole = frozenset(element.name for element in record.elements), ""
+    else:
+        tags, whole = frozenset(name.casefold().strip() for name, _ in record.cells), ""
+    found = view(record, tags)
+    found.pop("LDR", None)
+    kept = mapping.dropped(found) if mapping.dropped is not None else found
+    lines = [whole, sorted((tag, fields) for tag, fields in kept.items() if fields)]
+    return blake2b(msgspec.msgpack.encode(lines), digest_size=16).digest()
+
+
+def _fast(mapping: Mapping, found: View, context: Context) -> Made:
+    made: Made = {}
+    for rule in mapping.rules:
+        keys = rule.keys
+        if keys is not None and keys.isdisjoint(found):
+            continue
+        target = rule.target
+        name = target.name
+        if name in made and (target.kind == "one" or rule.fallback):
+            continue
+        try:
+            values = rule.run(found)
+        except RecordError as error:
+            raise _placed(error, rule, context) from error
+        if values:
+            if name in made:
+                made[name] += values
+            else:
+                made[name] = list(values)
+    return made
+
+
+def _traced(mapping: Mapping, found: View, steps: list[Step], context: Context) -> Made:
+    made: Made = {}
+    for rule in mapping.rules:
+        name = rule.target.name
+        if name in made and (rule.target.kind == "one" or rule.fallback):
+            continue
+        try:
+            values, taken = rule.trace(found)
+        except RecordError as error:
+            raise _placed(error, rule, context) from error
+        steps += taken
+        if values:
+            made.setdefault(name, []).extend(values)
+    return made
+
+
+def _placed(error: RecordError, rule: Rule, context: Context) -> RecordError:
+    message = f"{rule.place}: {rule.target.name}: {error.message}"
+    return RecordError(message, reason=error.reason, stage="map", place=context.place)
+
+
+def _record(made: Made) -> NormalizedRecord:
+    """The record of all *made* values: the first of what is one, all different ones of what is many."""
+    fields: dict[str, Any] = {}
+    for name, values in made.items():
+        if name in _MANY:
+            fields[name] = tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values)
+        else:
+            fields[name] = values[0]
+    if any("." in name for name in made):
+        _join_parts(fields)
+    return NormalizedRecord(**fields)
+
+
+def _join_parts(fields: dict[str, Any]) -> None:
+    """Put `title.part_numbers` into `title`: what is many is added, what is one fills a gap only."""
+    for field in _WITH_PARTS:
+        given = {part: value for part in _PARTS[field] if (value := fields.pop(f"{field}.{part}", None)) is not None}
+        if not given:
+            continue
+        noun = fields.get(field) or _NOUNS[field]()
+        changes = {}
+        for part, value in given.items():
+            had = getattr(noun, part)
+            if isinstance(value, tuple):
+                changes[part] = tuple(dict.fromkeys((*had, *value)))
+            elif had in ("", None) or (had == 0 and type(had) is int):
+                changes[part] = value
+        fields[field] = msgspec.structs.replace(noun, **changes)

@@ -1,0 +1,332 @@
+"""YAML rules → compiled rules, noting every mistake at its line instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from harvester.errors import ConfigError
+from harvester.normalize.calls import BadCall, Call, Fed, compile_call, signature_of
+from harvester.normalize.conditions import field_condition, split_conditions, view_condition
+from harvester.normalize.field import Field
+from harvester.normalize.paths import BadPath, Inner, Path, compile_inner, compile_path
+from harvester.normalize.problems import Problems
+from harvester.normalize.rules import (
+    Rule,
+    Setter,
+    Source,
+    builder,
+    each_source,
+    inner_reader,
+    named_source,
+    reading,
+    running,
+)
+from harvester.normalize.tables import Table
+from harvester.normalize.targets import TARGETS, Target, is_noun, parts_of
+from harvester.registry import suggestion
+
+RULE_KEYS = ("name", "from", "each", "set", "value", "when", "unless", "do", "default", "fallback")
+SET_KEYS = ("from", "value", "do", "default")
+_PLAIN = (str, int, bool)
+
+
+class Raw(NamedTuple):
+    """A rule as it stands in a file: its target, its body, and where (the file's problems and the YAML path)."""
+
+    target: str
+    body: Any
+    problems: Problems
+    path: tuple[str | int, ...]
+
+    def blame(self, message: str, hint: str = "", *path: str | int) -> None:
+        """Note a mistake at *path* under this rule."""
+        self.problems.add((*self.path, *path), message, hint)
+
+
+def compile_rule(raw: Raw, family: str, table: Callable[[str], Table]) -> Rule | None:
+    """The compiled rule; None when it has a mistake, which is then in its file's problems."""
+    target = TARGETS.get(raw.target)
+    if target is None:
+        raw.blame(f"unknown field {raw.target!r}", suggestion(raw.target, list(TARGETS)))
+        return None
+    body = {"from": raw.body} if isinstance(raw.body, str) else raw.body
+    if not isinstance(body, dict):
+        raw.blame("a rule is a path or a block with `from`, `each` or `value`")
+        return None
+    before = len(raw.problems)
+    _unknown_keys(raw, body, RULE_KEYS)
+    rule = _Compiler(raw, body, target, family, table).rule()
+    return rule if len(raw.problems) == before else None
+
+
+def _unknown_keys(raw: Raw, body: dict[str, Any], known: tuple[str, ...], *path: str | int) -> None:
+    for key in body:
+        if key not in known:
+            raw.blame(f"unknown key {key!r}", suggestion(str(key), list(known)), *path, key)
+
+
+class _Compiler:
+    """Compiles one rule; each method leaves a mistake in the problems and goes on."""
+
+    def __init__(
+        self, raw: Raw, body: dict[str, Any], target: Target, family: str, table: Callable[[str], Table]
+    ) -> None:
+        self.raw, self.body, self.target, self.family, self.table = raw, body, target, family, table
+        self.paths: list[Path] = []
+        self.asked: tuple[Path, ...] = ()
+
+    def rule(self) -> Rule | None:
+        starts = [key for key in ("from", "each", "value") if key in self.body]
+        if len(starts) != 1:
+            self.raw.blame("a rule needs exactly one of `from`, `each` and `value`", "", *starts[1:2])
+            return None
+        calls = self.calls(self.body.get("do", []), "do")
+        named = isinstance(self.body.get("from"), dict)
+        self.feeding(calls, starts[0], named)
+        source, gives, label = self.source(starts[0], calls)
+        if named:
+            calls = calls[1:]
+        condition = self.condition()
+        default = self.plain("default")
+        self.result(calls[-1].gives if calls else gives, default)
+        if source is None:
+            return None
+        always = starts[0] == "value" or default is not None
+        keys = None if always else frozenset(key for path in self.paths for key in path.keys)
+        run = running(source, tuple(calls), condition, default)
+        fallback = self.flag("fallback")
+        place = self.raw.problems.place(self.raw.path)
+        reads = frozenset(key for path in (*self.paths, *self.asked) for key in path.keys)
+        return Rule(self.target, place, keys, run, source, label, tuple(calls), condition, default, fallback, reads)
+
+    # ---- the parts of a rule
+
+    def source(self, start: str, calls: list[Call]) -> tuple[Source | None, Any, str]:
+        if start == "value":
+            constant = self.plain("value")
+            return (lambda _found: [constant]), type(constant), "value"
+        if start == "each":
+            return self.each()
+        given = self.body["from"]
+        if isinstance(given, dict):
+            return self.named(given, calls)
+        paths = self.path_list(given, "from")
+        as_fields = bool(calls) and calls[0].fed == "field"
+        self.paths += paths
+        label = "read " + " ".join(path.text for path in paths)
+        return (reading(paths, as_fields) if paths else None), (Field if as_fields else str), label
+
+    def named(self, given: dict[str, Any], calls: list[Call]) -> tuple[Source | None, Any, str]:
+        if not calls or calls[0].fed != "named":
+            self.raw.blame("named paths need a function of named inputs first in `do`", "", "from")
+            return None, None, ""
+        call = calls[0]
+        for name in given:
+            if name not in call.named:
+                hint = suggestion(str(name), list(call.named))
+                self.raw.blame(f"function {call.name!r} has no input {name!r}", hint, "from", name)
+        for name, parameter in signature_of(call.name).parameters.items():
+            if name not in given and parameter.default is parameter.empty:
+                self.raw.blame(f"function {call.name!r} needs the input {name!r}", "", "from")
+        paths = {name: self.path_list(text, "from", name) for name, text in given.items() if name in call.named}
+        self.paths += [path for several in paths.values() for path in several]
+        hints = signature_of(call.name).hints
+        fields = frozenset(name for name in paths if hints[name] in (Field, list[Field]))
+        return named_source(call, paths, fields), call.gives, call.name
+
+    def each(self) -> tuple[Source | None, Any, str]:
+        paths = self.path_list(self.body["each"], "each")
+        for path in paths:
+            if not path.whole:
+                self.raw.blame(f"`each` needs whole fields, not {path.text!r}", "write the tag alone", "each")
+        self.paths += paths
+        noun = self.target.item
+        if not is_noun(noun):
+            self.raw.blame(
+                f"`each` makes nouns with parts; {self.target.name} takes plain values", "use `from`", "each"
+            )
+            return None, noun, ""
+        lines = self.body.get("set")
+        if not isinstance(lines, dict) or not lines:
+            self.raw.blame("`each` needs `set:` with the attributes to fill", ", ".join(parts_of(noun)), "each")
+            return None, noun, ""
+        build = self.setters(noun, lines)
+        inner, _ = split_conditions(self.body)
+        test = self.tried(lambda: field_condition(inner), "when")
+        readers = [path.fields for path in paths]
+
+        def fields(found: dict[str, list[list[str]]]) -> list[Field]:
+            return readers[0](found) if len(readers) == 1 else [f for read in readers for f in read(found)]
+
+        label = "each " + " ".join(path.text for path in paths)
+        return (each_source(fields, test, build) if paths else None), noun, label
+
+    def setters(self, noun: Any, lines: dict[str, Any]) -> Callable[[Field], Any]:
+        parts = parts_of(noun)
+        constants: dict[str, Any] = {}
+        setters: list[Setter] = []
+        for attribute, line in lines.items():
+            if attribute not in parts:
+                hint = suggestion(str(attribute), list(parts))
+                self.raw.blame(f"{noun.__name__} has no attribute {attribute!r}", hint, "set", attribute)
+                continue
+            kind, item = parts[attribute]
+            constant, read = self.line(attribute, line, item)
+            if read is None:
+                constants[attribute] = (constant,) if kind == "many" else constant
+            else:
+                setters.append(Setter(attribute, kind == "many", read))
+        needed = frozenset(f.name for f in msgspec.structs.fields(noun) if f.required)
+        for name in sorted(needed - set(lines)):
+            self.raw.blame(f"{noun.__name__} needs the attribute {name!r}", "", "set")
+        return builder(noun, constants, setters, needed)
+
+    def line(self, attribute: str, line: Any, item: Any) -> tuple[Any, Callable[[Field], list[Any]] | None]:
+        """A constant, or how the attribute is read."""
+        where = ("set", attribute)
+        if isinstance(line, _PLAIN) and not (isinstance(line, str) and is_inner(line)):
+            return self.fitting(line, item, *where), None
+        body = {"from": line} if isinstance(line, str) else line
+        if not isinstance(body, dict):
+            self.raw.blame("write a path such as $a, a plain value, or a block with `from`", "", *where)
+            return None, None
+        _unknown_keys(self.raw, body, SET_KEYS, *where)
+        if "value" in body:
+            return self.fitting(body["value"], item, *where), None
+        if "from" not in body:
+            self.raw.blame("the block needs `from`", "", *where)
+            return None, None
+        texts = body["from"] if isinstance(body["from"], list) else str(body["from"]).split("|")
+        paths = [path for text in texts if (path := self.inner(str(text).strip(), *where))]
+        calls = self.calls(body.get("do", []), *where, "do")
+        self.chain(calls, "value", str, *where)
+        gives = calls[-1].gives if calls else str
+        if gives is not item and gives is not Any:
+            self.raw.blame(f"{attribute} takes {name_of(item)}, but gets {name_of(gives)}", "", *where)
+        return None, inner_reader(paths, calls, body.get("default")) if paths else (lambda _field: [])
+
+    def inner(self, text: str, *path: str | int) -> Inner | None:
+        return self.tried(lambda: compile_inner(text), *path)
+
+    # ---- checks
+
+    def feeding(self, calls: list[Call], start: str, named: bool) -> None:
+        """Whether each function gets what it can take."""
+        if named:
+            self.chain(calls[1:], "", calls[0].gives if calls else None, "do", first=1)
+            return
+        if calls and calls[0].fed == "field":
+            if start != "from":
+                self.raw.blame(f"function {calls[0].name!r} reads whole fields", "use it with `from`", "do")
+            self.chain(calls[1:], "", calls[0].gives, "do", first=1)
+            return
+        self.chain(calls, "", self.target.item if start == "each" else str, "do")
+
+    def chain(self, calls: list[Call], _start: str, gives: Any, *path: str | int, first: int = 0) -> None:
+        fits: dict[Fed, bool]
+        for index, call in enumerate(calls):
+            fits = {"value": gives in (str, Any), "noun": call.takes is gives, "field": False, "named": False}
+            fits["values"] = call.takes in (gives, Any) or gives is Any
+            if not fits[call.fed]:
+                wants = {"field": "a whole field", "named": "named paths"}.get(call.fed) or name_of(call.takes)
+                where = (*path, index + first) if self.is_list(*path) else path
+                self.raw.blame(f"function {call.name!r} takes {wants}, but gets {name_of(gives)}", "", *where)
+                return
+            gives = gives if call.gives is Any else call.gives
+
+    def is_list(self, *path: str | int) -> bool:
+        value: Any = self.body
+        for step in path:
+            value = value[step]
+        return isinstance(value, list)
+
+    def result(self, gives: Any, default: Any) -> None:
+        item = self.target.item
+        if gives is not None and gives is not Any and gives != item:
+            hint = f"end `do` with a function that makes {name_of(item)}" if is_noun(item) else ""
+            self.raw.blame(f"{self.target.name} takes {name_of(item)}, but gets {name_of(gives)}", hint)
+        if default is not None and type(default) is not item:
+            self.raw.blame(f"{self.target.name} takes {name_of(item)}, not {default!r}", "", "default")
+
+    def fitting(self, value: Any, item: Any, *path: str | int) -> Any:
+        if item is str and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if type(value) is not item:
+            self.raw.blame(f"{value!r} is not {name_of(item)}", "", *path)
+        return value
+
+    def plain(self, key: str) -> Any:
+        value = self.body.get(key)
+        if value is not None and not isinstance(value, _PLAIN):
+            self.raw.blame(f"`{key}` must be text, a number, true or false", "", key)
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and self.target.item is str:
+            return str(value)
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.body.get(key, False)
+        if not isinstance(value, bool):
+            self.raw.blame(f"`{key}` must be true or false", "", key)
+        return value is True
+
+    def condition(self) -> Callable[[Any], bool] | None:
+        inner, outer = split_conditions(self.body)
+        if inner and "each" not in self.body:
+            word, name = next(iter(inner))
+            self.raw.blame(f"{name!r} can be asked only inside `each`", "write the tag in front", word, name)
+            return None
+        result = self.tried(lambda: view_condition(outer, self.family), "when" if "when" in self.body else "unless")
+        if result is None:
+            return None
+        test, self.asked = result
+        return test
+
+    def calls(self, given: Any, *path: str | int) -> list[Call]:
+        entries = given if isinstance(given, list) else [given]
+        made = []
+        for index, entry in enumerate(entries):
+            where = (*path, index) if isinstance(given, list) else path
+            call = self.tried(lambda entry=entry: compile_call(entry, self.table), *where)  # type: ignore[misc]
+            if call:
+                made.append(call)
+        return made
+
+    def path_list(self, given: Any, *where: str | int) -> list[Path]:
+        texts = given if isinstance(given, list) else [given]
+        paths = []
+        for index, text in enumerate(texts):
+            place = (*where, index) if isinstance(given, list) else where
+            if not isinstance(text, str):
+                self.raw.blame(f"a path is text, not {text!r}", 'write tags in quotes: "020"', *place)
+                continue
+            path = self.tried(lambda text=text: compile_path(text, self.family), *place)  # type: ignore[misc]
+            if path:
+                paths.append(path)
+        return paths
+
+    def tried(self, make: Callable[[], Any], *path: str | int) -> Any:
+        """What *make* gives; None after noting why it could not."""
+        try:
+            return make()
+        except BadCall as error:
+            self.raw.blame(str(error), error.hint, *path)
+        except BadPath as error:
+            self.raw.blame(str(error), "", *path)
+        except ConfigError as error:
+            self.raw.blame(error.message, error.hint, *path)
+        return None
+
+
+def is_inner(text: str) -> bool:
+    """Whether *text* in `set:` is a path; everything else is a plain value."""
+    return text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@")
+
+
+def name_of(item: Any) -> str:
+    """A type in a cataloguer's words."""
+    plain = {str: "text", int: "a number", bool: "true or false", Field: "a whole field", None: "nothing"}
+    return plain.get(item) or getattr(item, "__name__", str(item))

@@ -1,0 +1,72 @@
+"""Edition, impression and part told apart: in Indonesia *cetakan* is a printing, *edisi* an edition."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from harvester.model import Edition, Impression
+from harvester.normalize.numerals import ROMAN, WORDS, number_in, number_of
+from harvester.normalize.parts import parts_in
+
+_WORDS = "|".join(sorted((w for w in WORDS if len(w) > 2), key=len, reverse=True))
+_N = rf"(?:[0-9]{{1,3}}|{_WORDS}|{ROMAN})"
+_PRINTING = r"cetak(?:an)?|cet|printing|impression|tirage|nachdruck|druk"
+_IMPRESSION = re.compile(
+    rf"(?<!\w)(?:(?P<word>cetak(?:an)?|cet|ctk)\b[.:]?\s*(?:yang\s+)?(?:ke[-\s.]*)?(?P<number>{_N})?(?:\b|$)"
+    rf"|(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|\.)?\s+(?:printing|impression|print\.?\b)"
+    rf"|(?P<dutch>[0-9]{{1,3}})e?\s+oplage)"
+    r"(?:\s*,?\s*(?:tahun\s+|th\.\s*)?(?:(?:jan|feb|mar|apr|mei|jun|jul|agu|sep|okt|nov|des)\w*\.?\s+)?(?:1[89]|20)[0-9]{2})?",
+    re.IGNORECASE,
+)
+_EDITION = re.compile(
+    rf"(?<!\w)(?:edisi|edition|edn|ed|éd|auflage|aufl|uitgave|uitg|druk|الطبعة)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*)?(?P<after>{_N})(?!\w)"
+    rf"|(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|e|de|ste|ème|eme|\.|ª|\b)*\s*"
+    rf"(?:(?:\w+\.?\s+){{0,2}}?)(?:edisi|edition|edn|ed|éd|auflage|aufl|uitgave|uitg|druk|édition)\b",
+    re.IGNORECASE,
+)
+_REVISED = re.compile(
+    r"\b(?:rev(?:isi|ised|idée|\.|ue)?|direvisi|diperbaharui|diperbarui|disempurnakan|diperbaiki|perbaikan|enlarged|überarb\w*|herz\w*|corr(?:ected)?)\b",
+    re.IGNORECASE,
+)
+_MARKS = " ,.;:/()[]-"
+
+
+@lru_cache(maxsize=8192)
+def impression_of(text: str) -> Impression | None:
+    """The printing named in *text*; None when it names none."""
+    if not text:
+        return None
+    match = _IMPRESSION.search(text)
+    if match is None:
+        return None
+    token = match["number"] or match["before"] or match["dutch"] or ""
+    number = number_of(token) if token else None
+    return Impression(match.group(0).strip(_MARKS), number)
+
+
+@lru_cache(maxsize=8192)
+def edition_of(text: str) -> Edition | None:
+    """The edition that *text* states, without printing and part; None when nothing of an edition is left."""
+    rest = _IMPRESSION.sub(" ", text) if any(c in "cCpPoO" for c in text) else text
+    for part in parts_in(rest):
+        rest = rest.replace(part, " ")
+    rest = " ".join(rest.split()).strip(" ,;:/-")
+    if not any(c.isalnum() for c in rest):
+        return None
+    if (
+        rest.endswith(".")
+        and rest.count(".") == 1
+        and " " in rest
+        and not rest.lower().endswith(("ed.", "rev.", "aufl."))
+    ):
+        rest = rest[:-1]
+    return Edition(rest, _number(rest), bool(_REVISED.search(rest)))
+
+
+def _number(text: str) -> int | None:
+    match = _EDITION.search(text)
+    if match:
+        return number_of(match["after"] or match["before"])
+    # "2", "2nd", "kedua" alone: the whole statement is the number.
+    return number_in(text) if re.fullmatch(rf"(?:ke-?\s?)?{_N}(?:st|nd|rd|th|e|\.)*", text, re.IGNORECASE) else None

@@ -1,0 +1,60 @@
+"""Extent: the largest pagination, the number of volumes and the height out of a physical description."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+
+from harvester.model import Extent
+from harvester.normalize.numerals import roman
+
+_PAGE_WORD = (
+    r"hlm|halaman|hal|hlmn|p|pp|pages?|pgs?|S|Seiten|s|blz|bladzijden|lembar|leaves|leaf|l|f|ff|pág|pagine|ص|صفحة|ss"
+)
+_PAGES = re.compile(
+    rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&]*)+)\s*(?:{_PAGE_WORD})\b",
+    re.UNICODE,
+)
+_NUMBER = re.compile(r"([0-9]{1,5})(?:\s?[-–]\s?([0-9]{1,5}))?")
+_VOLUMES = re.compile(
+    r"(?<![\w.])([0-9]{1,3})\s*(?:jilid|jil|jld|vols?|volumes?|v|bd|bde|bände|tomes?|t|juz|bagian|bks?|buku)\b\.?",
+    re.IGNORECASE,
+)
+_HEIGHT = re.compile(
+    r"(?:([0-9]{1,3})(?:[.,]([0-9]))?\s*[xX×]\s*)?([0-9]{1,3})(?:[.,]([0-9])|\s*1/2)?\s*(cm|mm)\b", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=8192)
+def extent_of(text: str, size: str) -> Extent | None:
+    """The extent in *text*, with the height from *size* (or from *text*); None when both are empty."""
+    if not text and not size:
+        return None
+    pages, volumes = _pages(text), _VOLUMES.search(text)
+    clean = " ".join(text.split()).rstrip(" :;+,").rstrip()
+    return Extent(clean, pages, int(volumes[1]) if volumes else None, _height(size or text))
+
+
+def _pages(text: str) -> int | None:
+    found: list[int] = []
+    for match in _PAGES.finditer(text):
+        numbers = match["numbers"]
+        for first, last in _NUMBER.findall(numbers):
+            # "hlm. 12-30" of an article counts the pages between; an ascending range is one.
+            found.append(int(last) - int(first) + 1 if last and int(last) >= int(first) > 1 else int(last or first))
+        if not re.search(r"[0-9]", numbers):
+            found += [value for word in re.findall(r"[ivxlcIVXLC]+", numbers) if (value := roman(word))]
+    if not found and re.fullmatch(r"\s*[0-9]{2,4}\s*", text):
+        found = [int(text)]
+    return max(found) if found else None
+
+
+def _height(text: str) -> int | None:
+    match = _HEIGHT.search(text)
+    if match is None:
+        return None
+    # "21 x 15 cm" and "15 x 21 cm" name one book: the longer side is its height on the shelf.
+    sides = [float(f"{whole}.{part or 0}") for whole, part in ((match[1], match[2]), (match[3], match[4])) if whole]
+    value = max(sides) / (10 if match[5].lower() == "mm" else 1)
+    return math.ceil(value) or None

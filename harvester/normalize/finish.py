@@ -1,0 +1,86 @@
+"""What every record gets whatever its mapping: holdings with link, lending and date, and its flags as warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import msgspec
+
+from harvester.model import Holding, NormalizedRecord, Warning
+
+_NO_TITLE = Warning("title_missing", "title")
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Where a record comes from. `opac_url` holds `{id}`; `as_of` is the date (ISO 8601) of the harvest."""
+
+    source: str = ""
+    identifier: str = ""
+    partner: str = ""
+    opac_url: str = ""
+    lending: str = ""
+    as_of: str = ""
+    flags: tuple[str, ...] = ()
+    deleted: bool = False
+    local_id: str = ""
+
+    @property
+    def place(self) -> str:
+        """The record's address."""
+        return f"{self.source}/{self.identifier}"
+
+
+def finish(
+    record: NormalizedRecord, flags: Iterable[str], context: Context
+) -> tuple[NormalizedRecord, tuple[Warning, ...]]:
+    """*record* with its holdings completed (at least one, unless it is deleted), and its warnings."""
+    holdings = () if context.deleted else _holdings(record, context)
+    done = msgspec.structs.replace(record, holdings=holdings) if holdings != record.holdings else record
+    warnings = [_warning(flag) for flag in (*context.flags, *flags)]
+    warnings += _doubts(done)
+    return done, tuple(dict.fromkeys(warnings)) if len(warnings) > 1 else tuple(warnings)
+
+
+def _holdings(record: NormalizedRecord, context: Context) -> tuple[Holding, ...]:
+    url = ""
+    if "{id}" in context.opac_url:
+        number = context.local_id or record.control_number or context.identifier
+        url = context.opac_url.replace("{id}", quote(number, safe=""))
+    given = record.holdings or (Holding(),)
+    return tuple(_completed(holding, url, context) for holding in given)
+
+
+def _completed(holding: Holding, url: str, context: Context) -> Holding:
+    return Holding(
+        holding.branch,
+        holding.collection,
+        holding.call_number,
+        holding.copies,
+        holding.items,
+        holding.shelving,
+        holding.lending or context.lending,
+        holding.serial_statement,
+        holding.url or url,
+        holding.access_note,
+        holding.as_of or context.as_of,
+    )
+
+
+def _warning(flag: str) -> Warning:
+    """A flag of the format reader, `what:how:where:before`, as a warning: code `what-how`, field, value."""
+    what, _, rest = flag.partition(":")
+    how, _, rest = rest.partition(":")
+    field, _, value = rest.partition(":")
+    return Warning(f"{what}-{how}" if how else what, field, value[:200])
+
+
+def _doubts(record: NormalizedRecord) -> list[Warning]:
+    doubts = [] if record.title.proper or record.title.original else [_NO_TITLE]
+    for identifier in record.identifiers:
+        if identifier.status == "invalid":
+            doubts.append(Warning(f"{identifier.kind}_invalid", "identifiers", identifier.value))
+    dates = record.dates
+    if dates.year_from is None and dates.text:
+        doubts.append(Warning("year_unreadable", "dates", dates.text[:200]))
+    return doubts

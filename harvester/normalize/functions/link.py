@@ -1,0 +1,49 @@
+"""link."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from urllib.parse import urlsplit
+
+from harvester.model import Link
+from harvester.normalize.field import Field
+from harvester.normalize.functions import functions
+
+_SHAPE = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
+_LICENSED = re.compile(r"proxy|ezproxy|login|subscri|langganan|khusus anggota|authorized|restricted", re.IGNORECASE)
+
+
+def http_address(text: str) -> str:
+    """The http(s) address in *text*, or "": no other scheme, no user name, at most 2,000 characters."""
+    match = _SHAPE.match(text.strip())
+    if match is None or len(match.group()) > 2000:
+        return ""
+    address = match.group().rstrip(".,;)")
+    try:
+        parts = urlsplit(address)
+        known = bool(parts.hostname) and parts.username is None and (parts.port or 80) > 0
+    except ValueError:
+        return ""
+    return address if known else ""
+
+
+@functions.register("link")
+def link(field: Field) -> list[Link]:
+    """The web addresses of a field 856 ($u) with label ($3, $y, $z) and access; other schemes are left out.
+
+    >>> link(Field.of("856", "40", "$uhttps://etd.example.ac.id/1$yTeks penuh"))
+    [Link(url='https://etd.example.ac.id/1', label='Teks penuh', access='unknown')]
+    >>> link(Field.of("856", "40", "$ujavascript:alert(1)"))
+    []
+    """
+    addresses = [address for text in field.codes.get("u", []) if (address := http_address(text))]
+    if not addresses:
+        return []
+    label = field.first("3") or field.first("y") or field.first("z")
+    access: Literal["open", "licensed", "unknown"] = "unknown"
+    if field.first("7") == "0":
+        access = "open"
+    elif field.first("7") == "1" or _LICENSED.search(addresses[0] + " " + field.first("z")):
+        access = "licensed"
+    return [Link(address, label.rstrip(" :."), access) for address in addresses]

@@ -1,0 +1,60 @@
+"""marc_form."""
+
+from __future__ import annotations
+
+from harvester.normalize import materials
+from harvester.normalize.functions import functions
+
+_ITEM = {
+    "a": "micro",
+    "b": "micro",
+    "c": "micro",
+    "d": "large_print",
+    "f": "braille",
+    "o": "online",
+    "q": "electronic",
+    "s": "electronic",
+}
+_CARRIERS = {"cr": "online", "nc": "print", "nb": "print", "no": "print"}
+
+
+@functions.register("marc_form")
+def marc_form(
+    *, leader: str, f008: str = "", f007: list[str], carriers: list[str], gmd: list[str], extents: list[str]
+) -> str:
+    """The carrier form: from 007, 008/23 (008/29 for maps and pictures), 338, the GMD and the extent.
+
+    Print needs a sign of its own (338 nc, or pages without any other sign), otherwise the form stays unknown.
+
+    >>> marc_form(leader="00000nam", f008="", f007=["cr mn"], carriers=[], gmd=[], extents=["1 online resource (350 p.)"])
+    'online'
+    >>> marc_form(leader="00000nam", f008="", f007=[], carriers=[], gmd=[], extents=["350 hlm."])
+    'print'
+    """
+    found = ""
+    for field in f007:
+        kind = field[:1]
+        if kind == "c":
+            found = "online" if field[1:2] == "r" else "electronic"
+        elif kind == "h":
+            return "micro"
+        elif kind == "f" or field[:2] == "tc":
+            return "braille"
+        elif field[:2] == "tb":
+            return "large_print"
+    coded = _ITEM.get(f008[29:30] if leader[6:7] in "efgkor" else f008[23:24], "")
+    if coded and not (coded == "electronic" and found):
+        return coded
+    if found:
+        return found
+    for text in carriers:
+        if text[:1] == "c" and len(text) == 2:
+            return _CARRIERS.get(text, "electronic")
+        if len(text) == 2 and text[:1] == "h":
+            return "micro"
+    for text in (*gmd, *carriers, *extents):
+        if named := materials.form_named(text):
+            return named
+    if any(_CARRIERS.get(text) == "print" for text in carriers):
+        return "print"
+    return "print" if leader[6:7] in "acdeft" and any(c.isdigit() for text in extents for c in text) else ""

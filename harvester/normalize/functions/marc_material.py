@@ -1,0 +1,33 @@
+"""marc_material."""
+
+from __future__ import annotations
+
+from harvester.normalize import materials
+from harvester.normalize.functions import functions
+
+
+@functions.register("marc_material")
+def marc_material(
+    *, leader: str, titles: list[str], gmd: list[str], thesis: list[str], types: list[str], hosts: list[str]
+) -> str:
+    """The material class from leader/06-07, thesis note (502), GMD, content types (33x), host (773) and title words.
+
+    >>> marc_material(leader="00000nam a22", titles=["Dampak X"], gmd=[], thesis=["Skripsi (S1)"], types=[], hosts=[])
+    'thesis'
+    >>> marc_material(leader="00000nam a22", titles=["Matematika kelas VII"], gmd=[], thesis=[], types=[], hosts=[])
+    'schoolbook'
+    """
+    found = materials.material_of_leader(leader)
+    if found in ("book", "manuscript", "electronic"):
+        if thesis or any(materials.says_thesis(text) for text in types) or any(materials.says_thesis(t) for t in gmd):
+            return "thesis"
+        if found == "book":
+            named = next((name for text in gmd if (name := materials.material_named(text))), "")
+            if named and named not in ("electronic", "kit"):
+                return named
+            if any(materials.says_schoolbook(text) for text in titles):
+                return "schoolbook"
+    # A host field turns an independent text into an article only for language material.
+    if found in ("book", "part") and hosts:
+        return "article"
+    return found

@@ -1,0 +1,38 @@
+"""publication_dates."""
+
+from __future__ import annotations
+
+from harvester.model import Dates
+from harvester.normalize import years
+from harvester.normalize.functions import functions
+
+
+@functions.register("publication_dates")
+def publication_dates(*, coded: str = "", texts: list[str], fallback: list[str] | None = None) -> Dates | None:
+    """The years of publication from the coded dates (008/6-14) and the transcribed ones.
+
+    `fallback` is asked only when neither gives a year. Unreadable text is kept, so that it can be reported.
+
+    >>> publication_dates(coded="s2005    ", texts=["2005."]).year_from
+    2005
+    >>> publication_dates(texts=["c1999"]).copyright_year, publication_dates(texts=["[19--]"]).year_to
+    (1999, 1999)
+    >>> publication_dates(texts=["1420 H"]).year_from, publication_dates(texts=["[t.t.]"]).kind
+    (1999, 'unknown')
+    """
+    told = _told(texts)
+    result = years.joined(years.coded_dates(coded) if coded else None, told)
+    if result.year_from is None and fallback:
+        other = _told(fallback)
+        if other is not None and other.year_from is not None:
+            return other
+    return result if result.year_from is not None or result.text else None
+
+
+def _told(texts: list[str]) -> years.Dates | None:
+    if not texts:
+        return None
+    if len(texts) == 1:
+        return years.dates_of(texts[0])
+    read = [years.dates_of(text) for text in texts]
+    return next((one for one in read if one.year_from is not None), read[0])

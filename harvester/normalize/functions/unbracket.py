@@ -1,0 +1,25 @@
+"""unbracket."""
+
+from __future__ import annotations
+
+import re
+
+from harvester.normalize.functions import functions
+
+_UNKNOWN = re.compile(
+    r"(?:s\. ?[lnad]\.?|t\. ?[tp]\.?|t\. ?th\.?|n\. ?[dp]\.?|s\. ?n\.?|tanpa (?:tempat|penerbit|tahun)|place of publication not identified|publisher not identified|date of publication not identified|place not identified|-+)",
+    re.IGNORECASE,
+)
+
+
+@functions.register("unbracket")
+def unbracket(value: str) -> str:
+    """The text without square brackets and question mark; nothing where it says that the fact is unknown.
+
+    >>> unbracket("[Jakarta?]"), unbracket("[S.l.]"), unbracket("[t.p.]")
+    ('Jakarta', '', '')
+    """
+    if value.isalpha():
+        return value
+    text = value.replace("[", "").replace("]", "").replace("?", "").strip(" :;,/")
+    return "" if _UNKNOWN.fullmatch(text) else text

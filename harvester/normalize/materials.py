@@ -1,0 +1,80 @@
+"""Material class and carrier form, from the codes of MARC and from what titles, notes and types say."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_BY_TYPE = {
+    "a": "book", "b": "manuscript", "c": "score", "d": "score", "e": "map", "f": "map", "g": "video", "i": "recording",
+    "j": "recording", "k": "image", "m": "electronic", "o": "kit", "p": "kit", "r": "object", "t": "manuscript",
+}  # fmt: skip
+_THESIS = re.compile(
+    r"\b(?:skripsi|tesis|thesis|theses|disertasi|dissertation|tugas akhir|karya tulis ilmiah|laporan (?:akhir|pkl|kkn|magang|"
+    r"kerja praktik|tugas akhir)|proyek akhir|habilitation(?:sschrift)?|diplomarbeit|masterthesis|proefschrift|thèse|ph\.? ?d\.?)\b",
+    re.IGNORECASE,
+)
+_SCHOOL = re.compile(
+    r"\b(?:buku (?:siswa|guru|pelajaran|teks pelajaran|pegangan guru|panduan guru|sekolah elektronik)|kurikulum (?:20[0-9]{2}|merdeka|ktsp|1994|2004)|"
+    r"(?:untuk|utk\.?) (?:kelas|sd|smp|sma|smk|mi|mts|ma)\b|kelas (?:[ivx]{1,4}|[1-9]|1[0-2])\b|(?:sd|smp|sma|smk|mts|mi|ma)(?:/m\w{1,2})? kelas|"
+    r"lks|lembar kerja siswa|semester [12])\b",
+    re.IGNORECASE,
+)
+_GMD = {
+    "electronic": re.compile(
+        r"electronic|elektroni[ks]|computer file|komputer|cd-?rom|e-?book|sumber digital", re.IGNORECASE
+    ),
+    "recording": re.compile(r"sound|suara|audio|kaset|cassette|rekaman suara", re.IGNORECASE),
+    "video": re.compile(r"video|film|motion|dvd|vcd", re.IGNORECASE),
+    "map": re.compile(r"\bmap|peta|kartograf|cartograph|atlas", re.IGNORECASE),
+    "score": re.compile(r"music|musik|partitur|score", re.IGNORECASE),
+    "image": re.compile(r"picture|gambar|graphic|grafis|foto|photo|poster|lukisan", re.IGNORECASE),
+    "manuscript": re.compile(r"manuscript|manuskrip|naskah", re.IGNORECASE),
+    "kit": re.compile(r"\bkit\b|multimedia", re.IGNORECASE),
+    "object": re.compile(r"realia|model|object|permainan|game", re.IGNORECASE),
+}
+_FORMS = {
+    "braille": re.compile(r"braille|tactile", re.IGNORECASE),
+    "large_print": re.compile(r"large (?:print|type)|huruf besar|cetak besar", re.IGNORECASE),
+    "micro": re.compile(r"microfi|mikrofi|microform|microopaque|bentuk mikro", re.IGNORECASE),
+    "online": re.compile(r"online|daring|e-?book|web ?site|internet|world wide web", re.IGNORECASE),
+    "electronic": re.compile(
+        r"cd-?rom|computer (?:disc|disk|optical|chip|card)|dvd-?rom|electronic|elektroni[ks]|pdf", re.IGNORECASE
+    ),
+}
+
+
+@lru_cache(maxsize=16384)
+def says_thesis(text: str) -> bool:
+    """Whether *text* (a note, a type, a GMD) names a thesis."""
+    return _THESIS.search(text) is not None
+
+
+@lru_cache(maxsize=16384)
+def says_schoolbook(text: str) -> bool:
+    """Whether a title says that it is a school book: Buku Siswa, Kelas VII, Kurikulum 2013."""
+    return _SCHOOL.search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def material_named(text: str) -> str:
+    """The material class that a GMD or a type of 336/dc:type names; "" when it names none."""
+    return next((name for name, words in _GMD.items() if words.search(text)), "")
+
+
+@lru_cache(maxsize=4096)
+def form_named(text: str) -> str:
+    """The carrier form that *text* names; "" when it names none."""
+    return next((name for name, words in _FORMS.items() if words.search(text)), "")
+
+
+def material_of_leader(leader: str) -> str:
+    """The class of leader/06-07 alone."""
+    kind, level = leader[6:7], leader[7:8]
+    if level in ("s", "i") and kind in "amt ":
+        return "serial"
+    if level == "b":
+        return "article"
+    if level == "a" and kind in "at":
+        return "part"
+    return _BY_TYPE.get(kind, "book")

@@ -1,0 +1,42 @@
+"""Part statements (Jilid 2, juz 30, Bd. III) in titles, editions and extents."""
+
+from __future__ import annotations
+
+import re
+
+from harvester.normalize.numerals import ROMAN, WORDS
+
+_WORD = (
+    r"jilid|jld|jil|juz'?|bagian|bag|volume|vol|v|buku|book|bk|band|bd|tome|tom|part|pt|deel|dl|teil|seri|series|"
+    r"nomor|no|number|al-juz'?|الجزء|جزء|المجلد"
+)
+_NUMBER = rf"(?:ke-?\s?)?(?:[0-9]{{1,3}}(?:\s?[-–]\s?[0-9]{{1,3}})?|{ROMAN}|{'|'.join(w for w in WORDS if len(w) > 2)})"
+_STATEMENT = rf"(?P<word>{_WORD})\b\.?\s*(?P<number>{_NUMBER})(?![\w'’])"
+# The word must stand at the end of the text; what follows it is at most a mark.
+_END = re.compile(rf"(?:^|(?P<mark>[\s,.:;(\[–-]+)){_STATEMENT}[\s.)\]:/]*$", re.IGNORECASE)
+_ANY = re.compile(rf"(?<![\w]){_STATEMENT}", re.IGNORECASE)
+# Weak words name a part only behind a mark: "Buku 1" may be the title's own words, "no. 5" a street.
+_WEAK = frozenset(["buku", "book", "bk", "v", "seri", "series", "nomor", "no", "number", "band", "part", "pt", "tom"])
+_HINT = re.compile(
+    r"[0-9IVXLC]\W*$|(?:pertama|kedua|ketiga|keempat|kelima|first|second|third|satu|dua|tiga|lengkap)\W*$",
+    re.IGNORECASE,
+)
+
+
+def split_part(text: str) -> tuple[str, str]:
+    """*text* without a part statement at its end, and that statement; ("Fisika", "Jilid 2") or (text, "")."""
+    if not _HINT.search(text[-12:]):
+        return text, ""
+    match = _END.search(text)
+    if match is None:
+        return text, ""
+    mark = match["mark"] or ""
+    if match["word"].lower() in _WEAK and match.start() > 0 and not mark.strip():
+        return text, ""
+    front = text[: match.start()].rstrip(" ,.:;([-–")
+    return front, " ".join(match.group(0).strip(" ,.:;()[]/–-").split())
+
+
+def parts_in(text: str) -> list[str]:
+    """Every part statement in *text* whose word is no weak one."""
+    return [" ".join(match.group(0).split()) for match in _ANY.finditer(text) if match["word"].lower() not in _WEAK]

@@ -1,0 +1,304 @@
+"""Paths of a mapping: text such as `245$a$b`, `020[ind1=0]$a`, `008/35-37`, `dc:identifier` → a compiled reader.
+
+A reader takes the view of one record (or, inside `each`, one field) and returns a list of texts; nothing found is an
+empty list. One subfield gives each occurrence; several give one text a field, joined by a blank in record order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from harvester.model import MarcRecord, RowRecord, XmlRecord
+from harvester.normalize.field import Field
+
+Record = MarcRecord | XmlRecord | RowRecord
+View = dict[str, list[list[str]]]
+Read = Callable[[View], list[str]]
+Fields = Callable[[View], list[Field]]
+Inner = Callable[[Field], list[str]]
+Check = Callable[[Field], bool]
+
+FAMILIES = ("marc", "dc", "mods", "row")
+_MARC = re.compile(
+    r"(?P<tags>LDR|[0-9A-Za-zX.]{3}(?:\|[0-9A-Za-zX.]{3})*)(?P<tests>(?:\[[^\]]*\])*)"
+    r"(?P<codes>(?:\$[0-9a-z])*)(?:/(?P<start>[0-9]+)(?:-(?P<end>[0-9]+))?)?"
+)
+_XML = re.compile(
+    r"(?P<names>(?:[A-Za-z][\w.:/-]*)(?:\|[A-Za-z][\w.:/-]*)*)(?P<tests>(?:\[[^\]]*\])*)(?P<attr>@[\w:]+)?"
+)
+_TEST = re.compile(r"(?P<not>!)?(?P<name>ind[12]|\$[0-9a-z]|@[\w:]+)(?:=(?P<values>.*))?")
+_INNER = re.compile(r"ind[12]|tag|\.|@[\w:]+|(?:\$[0-9a-z])+(?:/[0-9]+(?:-[0-9]+)?)?")
+
+
+class BadPath(ValueError):
+    """A path that cannot be read; the message says what is expected."""
+
+
+class Path(NamedTuple):
+    """A compiled path. `keys` are the tags or names that it reads; `whole` tells that it names whole fields."""
+
+    text: str
+    keys: tuple[str, ...]
+    whole: bool
+    read: Read
+    fields: Fields
+
+
+def view(record: Record, wanted: frozenset[str]) -> View:
+    """The fields of *record* by tag or name, only those in *wanted*, each as [indicators or "", code+text, …]."""
+    if isinstance(record, MarcRecord):
+        return _marc_view(record, wanted)
+    found: View = {}
+    if isinstance(record, XmlRecord):
+        for element in record.elements:
+            if element.name in wanted and (element.text or element.attributes):
+                attributes = [f"@{name}={value}" for name, value in element.attributes]
+                found.setdefault(element.name, []).append(["", "." + element.text, *attributes])
+        return found
+    for name, texts in record.cells:
+        key = name.casefold().strip()
+        if key in wanted:
+            found.setdefault(key, []).extend(["", "." + text] for text in texts)
+    return found
+
+
+def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
+    found: View = {"LDR": [[record.leader]]}
+    for tag, body in record.fields:
+        if tag in wanted:
+            parts = [body] if tag < "010" else body.split("\x1f")
+            if tag in found:
+                found[tag].append(parts)
+            else:
+                found[tag] = [parts]
+    return found
+
+
+def compile_path(text: str, family: str) -> Path:
+    """The compiled path *text* of a *family*.
+
+    Raises:
+        BadPath: no path of this family.
+    """
+    if family == "marc":
+        return _marc_path(text)
+    if family == "row":
+        keys = tuple(part.casefold().strip() for part in text.split("|"))
+        return Path(text, keys, True, _dotted(keys, None), _fields(keys, None))
+    match = _XML.fullmatch(text)
+    if not match:
+        raise BadPath(
+            f"{text!r} is no path of {family}: write dc:identifier, dc:date|dcterms:issued or title[@type=abbreviated]"
+        )
+    keys = tuple(name.rpartition(":")[2] for name in match["names"].split("|"))
+    check = _checks(match["tests"])
+    if match["attr"]:
+        return Path(text, keys, False, _attribute(keys, match["attr"], check), _fields(keys, check))
+    return Path(text, keys, True, _dotted(keys, check), _fields(keys, check))
+
+
+def _marc_path(text: str) -> Path:
+    """`100|110|111$a` gives all three tags the same suffix; `245$a|246$b` are two paths read one after the other."""
+    groups: list[str] = []
+    for piece in reversed(re.split(r"\|(?![^\[]*\])", text.replace(" |", "|").replace("| ", "|"))):
+        bare = bool(re.fullmatch(r"[0-9A-Za-z.]{3}", piece))
+        if bare and groups:
+            groups[0] = f"{piece}|{groups[0]}"
+        else:
+            groups.insert(0, piece)
+    paths = [_marc_one(group) for group in groups]
+    if len(paths) == 1:
+        return paths[0]._replace(text=text)
+    keys = tuple(dict.fromkeys(key for path in paths for key in path.keys))
+    reads, fields = [path.read for path in paths], [path.fields for path in paths]
+    return Path(
+        text,
+        keys,
+        all(path.whole for path in paths),
+        lambda found: [value for read in reads for value in read(found)],
+        lambda found: [field for several in fields for field in several(found)],
+    )
+
+
+def _marc_one(text: str) -> Path:
+    match = _MARC.fullmatch(text.replace(" ", "") if "[" not in text else text.strip())
+    if not match:
+        raise BadPath(f"{text!r} is no MARC path: write 245$a, 100|110$a, 020[ind1=0]$a, 008/35-37 or LDR/6")
+    tags = tuple(dict.fromkeys(tag for part in match["tags"].split("|") for tag in _expand(part)))
+    check = _checks(match["tests"])
+    codes = match["codes"].replace("$", "")
+    cut = _range(match["start"], match["end"])
+    if codes:
+        read = _subfields(tags, codes, check)
+        return Path(text, tags, False, _cut(read, cut) if cut else read, _fields(tags, check))
+    if all(tag < "010" or tag == "LDR" for tag in tags):
+        return Path(text, tags, False, _control(tags, cut), _fields(tags, check))
+    if cut:
+        raise BadPath(f"{text!r}: positions need a control field or a subfield in front")
+    return Path(text, tags, True, _all_text(tags, check), _fields(tags, check))
+
+
+def _expand(tag: str) -> list[str]:
+    """1XX and 1.. stand for all tags of the hundred; other tags for themselves."""
+    if tag == "LDR" or not re.search(r"[X.]", tag):
+        return [tag]
+    digits = [("0123456789" if c in "X." else c) for c in tag]
+    return [a + b + c for a in digits[0] for b in digits[1] for c in digits[2]]
+
+
+def _range(start: str | None, end: str | None) -> slice | None:
+    if start is None:
+        return None
+    if end is not None and int(end) < int(start):
+        raise BadPath(f"positions {start}-{end} run backwards")
+    return slice(int(start), int(end or start) + 1)
+
+
+def _cut(read: Read, cut: slice) -> Read:
+    return lambda found: [part for text in read(found) if (part := text[cut].strip())]
+
+
+def _control(tags: tuple[str, ...], cut: slice | None) -> Read:
+    whole = cut or slice(None)
+
+    def read(found: View) -> list[str]:
+        # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
+        return [part for tag in tags for f in found.get(tag, ()) if (part := f[0][whole]).strip(" |#")]
+
+    return read
+
+
+def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
+    if check is None and len(tags) == 1 and len(codes) == 1:
+        tag = tags[0]
+
+        def one(found: View) -> list[str]:
+            fields = found.get(tag)
+            if fields is None:
+                return []
+            return [text for f in fields for part in f[1:] if part[:1] == codes and (text := part[1:].strip())]
+
+        return one
+
+    def several(found: View) -> list[str]:
+        texts: list[str] = []
+        for tag in tags:
+            for f in found.get(tag, ()):
+                if check is None or check(Field(tag, f)):
+                    here = [text for part in f[1:] if part[:1] and part[0] in codes and (text := part[1:].strip())]
+                    texts += here if len(codes) == 1 or not here else [" ".join(here)]
+        return texts
+
+    return several
+
+
+def _all_text(tags: tuple[str, ...], check: Check | None) -> Read:
+    def read(found: View) -> list[str]:
+        fields = [Field(tag, f) for tag in tags for f in found.get(tag, ())]
+        return [text for field in fields if (check is None or check(field)) and (text := whole_text(field))]
+
+    return read
+
+
+def whole_text(field: Field) -> str:
+    """All subfields of *field* but the linking ones ($0-$9, $w), joined by blanks."""
+    return " ".join(part[1:].strip() for part in field.parts[1:] if part[:1].isalpha() and part[0] != "w" and part[1:])
+
+
+def _dotted(keys: tuple[str, ...], check: Check | None) -> Read:
+    def read(found: View) -> list[str]:
+        return [
+            text
+            for key in keys
+            for f in found.get(key, ())
+            if (text := f[1][1:].strip()) and (check is None or check(Field(key, f)))
+        ]
+
+    return read
+
+
+def _attribute(keys: tuple[str, ...], name: str, check: Check | None) -> Read:
+    inner = compile_inner(name)
+
+    def read(found: View) -> list[str]:
+        return [text for field in _fields(keys, check)(found) for text in inner(field)]
+
+    return read
+
+
+def _fields(keys: tuple[str, ...], check: Check | None) -> Fields:
+    def fields(found: View) -> list[Field]:
+        made = [Field(key, f) for key in keys for f in found.get(key, ())]
+        return made if check is None else [field for field in made if check(field)]
+
+    return fields
+
+
+def compile_inner(text: str) -> Inner:
+    """A path inside `each`: `$a`, `$a$b`, `$a/0-3`, `ind1`, `tag`, `.` (the text) or `@scheme`.
+
+    Raises:
+        BadPath: not one of these.
+    """
+    if not _INNER.fullmatch(text):
+        raise BadPath(f"{text!r} is no path inside `each`: write $a, $a$b, $7/0, ind1, tag, . or @name")
+    if text == "tag":
+        return lambda field: [field.tag]
+    if text.startswith("ind"):
+        position = int(text[3]) - 1
+        return lambda field: [field.indicators[position : position + 1]]
+    if text == ".":
+        return lambda field: field.codes.get(".", [])
+    if text.startswith("@"):
+        start = text[1:].rpartition(":")[2] + "="
+        return lambda field: [value[len(start) :] for value in field.codes.get("@", ()) if value.startswith(start)]
+    codes, _, positions = text.partition("/")
+    codes = codes.replace("$", "")
+    if positions:
+        first, _, last = positions.partition("-")
+        cut = slice(int(first), int(last or first) + 1)
+        return lambda field: [piece for value in field.all(codes) if (piece := value[cut].strip())]
+    if len(codes) == 1:
+        return lambda field: field.codes.get(codes, [])
+    return lambda field: [" ".join(values)] if (values := field.all(codes)) else []
+
+
+def _checks(text: str) -> Check | None:
+    """The conditions in square brackets as one test of a field; None when there are none."""
+    tests = [_check(part) for part in re.findall(r"\[([^\]]*)\]", text)]
+    if not tests:
+        return None
+    return tests[0] if len(tests) == 1 else lambda field: all(test(field) for test in tests)
+
+
+def _check(text: str) -> Check:
+    match = _TEST.fullmatch(text.strip())
+    if not match:
+        raise BadPath(
+            f"[{text}] is no condition: write [ind1=0], [ind2=#], [$2=lcsh,gnd], [$6=245*], [!$2] or [@type=isbn]"
+        )
+    inner = compile_inner(match["name"])
+    wanted = match["values"]
+    test = _presence(inner) if wanted is None else _values(inner, wanted, match["name"])
+    return (lambda field: not test(field)) if match["not"] else test
+
+
+def _presence(inner: Inner) -> Check:
+    return lambda field: any(text.strip() for text in inner(field))
+
+
+def _values(inner: Inner, wanted: str, name: str) -> Check:
+    values = [value.strip() for value in wanted.split(",")]
+    if name.startswith("ind"):
+        # INLISLite writes '#' for a blank indicator into the record itself.
+        plain = frozenset(" " if value == "#" else value for value in values)
+        return lambda field: any((text or " ").replace("#", " ").replace("\\", " ") in plain for text in inner(field))
+    exact = frozenset(value.casefold() for value in values if not value.endswith("*"))
+    starts = tuple(value[:-1].casefold() for value in values if value.endswith("*"))
+
+    def check(field: Field) -> bool:
+        return any((folded := text.casefold()) in exact or folded.startswith(starts) for text in inner(field))
+
+    return check

@@ -1,0 +1,143 @@
+"""Years of publication out of 008 and out of what cataloguers write: ranges, certainty, copyright, Hijri years."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from harvester.model import Dates
+
+LATEST = 2035
+_RANGE_TYPES = {
+    "m": "range",
+    "q": "range",
+    "i": "range",
+    "k": "range",
+    "c": "continuing",
+    "d": "continuing",
+    "u": "continuing",
+}
+_HIJRI = re.compile(r"\b(1[0-4][0-9]{2})\s*(?:H|AH|هـ|ه)\b\.?", re.IGNORECASE)
+_GREGORIAN = re.compile(r"\b((?:1[5-9]|20)[0-9]{2})\s*M\b")
+_YEAR = r"(?:1[0-9]|20)[0-9]{2}"
+_RANGE = re.compile(rf"({_YEAR})\s*\??\]?\s*[-–—/]\s*\[?((?:1[0-9]|20)?[0-9]{{2}})?(?![0-9])(\s*\?)?")
+_PART_YEAR = re.compile(r"\b(1[0-9]|20)([0-9])?[-_?ux]{1,2}(?:-?\??)")
+_COPYRIGHT = re.compile(rf"(?:©|\bc|\bcop(?:yright)?\.?\s?|℗|\bp|hak cipta\s?)\s?({_YEAR})", re.IGNORECASE)
+_ANY_YEAR = re.compile(rf"(?<![0-9]){_YEAR}(?![0-9])")
+_CORRECTED = re.compile(rf"\[?i\.\s?e\.?,?\s?({_YEAR})")
+_ISO = re.compile(r"(1[0-9]{3}|20[0-9]{2})(?:-[01][0-9](?:-[0-3][0-9](?:T\S*)?)?)?")
+_PLAIN = re.compile(rf"\[?({_YEAR})\]?\.?")
+
+
+@lru_cache(maxsize=8192)
+def dates_of(text: str) -> Dates:
+    """The years that *text* states; a text without any has only `text`.
+
+    A Hijri year spans two of ours, so it gives an uncertain range unless a Gregorian year stands beside it.
+    """
+    plain = " ".join(text.split())
+    if match := _PLAIN.fullmatch(plain):
+        year = int(match[1])
+        return Dates(year, year, "single", plain[0] != "[", text=plain)
+    if match := _ISO.fullmatch(plain):
+        return Dates(int(match[1]), int(match[1]), "single", text=plain)
+    return _hijri(plain) or _ordinary(plain)
+
+
+def _ordinary(text: str) -> Dates:
+    certain = "?" not in text and "[" not in text and not re.search(r"\bca\.?\b|\bsekitar\b", text)
+    if match := _CORRECTED.search(text):
+        return Dates(int(match[1]), int(match[1]), "single", text=text)
+    if match := _RANGE.search(text):
+        first, last = int(match[1]), match[2]
+        if not last:
+            return Dates(first, 9999, "continuing", certain, text=text)
+        end = int(last) if len(last) == 4 else int(match[1][:2] + last)
+        if first <= end <= LATEST:
+            return Dates(first, end, "range", certain, text=text)
+    copyrights = [int(year) for year in _COPYRIGHT.findall(text)]
+    years = [int(year) for year in _ANY_YEAR.findall(_COPYRIGHT.sub(" ", text)) if int(year) <= LATEST]
+    if years:
+        # "Cet. 1 2001, cet. 3 2005": the printing at hand is the latest year.
+        year = max(years)
+        return Dates(year, year, "single", certain, max(copyrights, default=None), text=text)
+    if copyrights:
+        year = max(copyrights)
+        return Dates(year, year, "copyright", certain, year, text=text)
+    if match := _PART_YEAR.search(text):
+        stem = match[1] + (match[2] or "")
+        low, high = int(stem.ljust(4, "0")), int(stem.ljust(4, "9"))
+        return Dates(low, min(high, LATEST), "range", False, text=text)
+    return Dates(text=text, kind="unknown", certain=False)
+
+
+def _hijri(text: str) -> Dates | None:
+    match = _HIJRI.search(text)
+    if match is None:
+        return None
+    if ours := _GREGORIAN.search(text) or re.search(r"(?<![0-9])((?:1[89]|20)[0-9]{2})(?![0-9])", text):
+        return Dates(int(ours[1]), int(ours[1]), "single", text=text)
+    start = int(match[1]) * 0.970229 + 621.5643
+    return Dates(int(start), int(start + 0.970229), "single", False, text=text)
+
+
+@lru_cache(maxsize=8192)
+def coded_dates(coded: str) -> Dates | None:
+    """The dates of 008/06-14 (type and two dates, `u` for an unknown digit); None when they say nothing."""
+    kind, first, second = coded[:1].lower(), coded[1:5], coded[5:9]
+    span = _span(first)
+    if span is None:
+        return None
+    low, high = span
+    certain = low == high and kind != "q"
+    if kind in _RANGE_TYPES:
+        end = _span(second)
+        last = end[1] if end else (9999 if kind in "cu" or second == "9999" else high)
+        if last < low:
+            return None
+        return Dates(low, last, _RANGE_TYPES[kind], certain)
+    other = _span(second)
+    extra = other[0] if other and other[0] == other[1] else None
+    if kind == "r":
+        return Dates(low, high, "reprint", certain, None, extra)
+    if kind == "t":
+        return Dates(low, high, "single", certain, extra)
+    return Dates(low, high, "single" if low == high else "range", certain)
+
+
+def _span(digits: str) -> tuple[int, int] | None:
+    """First and last year of four characters with `u` (or -, ?, x) for unknown ones."""
+    text = re.sub(r"[-?xX| #]", "u", digits.lower())
+    if text == "9999":
+        return 9999, 9999
+    if not re.fullmatch(r"[0-9]{1,4}u{0,3}", text) or len(text) != 4 or not text.startswith(("1", "20")):
+        return None
+    low, high = int(text.replace("u", "0")), int(text.replace("u", "9"))
+    return (low, min(high, LATEST)) if low <= LATEST else None
+
+
+def joined(coded: Dates | None, told: Dates | None) -> Dates:
+    """One statement of 008 and the transcribed date: 008 gives the kind, a plain transcribed year wins over it."""
+    if told is None or told.year_from is None:
+        if coded is None:
+            return told or Dates()
+        return _with_text(coded, told.text if told else "")
+    if coded is None or coded.year_from is None:
+        return told
+    together = coded.kind in ("range", "continuing") or told.kind in ("range", "continuing")
+    overlap = coded.year_from <= (told.year_to or 0) and told.year_from <= (coded.year_to or 0)
+    if together and (overlap or coded.certain):
+        return _with_text(coded if coded.kind in ("range", "continuing") and coded.certain else told, told.text)
+    if not overlap and coded.copyright_year != told.year_from:
+        # 008 keeps the defaults of a form more often than a printed year is wrong.
+        return told
+    best = coded if coded.certain else told
+    copyright_year = coded.copyright_year or told.copyright_year
+    kind = coded.kind if coded.kind == "reprint" else told.kind
+    return Dates(best.year_from, best.year_to, kind, best.certain, copyright_year, coded.original_year, told.text)
+
+
+def _with_text(dates: Dates, text: str) -> Dates:
+    return Dates(
+        dates.year_from, dates.year_to, dates.kind, dates.certain, dates.copyright_year, dates.original_year, text
+    )
