@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from harvester.normalize.field import Field
@@ -153,7 +153,7 @@ def _words(wanted: Any) -> str:
 def _feeder(
     function: Callable[..., Any], arguments: dict[str, Any], signature: Signature
 ) -> Callable[[Values], Values]:
-    call = (lambda value: function(value, **arguments)) if arguments else function
+    call: Callable[..., Any] = partial(function, **arguments) if arguments else function
     if signature.fed == "values":
         return _listed(call, signature)
     if signature.many:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from harvester.errors import ConfigError
 from harvester.normalize.calls import BadCall, Call, Fed, compile_call, signature_of
 from harvester.normalize.conditions import field_condition, split_conditions, view_condition
 from harvester.normalize.field import Field
-from harvester.normalize.paths import BadPath, Inner, Path, compile_inner, compile_path
+from harvester.normalize.paths import BadPath, Path, compile_inner, compile_path
 from harvester.normalize.problems import Problems
 from harvester.normalize.rules import (
     Rule,
@@ -199,7 +200,7 @@ class _Compiler:
         if "from" not in body:
             self.raw.blame("the block needs `from`", "", *where)
             return None, None
-        texts = body["from"] if isinstance(body["from"], list) else str(body["from"]).split("|")
+        texts = body["from"] if isinstance(body["from"], list) else re.split(r"\|(?![^\[]*\])", str(body["from"]))
         paths = [path for text in texts if (path := self.inner(str(text).strip(), *where))]
         calls = self.calls(body.get("do", []), *where, "do")
         self.chain(calls, "value", str, *where)
@@ -208,7 +209,7 @@ class _Compiler:
             self.raw.blame(f"{attribute} takes {name_of(item)}, but gets {name_of(gives)}", "", *where)
         return None, inner_reader(paths, calls, body.get("default")) if paths else (lambda _field: [])
 
-    def inner(self, text: str, *path: str | int) -> Inner | None:
+    def inner(self, text: str, *path: str | int) -> Any:
         return self.tried(lambda: compile_inner(text), *path)
 
     # ---- checks
@@ -282,7 +283,8 @@ class _Compiler:
         result = self.tried(lambda: view_condition(outer, self.family), "when" if "when" in self.body else "unless")
         if result is None:
             return None
-        test, self.asked = result
+        self.asked = result[1]
+        test: Callable[[Any], bool] = result[0]
         return test
 
     def calls(self, given: Any, *path: str | int) -> list[Call]:
@@ -323,10 +325,10 @@ class _Compiler:
 
 def is_inner(text: str) -> bool:
     """Whether *text* in `set:` is a path; everything else is a plain value."""
-    return text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@")
+    return text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@") or text.startswith("./")
 
 
 def name_of(item: Any) -> str:
     """A type in a cataloguer's words."""
     plain = {str: "text", int: "a number", bool: "true or false", Field: "a whole field", None: "nothing"}
-    return plain.get(item) or getattr(item, "__name__", str(item))
+    return plain.get(item) or str(getattr(item, "__name__", item))

@@ -14,7 +14,7 @@ Conditions = dict[tuple[str, str], Any]  # (when | unless, path) → what is ask
 
 def is_inner(name: str) -> bool:
     """Whether *name* asks the field at hand and not the record."""
-    return name in (".", "tag", "ind1", "ind2") or name[:1] in ("$", "@")
+    return name in (".", "tag", "ind1", "ind2") or name[:1] in ("$", "@") or name[:2] == "./"
 
 
 def split_conditions(body: dict[str, Any]) -> tuple[Conditions, Conditions]:

@@ -37,8 +37,8 @@ FAMILY_OF_FORMAT = {
 }
 BASE = {"marc": "marc21", "unimarc": "unimarc", "dc": "oai_dc", "mods": "mods", "row": "row"}
 IDENTIFIER_RULES = ("header", "header-number", "header-tail", "001", "first-identifier", "place")
-KEYS = ("mapping", "title", "version", "family", "extends", "identifier", "volatile", "ignore", "distrust")
-KEYS += ("fields", "add", "remove", "tests")
+_HEAD = ("mapping", "title", "version", "family", "extends", "identifier")
+KEYS = (*_HEAD, "volatile", "ignore", "distrust", "fields", "add", "remove", "tests")
 PRESET_KEYS = ("preset", "title", "version", "identifier", "formats", "notes")
 PACKAGE = Path(mappings.__file__).parent
 
@@ -181,12 +181,10 @@ def _load(name: str, library: Library) -> Mapping:
     preset, _, format = name.partition("@")
     try:
         layer = _preset_layer(preset, format, library, found) if format else _layer(name, library, found, ())
-        rules = (
-            [rule for raw in layer.rules if (rule := compile_rule(raw, layer.family, library.table))] if layer else []
-        )
+        rules = [rule for raw in layer.rules if (rule := compile_rule(raw, layer.family, library.table))]
     except ConfigError as error:
         raise ConfigError(str(error), problems=(*found, *error.problems)) from error
-    if found or layer is None:
+    if found:
         found.sort(key=_by_line)
         raise ConfigError(f"mapping {name} has {len(found)} mistakes:\n" + "\n".join(found), problems=tuple(found))
     return Mapping(name, layer, rules, library.used())

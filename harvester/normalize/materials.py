@@ -10,13 +10,17 @@ _BY_TYPE = {
     "j": "recording", "k": "image", "m": "electronic", "o": "kit", "p": "kit", "r": "object", "t": "manuscript",
 }  # fmt: skip
 _THESIS = re.compile(
-    r"\b(?:skripsi|tesis|thesis|theses|disertasi|dissertation|tugas akhir|karya tulis ilmiah|laporan (?:akhir|pkl|kkn|magang|"
-    r"kerja praktik|tugas akhir)|proyek akhir|habilitation(?:sschrift)?|diplomarbeit|masterthesis|proefschrift|thèse|ph\.? ?d\.?)\b",
+    r"\b(?:skripsi|tesis|thesis|theses|disertasi|dissertation|tugas akhir|karya tulis ilmiah"
+    r"|laporan (?:akhir|pkl|kkn|magang|"
+    r"kerja praktik|tugas akhir)|proyek akhir|habilitation(?:sschrift)?|diplomarbeit|masterthesis"
+    r"|proefschrift|thèse|ph\.? ?d\.?)\b",
     re.IGNORECASE,
 )
 _SCHOOL = re.compile(
-    r"\b(?:buku (?:siswa|guru|pelajaran|teks pelajaran|pegangan guru|panduan guru|sekolah elektronik)|kurikulum (?:20[0-9]{2}|merdeka|ktsp|1994|2004)|"
-    r"(?:untuk|utk\.?) (?:kelas|sd|smp|sma|smk|mi|mts|ma)\b|kelas (?:[ivx]{1,4}|[1-9]|1[0-2])\b|(?:sd|smp|sma|smk|mts|mi|ma)(?:/m\w{1,2})? kelas|"
+    r"\b(?:buku (?:siswa|guru|pelajaran|teks pelajaran|pegangan guru|panduan guru|sekolah elektronik)"
+    r"|kurikulum (?:20[0-9]{2}|merdeka|ktsp|1994|2004)|"
+    r"(?:untuk|utk\.?) (?:kelas|sd|smp|sma|smk|mi|mts|ma)\b|kelas (?:[ivx]{1,4}|[1-9]|1[0-2])\b|(?:sd|smp"
+    r"|sma|smk|mts|mi|ma)(?:/m\w{1,2})? kelas|"
     r"lks|lembar kerja siswa|semester [12])\b",
     re.IGNORECASE,
 )

@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 _SURE = (
-    r"Prof|Dr|DR|dr|drg|Drg|Ir|IR|Drs|DRS|Dra|DRA|Hj|KH|K\.\s?H|KRT|Tgk|Ust|Ustadz|Ustaz|Haji|Hajjah|Kiai|Kyai|Raden Ajeng|Raden Mas|"
+    r"Prof|Dr|DR|dr|drg|Drg|Ir|IR|Drs|DRS|Dra|DRA|Hj|KH|K\.\s?H|KRT|Tgk|Ust|Ustadz|Ustaz|Haji|Hajjah|Kiai"
+    r"|Kyai|Raden Ajeng|Raden Mas|"
     r"Raden|Sir|Dame|Letjen|Mayjen|Brigjen|Kolonel|Jenderal|Pdt|Rev|Mr|Mrs|Ny|Tn|Syaikh|Asy-?Syaikh|Apt|Ns"
 )
 _MAYBE = r"H|R\.\s?A|R\.\s?M|R\.\s?Ng|R"
@@ -14,16 +15,22 @@ _LEADING = re.compile(rf"(?:{_SURE})(?:\.\s*|\s+)(?=\S)")
 _LEADING_MAYBE = re.compile(rf"(?:{_MAYBE})\.\s*(?=\S)")
 _DEGREE = re.compile(
     r"(?:(?:S|M|D|A|B|Sp|Lc|Ph|LL|Dipl|Grad)\.\s?(?:[A-Z][A-Za-z]{0,5}\.?\s?)(?:[A-Z][A-Za-z]{0,3}\.?\s?){0,3}"
-    r"|S\.?\s?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Ked|Farm|Psi|Th|Sn|Ds|Kep|Keb|Hut|Stat|Gz)\.?(?:\s?I\.?)?|M\.?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Farm|Psi|Sn|Kep|Eng|Sc|Phil|Kn|Ikom)\.?(?:\s?I\.?)?"
-    r"|SH|SE|ST|SS|SIP|SKM|STP|MM|MT|MH|MA|MBA|MSc|MSi|MPH|M\.?Ec|PhD|Ph\.?\s?D|Lc|Apt|Ak|CPA|CA|Ners|Amd|A\.?Md\.?(?:\s?\w{1,4}\.?)?|Sp\.?\s?[A-Z]\w{0,4}|BSc|B\.?Sc|BA|DEA|Esq"
+    r"|S\.?\s?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Ked|Farm|Psi|Th|Sn|Ds|Kep|Keb|Hut|Stat|Gz)\.?(?:\s?I\.?)?"
+    r"|M\.?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Farm|Psi|Sn|Kep|Eng|Sc|Phil|Kn|Ikom)\.?(?:\s?I\.?)?"
+    r"|SH|SE|ST|SS|SIP|SKM|STP|MM|MT|MH|MA|MBA|MSc|MSi|MPH|M\.?Ec|PhD|Ph\.?\s?D|Lc|Apt|Ak|CPA|CA|Ners|Amd"
+    r"|A\.?Md\.?(?:\s?\w{1,4}\.?)?|Sp\.?\s?[A-Z]\w{0,4}|BSc|B\.?Sc|BA|DEA|Esq"
     r"|(?:(?:Prof|Dr|dr|drg|Ir|Drs|Dra|H|Hj|K\.?\s?H|Haji|Sir|Pdt)\b\.?\s?)+|et al)\.?(?:\s?\([^)]*\))?",
 )
 _INITIALS = re.compile(r"(?:[A-Z]\.\s?)+")
 _BODY = re.compile(
-    r"\b(?:universitas|university|universit\w+|institut\w*|departemen|department|kementerian|ministry|badan|dinas|direktorat|"
-    r"perpustakaan|library|libraries|lembaga|pusat|center|centre|yayasan|foundation|asosiasi|association|society|perhimpunan|ikatan|"
-    r"majelis|komisi|commission|committee|komite|dewan|council|balai|kantor|biro|bureau|office|fakultas|faculty|jurusan|sekolah|"
-    r"school|pt|cv|inc|ltd|corp|company|republik|indonesia\.|united states|congress|house|senate|agency|administration|museum|tim|bank)\b",
+    r"\b(?:universitas|university|universit\w+|institut\w*|departemen|department|kementerian|ministry|badan"
+    r"|dinas|direktorat|"
+    r"perpustakaan|library|libraries|lembaga|pusat|center|centre|yayasan|foundation|asosiasi|association"
+    r"|society|perhimpunan|ikatan|"
+    r"majelis|komisi|commission|committee|komite|dewan|council|balai|kantor|biro|bureau|office|fakultas"
+    r"|faculty|jurusan|sekolah|"
+    r"school|pt|cv|inc|ltd|corp|company|republik|indonesia\.|united states|congress|house|senate|agency"
+    r"|administration|museum|tim|bank)\b",
     re.IGNORECASE,
 )
 _MARKS = " ,;:/"

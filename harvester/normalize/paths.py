@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harvester.formats.mods import ModsRecord, Node
 from harvester.model import MarcRecord, RowRecord, XmlRecord
 from harvester.normalize.field import Field
 
@@ -19,6 +20,8 @@ Read = Callable[[View], list[str]]
 Fields = Callable[[View], list[Field]]
 Inner = Callable[[Field], list[str]]
 Check = Callable[[Field], bool]
+Attributes = tuple[tuple[str, str], ...]
+UNIT = "\x1f"
 
 FAMILIES = ("marc", "dc", "mods", "row")
 _MARC = re.compile(
@@ -28,8 +31,13 @@ _MARC = re.compile(
 _XML = re.compile(
     r"(?P<names>(?:[A-Za-z][\w.:/-]*)(?:\|[A-Za-z][\w.:/-]*)*)(?P<tests>(?:\[[^\]]*\])*)(?P<attr>@[\w:]+)?"
 )
+_EXAMPLES = {
+    "dc": "dc:identifier, dc:date|dcterms:issued or identifier[@type=isbn]",
+    "mods": "titleInfo/title, titleInfo/title[!@type] or identifier[@type=isbn]",
+}
 _TEST = re.compile(r"(?P<not>!)?(?P<name>ind[12]|\$[0-9a-z]|@[\w:]+)(?:=(?P<values>.*))?")
 _INNER = re.compile(r"ind[12]|tag|\.|@[\w:]+|(?:\$[0-9a-z])+(?:/[0-9]+(?:-[0-9]+)?)?")
+_BELOW = re.compile(r"\./(?P<path>[A-Za-z][\w:/]*)(?P<tests>(?:\[[^\]]*\])*)")
 
 
 class BadPath(ValueError):
@@ -51,6 +59,9 @@ def view(record: Record, wanted: frozenset[str]) -> View:
     if isinstance(record, MarcRecord):
         return _marc_view(record, wanted)
     found: View = {}
+    if isinstance(record, ModsRecord):
+        _mods_view(record.tree, "", (), wanted, found)
+        return found
     if isinstance(record, XmlRecord):
         for element in record.elements:
             if element.name in wanted and (element.text or element.attributes):
@@ -62,6 +73,28 @@ def view(record: Record, wanted: frozenset[str]) -> View:
         if key in wanted:
             found.setdefault(key, []).extend(["", "." + text] for text in texts)
     return found
+
+
+def _mods_view(node: Node, path: str, around: Attributes, wanted: frozenset[str], found: View) -> None:
+    """Each wanted element with its text, its attributes (and those around it), and all elements below it."""
+    for child in node.children:
+        here = f"{path}/{child.name}" if path else child.name
+        attributes = (*child.attributes, *(pair for pair in around if pair[0] not in dict(child.attributes)))
+        if here in wanted:
+            parts = ["", "." + child.text, *(f"@{name}={value}" for name, value in attributes)]
+            _below(child, "", (), parts)
+            found.setdefault(here, []).append(parts)
+        _mods_view(child, here, attributes, wanted, found)
+
+
+def _below(node: Node, path: str, around: Attributes, parts: list[str]) -> None:
+    """Add what stands below *node* to *parts* as /path␟@name=value␟…␟text."""
+    for child in node.children:
+        here = f"{path}/{child.name}" if path else child.name
+        attributes = (*child.attributes, *around)
+        if child.text:
+            parts.append(UNIT.join(["/" + here, *(f"@{name}={value}" for name, value in attributes), child.text]))
+        _below(child, here, attributes, parts)
 
 
 def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
@@ -89,10 +122,8 @@ def compile_path(text: str, family: str) -> Path:
         return Path(text, keys, True, _dotted(keys, None), _fields(keys, None))
     match = _XML.fullmatch(text)
     if not match:
-        raise BadPath(
-            f"{text!r} is no path of {family}: write dc:identifier, dc:date|dcterms:issued or title[@type=abbreviated]"
-        )
-    keys = tuple(name.rpartition(":")[2] for name in match["names"].split("|"))
+        raise BadPath(f"{text!r} is no path of {family}: write {_EXAMPLES[family]}")
+    keys = tuple(re.sub(r"[\w.-]+:", "", name) for name in match["names"].split("|"))
     check = _checks(match["tests"])
     if match["attr"]:
         return Path(text, keys, False, _attribute(keys, match["attr"], check), _fields(keys, check))
@@ -242,8 +273,10 @@ def compile_inner(text: str) -> Inner:
     Raises:
         BadPath: not one of these.
     """
+    if match := _BELOW.fullmatch(text):
+        return _below_reader(match["path"], match["tests"])
     if not _INNER.fullmatch(text):
-        raise BadPath(f"{text!r} is no path inside `each`: write $a, $a$b, $7/0, ind1, tag, . or @name")
+        raise BadPath(f"{text!r} is no path inside `each`: write $a, $a$b, $7/0, ind1, tag, ., @name or ./name/part")
     if text == "tag":
         return lambda field: [field.tag]
     if text.startswith("ind"):
@@ -263,6 +296,20 @@ def compile_inner(text: str) -> Inner:
     if len(codes) == 1:
         return lambda field: field.codes.get(codes, [])
     return lambda field: [" ".join(values)] if (values := field.all(codes)) else []
+
+
+def _below_reader(path: str, tests: str) -> Inner:
+    check, start = _checks(tests), f"/{path}"
+
+    def read(field: Field) -> list[str]:
+        found = []
+        for part in field.parts:
+            name, *attributes, text = part.split(UNIT) if part.startswith(start) else ("", "")
+            if name == start and text.strip() and (check is None or check(Field(path, ["", *attributes]))):
+                found.append(text.strip())
+        return found
+
+    return read
 
 
 def _checks(text: str) -> Check | None:

@@ -18,7 +18,8 @@ def any_identifier(value: str) -> list[Identifier]:
 
     Addresses and call numbers are no identifiers here; an ISBN must be right unless the text says ISBN.
 
-    >>> [one.kind for text in ("https://doi.org/10.22146/jp.1", "0125-9008", "978-979-3062-79-2") for one in any_identifier(text)]
+    >>> texts = "https://doi.org/10.22146/jp.1", "0125-9008", "978-979-3062-79-2"
+    >>> [one.kind for text in texts for one in any_identifier(text)]
     ['doi', 'issn', 'isbn']
     >>> any_identifier("899.221 HIR l"), any_identifier("1234567890"), any_identifier("ISBN 1234567890")[0].status
     ([], [], 'invalid')

@@ -26,9 +26,9 @@ def marc_form(
 
     Print needs a sign of its own (338 nc, or pages without any other sign), otherwise the form stays unknown.
 
-    >>> marc_form(leader="00000nam", f008="", f007=["cr mn"], carriers=[], gmd=[], extents=["1 online resource (350 p.)"])
+    >>> marc_form(leader="00000nam", f007=["cr mn"], carriers=[], gmd=[], extents=["1 online resource (350 p.)"])
     'online'
-    >>> marc_form(leader="00000nam", f008="", f007=[], carriers=[], gmd=[], extents=["350 hlm."])
+    >>> marc_form(leader="00000nam", f007=[], carriers=[], gmd=[], extents=["350 hlm."])
     'print'
     """
     found = ""

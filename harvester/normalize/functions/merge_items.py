@@ -14,7 +14,8 @@ MAX_ITEMS = 500
 def merge_items(values: list[Holding]) -> list[Holding]:
     """One holding for all items of one branch, collection and call number, with the number of copies.
 
-    >>> made = merge_items([Holding("PST", call_number="297", items=("1",)), Holding("PST", call_number="297", items=("2",))])
+    >>> items = [Holding("PST", call_number="297", items=(number,)) for number in "12"]
+    >>> made = merge_items(items)
     >>> len(made), made[0].copies, made[0].items
     (1, 2, ('1', '2'))
     """

@@ -29,7 +29,7 @@ def publication_dates(*, coded: str = "", texts: list[str], fallback: list[str] 
     return result if result.year_from is not None or result.text else None
 
 
-def _told(texts: list[str]) -> years.Dates | None:
+def _told(texts: list[str]) -> Dates | None:
     if not texts:
         return None
     if len(texts) == 1:

@@ -15,8 +15,10 @@ def split_part(title: Title) -> Title:
 
     >>> split_part(Title("Sejarah nasional Indonesia jilid 2")).part_numbers
     ('jilid 2',)
-    >>> split_part(Title("Matematika", "untuk SMP. Jil. III")).remainder, split_part(Title("Perang Dunia II")).part_numbers
-    ('untuk SMP', ())
+    >>> split_part(Title("Matematika", "untuk SMP. Jil. III")).remainder
+    'untuk SMP'
+    >>> split_part(Title("Perang Dunia II")).part_numbers
+    ()
     """
     proper, number = parts.split_part(title.proper)
     if number and not proper:

@@ -39,8 +39,10 @@ def subject(field: Field, scheme: str = "") -> Subject | None:
 
     >>> subject(Field.of("650", " 0", "$aIslam$zIndonesia$xHistory."))
     Subject(term='Islam -- Indonesia -- History', kind='topic', scheme='lcsh')
-    >>> subject(Field.of("650", " 0", "$aPendidikan Islam")).scheme, subject(Field.of("650", " 7", "$aIslam$2gnd")).scheme
-    ('', 'gnd')
+    >>> subject(Field.of("650", " 0", "$aPendidikan Islam")).scheme
+    ''
+    >>> subject(Field.of("650", " 7", "$aIslam$2gnd")).scheme
+    'gnd'
     """
     main, divisions, source = [], [], ""
     for part in field.parts[1:]:

@@ -8,12 +8,14 @@ from harvester.model import Thesis
 from harvester.normalize.functions import functions
 
 _DEGREE = re.compile(
-    r"\b(skripsi|tesis|disertasi|tugas akhir|karya tulis ilmiah|S-?1|S-?2|S-?3|D-?3|D-?4|Ph\.? ?D\.?|M\.? ?A\.?|M\.? ?Sc\.?|M\.? ?S\.?|"
+    r"\b(skripsi|tesis|disertasi|tugas akhir|karya tulis ilmiah|S-?1|S-?2|S-?3|D-?3|D-?4|Ph\.? ?D\.?"
+    r"|M\.? ?A\.?|M\.? ?Sc\.?|M\.? ?S\.?|"
     r"sarjana|magister|doktor|master(?:'s)?|doctora(?:l|te)|bachelor(?:'s)?)(?!\w)",
     re.IGNORECASE,
 )
 _INSTITUTION = re.compile(
-    r"((?:[^\W\d_][\w.&'’-]*\s+){0,4}?(?:Universit\w*|University|Institut\w*|Sekolah Tinggi|Politeknik|Akademi|College|IAIN|UIN|STAIN|ITB|IPB|UGM|UI)\b[^,;()0-9]*)"
+    r"((?:[^\W\d_][\w.&'’-]*\s+){0,4}?(?:Universit\w*|University|Institut\w*|Sekolah Tinggi|Politeknik"
+    r"|Akademi|College|IAIN|UIN|STAIN|ITB|IPB|UGM|UI)\b[^,;()0-9]*)"
 )
 _FACULTY = re.compile(r"\b((?:Fakultas|Fak\.|Program Studi|Jurusan|Prodi|Faculty of|Department of)\s[^,;()]+)")
 _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")

@@ -12,8 +12,9 @@ from harvester.normalize.functions.without_gmd import without_gmd
 def title_area(value: str) -> Title:
     """A title in one text, split at the ISBD marks ` : ` and ` / ` (also `:` with a blank on one side only).
 
-    >>> title_area("Laskar pelangi : sebuah novel / Andrea Hirata")
-    Title(proper='Laskar pelangi', remainder='sebuah novel', part_numbers=(), part_names=(), responsibility='Andrea Hirata', nonfiling=0, original='')
+    >>> title = title_area("Laskar pelangi : sebuah novel / Andrea Hirata")
+    >>> title.proper, title.remainder, title.responsibility
+    ('Laskar pelangi', 'sebuah novel', 'Andrea Hirata')
     >>> title_area("Sejarah kemerdekaan: 1945-1949").remainder
     '1945-1949'
     """

@@ -11,18 +11,16 @@ from harvester.normalize.names import split_name
 def titles_apart(contributor: Contributor) -> Contributor:
     """A person's name without honorifics and degrees, which go to `titles`; nothing is inverted.
 
-    >>> titles_apart(Contributor("Prof. Dr. H. M. Quraish Shihab, M.A."))
-    Contributor(name='M. Quraish Shihab', kind='person', role='creator', dates='', titles='Prof. Dr. H., M.A.', main=False, original='')
+    >>> person = titles_apart(Contributor("Prof. Dr. H. M. Quraish Shihab, M.A."))
+    >>> person.name, person.titles
+    ('M. Quraish Shihab', 'Prof. Dr. H., M.A.')
     >>> titles_apart(Contributor("Soekarno")).name, titles_apart(Contributor("Fisher, M.A.")).name
     ('Soekarno', 'Fisher, M.A.')
     """
     if contributor.kind != "person":
         return contributor
     name, titles = split_name(contributor.name)
-    if titles:
-        titles = f"{contributor.titles}, {titles}" if contributor.titles else titles
-    else:
-        titles = contributor.titles
+    titles = ", ".join(text for text in (contributor.titles, titles) if text)
     return Contributor(
         name, "person", contributor.role, contributor.dates, titles, contributor.main, contributor.original
     )

@@ -7,7 +7,9 @@ import re
 from harvester.normalize.functions import functions
 
 _UNKNOWN = re.compile(
-    r"(?:s\. ?[lnad]\.?|t\. ?[tp]\.?|t\. ?th\.?|n\. ?[dp]\.?|s\. ?n\.?|tanpa (?:tempat|penerbit|tahun)|place of publication not identified|publisher not identified|date of publication not identified|place not identified|-+)",
+    r"(?:s\. ?[lnad]\.?|t\. ?[tp]\.?|t\. ?th\.?|n\. ?[dp]\.?|s\. ?n\.?|tanpa (?:tempat|penerbit|tahun)"
+    r"|place of publication not identified|publisher not identified|date of publication not identified"
+    r"|place not identified|-+)",
     re.IGNORECASE,
 )
 

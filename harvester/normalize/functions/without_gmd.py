@@ -7,10 +7,14 @@ import re
 from harvester.normalize.functions import functions
 
 _GMD = re.compile(
-    r"\s*[\[(](?:text|teks|buku|book|sumber elektronik|sumber elektronis|electronic resource|computer file|berkas komputer|"
-    r"rekaman (?:suara|video)|sound recording|videorecording|video ?recording|motion picture|film|bahan kartografi|peta|map|"
-    r"cartographic material|microform|mikrofilm|microfilm|microfiche|bentuk mikro|musik|music|manuskrip|manuscript|naskah|"
-    r"gambar|picture|graphic|bahan grafis|kit|art original|model|realia|skripsi|tesis|disertasi|braille|e-?book|cd-?rom|"
+    r"\s*[\[(](?:text|teks|buku|book|sumber elektronik|sumber elektronis|electronic resource|computer file"
+    r"|berkas komputer|"
+    r"rekaman (?:suara|video)|sound recording|videorecording|video ?recording|motion picture|film"
+    r"|bahan kartografi|peta|map|"
+    r"cartographic material|microform|mikrofilm|microfilm|microfiche|bentuk mikro|musik|music|manuskrip"
+    r"|manuscript|naskah|"
+    r"gambar|picture|graphic|bahan grafis|kit|art original|model|realia|skripsi|tesis|disertasi|braille"
+    r"|e-?book|cd-?rom|"
     r"multimedia|serial|majalah|jurnal|monograf)[\])]",
     re.IGNORECASE,
 )
