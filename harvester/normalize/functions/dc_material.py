@@ -9,10 +9,10 @@ from harvester.normalize.functions import functions
 
 _TYPES = (
     ("article", re.compile(r"\b(?:article|artikel|journal:? ?article|peer-?reviewed|conference (?:paper"
-        "|item)|prosiding|preprint|makalah)\b", re.IGNORECASE)),
+        r"|item)|prosiding|preprint|makalah)\b", re.IGNORECASE)),
     ("part", re.compile(r"\b(?:book ?(?:part|section|chapter)|bab buku)\b", re.IGNORECASE)),
     ("serial", re.compile(r"\b(?:journal|jurnal|majalah|serial|periodical|terbitan berkala|surat kabar"
-        "|newspaper|buletin)\b", re.IGNORECASE)),
+        r"|newspaper|buletin)\b", re.IGNORECASE)),
     ("video", re.compile(r"\b(?:moving ?image|video|film)\b", re.IGNORECASE)),
     ("recording", re.compile(r"\b(?:sound|audio|rekaman suara|musik rekaman)\b", re.IGNORECASE)),
     ("map", re.compile(r"\b(?:map|peta|cartographic|kartografi)\b", re.IGNORECASE)),
