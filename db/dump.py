@@ -35,7 +35,7 @@ def _line(kind: str, **body: Any) -> str:
 
 
 def _record_batches(conn: Connection) -> Iterator[list[Any]]:
-    columns = [record, source.c.code.label("source"), membership.c.cluster_id]
+    columns: list[Any] = [record, source.c.code.label("source"), membership.c.cluster_id]
     last = ("", "")
     while True:
         query = (

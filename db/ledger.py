@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from db import work
 from db.compress import pack, unpack
 from db.engine import within
 from db.tables import (
+    decision,
     deletion_proposal,
     harvest_window,
+    key_stat,
     match_key,
     node,
     normalized,
@@ -39,8 +41,17 @@ class Known(NamedTuple):
     payload_hash: bytes
 
 
+class Profiled(NamedTuple):
+    """What matching needs of a record: the profile (msgpack) and its hash, whether equals merge, its keys."""
+
+    hash: bytes
+    solid: bool
+    profile: bytes
+    keys: tuple[BlockingKey, ...]
+
+
 class Prepared(NamedTuple):
-    """One live record, ready to be written. Hashes are 16 bytes; `node` is (hash, solid, profile, keys)."""
+    """One live record, ready to be written. Hashes are 16 bytes."""
 
     identifier: str
     format: str
@@ -51,10 +62,7 @@ class Prepared(NamedTuple):
     normalized: bytes
     mapping_hash: bytes
     warnings: tuple[tuple[str, str, str], ...]
-    profile_hash: bytes
-    solid: bool
-    profile: bytes
-    keys: tuple[BlockingKey, ...]
+    profiled: Profiled
 
 
 def digest(*parts: bytes) -> bytes:
@@ -100,7 +108,7 @@ def store(
             for one in sorted(rows, key=lambda row: row.raw_hash)
         ],
     )
-    nodes = _store_nodes(conn, rows)
+    nodes = _store_nodes(conn, [one.profiled for one in rows])
     upsert(
         conn,
         record,
@@ -148,7 +156,7 @@ def _record_row(
         "raw_hash": one.raw_hash,
         "stored_hash": one.raw_hash,
         "payload_hash": one.payload_hash,
-        "node_id": nodes[one.profile_hash],
+        "node_id": nodes[one.profiled.hash],
         "seen_window": window_id,
         "changed_run": run_id,
     }
@@ -175,16 +183,10 @@ def _warning_rows(one: Prepared, record_id: int) -> list[Row]:
     ]
 
 
-def _store_nodes(conn: Connection, rows: Sequence[Prepared]) -> dict[bytes, int]:
-    wanted = {one.profile_hash: one for one in rows}
-    insert_new(
-        conn,
-        node,
-        [
-            {"profile_hash": one.profile_hash, "solid": one.solid, "profile": one.profile}
-            for _, one in sorted(wanted.items())
-        ],
-    )
+def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, int]:
+    wanted = {one.hash: one for one in profiled}
+    rows = [{"profile_hash": one.hash, "solid": one.solid, "profile": one.profile} for _, one in sorted(wanted.items())]
+    insert_new(conn, node, rows)
     query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
     ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
     keys = [
@@ -195,6 +197,21 @@ def _store_nodes(conn: Connection, rows: Sequence[Prepared]) -> dict[bytes, int]
     # sorted by key: B-tree pages are then touched in order
     insert_new(conn, match_key, sorted(keys, key=lambda row: (row["hash"], row["node_id"])))
     return ids
+
+
+def forget_decisions(conn: Connection) -> None:
+    """Drop what the old rules decided: pairs, keys and their suspension; clusters and history stay."""
+    for table in (decision, key_stat, match_key):
+        conn.execute(delete(table))
+
+
+def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
+    """Give records (by id) the profiles that today's rules make of them."""
+    ids = _store_nodes(conn, profiled.values())
+    solid = [{"key": ids[one.hash], "flag": one.solid} for one in profiled.values()]
+    conn.execute(update(node).where(node.c.id == bindparam("key")).values(solid=bindparam("flag")), solid)
+    rows = [{"key": record_id, "found": ids[one.hash]} for record_id, one in profiled.items()]
+    conn.execute(update(record).where(record.c.id == bindparam("key")).values(node_id=bindparam("found")), rows)
 
 
 def touch(conn: Connection, record_ids: Sequence[int], window_id: int | None) -> None:
@@ -454,3 +471,42 @@ def profile_of(conn: Connection, record_id: int) -> tuple[int, Any] | None:
         select(node.c.id, node.c.profile).join(record, record.c.node_id == node.c.id).where(record.c.id == record_id)
     ).first()
     return (int(row[0]), bytes(row[1])) if row else None
+
+
+def quarantine_of_run(conn: Connection, run_id: int, limit: int = 100) -> list[Row]:
+    """What a run put into quarantine, or met there again."""
+    columns = [column for column in quarantine.c if column.name not in ("payload", "digest")]
+    query = select(*columns).where(quarantine.c.last_run == run_id).order_by(quarantine.c.id).limit(limit)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def source_counts(conn: Connection) -> dict[str, dict[str, int]]:
+    """Source code → active and deleted records, open quarantine rows."""
+    found: dict[str, dict[str, int]] = {}
+    states = (
+        select(source.c.code, record.c.state, func.count())
+        .join(record, record.c.source_id == source.c.id)
+        .group_by(source.c.code, record.c.state)
+    )
+    for code, state, number in conn.execute(states):
+        found.setdefault(code, {})[state] = number
+    held = (
+        select(source.c.code, func.count())
+        .join(quarantine, quarantine.c.source_id == source.c.id)
+        .where(quarantine.c.state == "open")
+        .group_by(source.c.code)
+    )
+    for code, number in conn.execute(held):
+        found.setdefault(code, {})["quarantined"] = number
+    return found
+
+
+def all_active(conn: Connection, after: int, limit: int) -> list[Row]:
+    """Active records with an id above *after*, ascending: for going through everything again."""
+    query = (
+        select(record.c.id, record.c.node_id)
+        .where(record.c.state == "active", record.c.id > after)
+        .order_by(record.c.id)
+        .limit(limit)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]

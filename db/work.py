@@ -207,3 +207,20 @@ def clear_dirty(conn: Connection, marks: Sequence[tuple[int, int]]) -> None:
         conn.execute(
             delete(match_queue).where(within(conn, match_queue.c.record_id, ids), match_queue.c.version == version)
         )
+
+
+def last_good(conn: Connection, row: Row) -> Row | None:
+    """The last complete run of the same kind and source before *row*, or None."""
+    query = (
+        select(run)
+        .where(
+            run.c.id < row["id"],
+            run.c.kind == row["kind"],
+            run.c.source_id.is_not_distinct_from(row["source_id"]),
+            run.c.verdict == "complete",
+        )
+        .order_by(run.c.id.desc())
+        .limit(1)
+    )
+    found = conn.execute(query).mappings().first()
+    return dict(found) if found else None

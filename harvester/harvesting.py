@@ -15,7 +15,7 @@ from db import ledger, work
 from db.engine import Database
 from harvester import faultpoint
 from harvester.clock import stamp
-from harvester.errors import ProtocolError, SourceError, SourceUnavailable, TokenExpired
+from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
 from harvester.model import Clock, Harvester, Page, Value, Window
 from harvester.preparing import Recipe, Sorted, dedupe, sort_page
@@ -63,10 +63,10 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
 
     Never raises for what the partner does: the verdict and the run row say it.
     """
-    database, now = job.database, lambda: stamp(job.clock.now())
+    database, started = job.database, stamp(job.clock.now())
     with database.write() as conn:
-        work.close_stuck(conn, "harvest", job.source_id, now())
-        run_id = work.open_run(conn, "harvest", job.source_id, now(), job.night)
+        work.close_stuck(conn, "harvest", job.source_id, started)
+        run_id = work.open_run(conn, "harvest", job.source_id, started, job.night)
     faultpoint.reach("harvest.run.opened")
     verdict, reason, proof = "complete", "", ""
     done: list[int] = []
@@ -76,6 +76,8 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
             done.append(window_id)
     except _Stopped:
         verdict, reason, proof = "partial", f"stopped after {job.limit} records as asked", ""
+    except Halted as error:
+        verdict, reason, proof = "halted", str(error), ""
     except SourceError as error:
         verdict, reason, proof = "partial", str(error), ""
     if verdict == "complete":
@@ -85,7 +87,8 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     if verdict == "partial":
         verdict = _partial_or_failed(job, run_id)
     with database.write() as conn:
-        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=now(), body={"windows": done})
+        ended = stamp(job.clock.now())
+        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=ended, body={"windows": done})
     faultpoint.reach("harvest.run.closed")
     return Outcome(run_id, verdict, reason, proof)
 

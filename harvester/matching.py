@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from db import catalogue, changes, ledger, work
 from db.catalogue import Document, RecordState
 from db.engine import Database
+from db.upsert import Row
 from harvester import faultpoint
 from harvester.match import compare
 from harvester.match.rules import Rules as MatchRules
@@ -158,7 +159,7 @@ def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int])
     return [_sheet(desk, number, grouping.groups[number], bodies) for number in changed]
 
 
-def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, catalogue.Row]) -> bool:
+def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, Row]) -> bool:
     if kept is None or any(one.cluster_id != kept or one.record_id in dirty for one in group):
         return True
     return bool(old[kept]["size"] != len(group))
@@ -225,12 +226,12 @@ def _write(
     return len(rows)
 
 
-def _differs(sheet: Sheet, old: catalogue.Row) -> bool:
+def _differs(sheet: Sheet, old: Row) -> bool:
     """Whether the stored cluster is another than the sheet; hidden members change its size only."""
     return bool(old["doc_hash"] != sheet.hash or old["size"] != len(sheet.members))
 
 
-def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> catalogue.Row:
+def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> Row:
     evidence = msgspec.json.encode(decision.evidence).decode() if decision.evidence else None
     return {
         "left_node": pair[0],
@@ -286,7 +287,7 @@ def _document(sheet: Sheet, grouping: Grouping, cluster_id: int) -> Document:
     return Document(cluster_id, sheet.hash, len(group), body, brief, tuple(sorted(valid)), tuple(holdings))
 
 
-def _holding_row(state: RecordState, number: int, holding: Holding) -> catalogue.Row:
+def _holding_row(state: RecordState, number: int, holding: Holding) -> Row:
     return {
         "record_id": state.record_id,
         "number": number,
@@ -312,7 +313,7 @@ def _feed_rows(
     grouping: Grouping,
     ids: Sequence[int],
     sheets: Sequence[Sheet],
-    old: Mapping[int, catalogue.Row],
+    old: Mapping[int, Row],
     redirects: Mapping[int, int],
 ) -> list[tuple[str, int, int | None]]:
     """What consumers are told: what ends first, then what is."""
@@ -330,13 +331,13 @@ def _feed_rows(
 
 def events(
     grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int], run_id: int, now: str
-) -> Iterator[catalogue.Row]:
+) -> Iterator[Row]:
     """The merge log's lines: who joined or left which cluster, and on what evidence.
 
     The birth of a cluster of one is no line: its row says when it was made.
     """
 
-    def line(cluster_id: int, kind: str, **body: Any) -> catalogue.Row:
+    def line(cluster_id: int, kind: str, **body: Any) -> Row:
         text = msgspec.json.encode(body).decode()
         return {"cluster_id": cluster_id, "kind": kind, "actor": "match", "run_id": run_id, "at": now, "body": text}
 

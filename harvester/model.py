@@ -490,7 +490,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     edition_words: tuple[str, ...] = ()
     impression: int = 0
     series: tuple[str, ...] = ()
-    series_number: str = ""
+    series_numbers: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     institution: tuple[str, ...] = ()
     degree: str = ""
@@ -667,6 +667,10 @@ class Catalogue(Protocol):
         *partner* ("" any) keeps clusters that hold or once held a record of it; *material* ("" any) those of that
         class. Deleted and redirected clusters are `deleted`.
         """
+        ...
+
+    def touch(self, cluster: str) -> Touch | None:
+        """The last change of one cluster, living or not; None if there never was one."""
         ...
 
     def partners(self) -> Sequence[Partner]:

@@ -156,7 +156,7 @@ def harvest(
 
     Returns source code → outcome, or the Locked error of a source that another process is harvesting.
     """
-    workers = max(1, min(pipeline.settings.harvest.concurrency, len(codes)))
+    workers = max(1, min(pipeline.settings.harvest.partners_at_once, len(codes)))
     with ThreadPoolExecutor(workers, thread_name_prefix="harvest") as pool:
         jobs = {code: pool.submit(harvest_one, pipeline, code, order, progress) for code in codes}
     results: dict[str, Outcome | Locked] = {}

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db.ledger import Known, Prepared, digest
+from db.ledger import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
 from harvester.match import profile as profiling
 from harvester.match.keys import keys
 from harvester.match.rules import Rules
-from harvester.model import Damage, HarvestedRecord, Source, Warning
+from harvester.model import Damage, HarvestedRecord, NormalizedRecord, Source, Warning
 from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, content_hash, normalize
 
@@ -104,8 +104,6 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             flags=one.flags,
         )
         found = normalize(parsed, mapping, context)
-        profile = profiling.profile(found.record, recipe.rules)
-        packed = msgspec.msgpack.encode(profile)
         return Prepared(
             identifier=one.identifier,
             format=one.format,
@@ -116,10 +114,7 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             normalized=msgspec.json.encode(found.record),
             mapping_hash=bytes.fromhex(mapping.hash)[:16],
             warnings=tuple(_warning(one) for one in found.warnings[:MAX_WARNINGS]),
-            profile_hash=digest(packed),
-            solid=profiling.self_merges(profile, recipe.rules),
-            profile=packed,
-            keys=keys(profile, recipe.rules),
+            profiled=profiled(found.record, recipe.rules),
         )
     except RecordError as error:
         return Damage(
@@ -130,6 +125,13 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             identifier=one.identifier,
             place=error.place or place,
         )
+
+
+def profiled(record: NormalizedRecord, rules: Rules) -> Profiled:
+    """What matching needs of a normalized record."""
+    made = profiling.profile(record, rules)
+    packed = msgspec.msgpack.encode(made)
+    return Profiled(digest(packed), profiling.self_merges(made, rules), packed, keys(made, rules))
 
 
 _STAGES = frozenset(("fetch", "split", "decode", "parse", "map", "load", "match"))

@@ -6,7 +6,7 @@ Grouping has no memory: it is a function of the active records, the rules and th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from db import catalogue, ledger
 from db.catalogue import RecordState
+from db.upsert import Row
 from harvester.match import cluster, compare
 from harvester.match.rules import Rules
 from harvester.model import Decision, Profile
@@ -77,7 +78,7 @@ class _Field:
         }
         self.edges: dict[int, set[int]] = defaultdict(set)
         self._known: set[int] = set()
-        self.links: dict[int, catalogue.Row] = {}
+        self.links: dict[int, Row] = {}
         self._profiles: dict[int, tuple[Profile, bool]] = {}
         for pair, (verdict, _) in self.scores.items():
             if verdict == "merge":
@@ -190,37 +191,45 @@ def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[Rec
     """Groups of records, in address order, and what could not be satisfied."""
     field.load({one.node_id for one in active if one.node_id is not None})
     units = _units(field, active)
-    by_record = {one.record_id: key for key, unit in units.items() for one in unit}
-    by_address = {(one.source, one.identifier): by_record[one.record_id] for one in active}
-    must: list[tuple[int, int]] = []
-    cannot: list[tuple[int, int]] = []
-    for _, row in sorted(field.links.items()):
-        left = by_address.get((row["left_source"], row["left_identifier"]))
-        right = by_address.get((row["right_source"], row["right_identifier"]))
-        if left is not None and right is not None and left != right:
-            (must if row["kind"] == "must" else cannot).append((left, right))
-    order = {key: unit[0].order for key, unit in units.items()}
     node_of = {key: unit[0].node_id or 0 for key, unit in units.items()}
-    solid = {key: field.profile(node_of[key])[1] for key in units}
-
-    def score(left: int, right: int) -> tuple[str, float]:
-        if node_of[left] == node_of[right]:
-            profile = field.profile(node_of[left])[0]
-            own = compare.decide(profile, profile, field.rules)
-            return own.verdict if solid[left] else "review", own.score
-        return field.judge(node_of[left], node_of[right])
-
-    edges = _edges(field, units, node_of, solid, score)
-    solved = cluster.solve(order, edges, score, must, cannot, field.rules)
+    must, cannot = _links(field, units)
+    solution = cluster.solve(
+        cluster.Problem(
+            units=sorted(units),
+            edges=_edges(field, node_of),
+            judge=lambda left, right: _judgement(field, node_of[left], node_of[right]),
+            merge_at=field.rules.merge_at,
+            max_component=field.rules.max_component,
+            must=must,
+            cannot=cannot,
+        )
+    )
     groups = [
         tuple(sorted((one for key in group for one in units[key]), key=lambda state: state.order))
-        for group in solved.groups
+        for group in solution.groups
     ]
-    return sorted(groups, key=lambda group: group[0].order), list(solved.trouble)
+    return sorted(groups, key=lambda group: group[0].order), list(_trouble(solution))
 
 
-def _units(field: _Field, active: Sequence[RecordState]) -> dict[int, tuple[RecordState, ...]]:
-    """Records that stand or fall together: those of one solid node, but a linked record stands for itself."""
+def _trouble(solution: cluster.Solution) -> Iterator[str]:
+    """What a person has to know, as sentences."""
+    for one in solution.contradictions:
+        yield f"must-link {_address(one.left)} = {_address(one.right)} stands against a cannot-link"
+    for left, right in solution.overridden:
+        yield f"must-link {_address(left)} = {_address(right)} breaks a veto"
+    for cut in solution.cuts:
+        yield f"{len(cut.units)} records hung together from {_address(cut.units[0])} on; cut at {cut.score}"
+
+
+def _address(unit: bytes) -> str:
+    return unit.replace(b"\0", b"/", 1).decode("utf-8", "replace")
+
+
+def _units(field: _Field, active: Sequence[RecordState]) -> dict[bytes, tuple[RecordState, ...]]:
+    """Records that stand or fall together: those of one solid node, but a linked record stands for itself.
+
+    A unit is named by the first of its addresses, source and identifier joined by a zero byte.
+    """
     linked = {
         (row[f"{side}_source"], row[f"{side}_identifier"]) for row in field.links.values() for side in ("left", "right")
     }
@@ -229,24 +238,42 @@ def _units(field: _Field, active: Sequence[RecordState]) -> dict[int, tuple[Reco
         assert one.node_id is not None
         alone = (one.source, one.identifier) in linked or not field.profile(one.node_id)[1]
         heaps[(one.node_id, one.record_id if alone else 0)].append(one)
-    return {number: tuple(heap) for number, (_, heap) in enumerate(sorted(heaps.items()))}
+    named = (tuple(sorted(heap, key=lambda state: state.order)) for heap in heaps.values())
+    return {b"\0".join(heap[0].order): heap for heap in named}
 
 
-def _edges(
-    field: _Field,
-    units: Mapping[int, Sequence[RecordState]],
-    node_of: Mapping[int, int],
-    solid: Mapping[int, bool],
-    score: Callable[[int, int], tuple[str, float]],
-) -> list[tuple[int, int, float]]:
+def _links(
+    field: _Field, units: Mapping[bytes, Sequence[RecordState]]
+) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
+    """The must-links and cannot-links between units; a link with a deleted record sleeps."""
+    home = {(one.source, one.identifier): key for key, unit in units.items() for one in unit}
+    found: dict[str, list[tuple[bytes, bytes]]] = {"must": [], "cannot": []}
+    for _, row in sorted(field.links.items()):
+        left = home.get((row["left_source"], row["left_identifier"]))
+        right = home.get((row["right_source"], row["right_identifier"]))
+        if left is not None and right is not None and left != right:
+            found[row["kind"]].append((left, right))
+    return found["must"], found["cannot"]
+
+
+def _judgement(field: _Field, left: int, right: int) -> cluster.Judgement:
+    """What stands between two nodes; equal profiles that may not merge by themselves forbid each other."""
+    if left != right:
+        verdict, score = field.judge(left, right)
+        return cluster.Judgement(score, verdict == "veto")
+    profile, solid = field.profile(left)
+    return cluster.Judgement(compare.decide(profile, profile, field.rules).score, not solid)
+
+
+def _edges(field: _Field, node_of: Mapping[bytes, int]) -> list[tuple[bytes, bytes, float]]:
     """The merges between units: those between their nodes, and between the parts of one solid node."""
-    of_node: dict[int, list[int]] = defaultdict(list)
+    of_node: dict[int, list[bytes]] = defaultdict(list)
     for key, node in node_of.items():
         of_node[node].append(key)
-    edges: list[tuple[int, int, float]] = []
+    edges: list[tuple[bytes, bytes, float]] = []
     for node, keys in of_node.items():
-        if len(keys) > 1 and solid[keys[0]]:
-            own = score(keys[0], keys[1])[1]
+        if len(keys) > 1 and field.profile(node)[1]:
+            own = _judgement(field, node, node).score
             edges += [(left, right, own) for left in keys for right in keys if left < right]
         for other in field.edges.get(node, ()):
             if node < other and other in of_node:

@@ -24,8 +24,8 @@ _SIGNED = re.compile(r"\b([A-Za-z])(\+\+|#)(?![0-9A-Za-z])")
 _SIGNS = {"++": "plusplus", "#": "sharp"}
 
 _STOP = (
-    "a an the of and or in on for to with by from at as its it is are be into about "  # English
-    "dan atau yang di ke dari untuk pada dengan dalam oleh para sebuah suatu serta bagi sebagai "  # Indonesian
+    "a an the of and or in on for to with by from at as its it is are be into about etc "  # English
+    "dan atau yang di ke dari untuk pada dengan dalam oleh para sebuah suatu serta bagi sebagai dll "  # Indonesian
     "der die das den dem des ein eine einer eines und oder im in am zu zur zum von vom mit fur auf aus bei "  # German
     "le la les un une des du de et ou au aux en dans pour par sur avec "  # French
     "el los las una y o del al con por para il lo gli i della delle dei di e da nel "  # Spanish, Italian

@@ -32,7 +32,10 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     shell.say(f"cluster {answer['cluster']}{moved}: {answer['size']} members, changed {answer['changed_at']}")
     shell.table(["member", "partner"], [[one["address"], one["partner"]] for one in answer["members"]])
     shell.table(["field", "value"], inspecting_rows(answer["union"]["record"]))
-    rows = [[one.get("field"), one.get("value", ""), one.get("donor"), one.get("rule")] for one in answer["union"].get("survivors", [])]
+    rows = [
+        [one.get("field"), one.get("value", ""), one.get("donor"), one.get("rule")]
+        for one in answer["union"].get("survivors", [])
+    ]
     shell.table(["field", "value", "donor", "rule"], rows)
 
 

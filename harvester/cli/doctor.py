@@ -16,6 +16,8 @@ def command(shell: Shell) -> int:
     rows = doctor.examine(shell.config)
     shell.emit(
         [row._asdict() for row in rows],
-        lambda: shell.table(["", "what", "found"], [["ok" if row.good else "WRONG", row.name, row.found] for row in rows]),
+        lambda: shell.table(
+            ["", "what", "found"], [["ok" if row.good else "WRONG", row.name, row.found] for row in rows]
+        ),
     )
     return 0 if all(row.good for row in rows) else 1

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harvester.cli.common import Shell, common, open_pipeline, worst
+from harvester.errors import Locked
 
 CODES = {"complete": 0, "partial": 1, "failed": 1, "halted": 3}
 
@@ -36,6 +37,7 @@ def command(shell: Shell, partners: tuple[str, ...], since: str, until: str, ful
 
 def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) -> dict[str, int]:
     """Harvest with progress, print the table of verdicts; returns source → exit code."""
+    from db.work import COUNTERS
     from harvester import pipeline
 
     totals: dict[str, Counter[str]] = {code: Counter() for code in codes}
@@ -48,10 +50,10 @@ def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) ->
     found = pipeline.harvest(opened, codes, order, progress)
     rows: list[dict[str, Any]] = []
     for code, outcome in found.items():
-        if isinstance(outcome, pipeline.Locked):
+        if isinstance(outcome, Locked):
             rows.append({"source": code, "verdict": "locked", "reason": str(outcome), "exit": 75})
             continue
-        counts = {name: totals[code][name] for name in pipeline.work.COUNTERS}
+        counts = {name: totals[code][name] for name in COUNTERS}
         proof = {"proof": outcome.proof, "run": outcome.run_id}
         verdict = {"source": code, "verdict": outcome.verdict, "reason": outcome.reason, **proof}
         rows.append({**verdict, **counts, "exit": CODES[outcome.verdict]})

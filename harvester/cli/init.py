@@ -25,5 +25,7 @@ def command(shell: Shell, folder: Path) -> None:
     migrate.upgrade(open_database(shell))
     shell.emit(
         {"written": [str(one) for one in written]},
-        lambda: shell.say(f"{folder / 'induk.yaml'} is ready. Next: induk partner add CODE URL --config {folder / 'induk.yaml'}"),
+        lambda: shell.say(
+            f"{folder / 'induk.yaml'} is ready. Next: induk partner add CODE URL --config {folder / 'induk.yaml'}"
+        ),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from harvester.cli.common import Shell, common, open_pipeline
+from harvester.cli.common import Shell, common, open_pipeline, settings_of
 
 
 @click.group("match", invoke_without_command=True)
@@ -17,18 +18,22 @@ def command(context: click.Context, shell: Shell, everything: bool) -> int:
     """Match and merge what has changed since the last time."""
     if context.invoked_subcommand:
         return 0
-    return match_and_show(shell, open_pipeline(shell) if not everything else _rebuilt(shell))
+    if everything:
+        _rebuild(shell)
+    return match_and_show(shell, open_pipeline(shell))
 
 
-def _rebuilt(shell: Shell) -> Any:
+def _rebuild(shell: Shell) -> None:
     from harvester import rebuilding
+    from harvester.clock import SystemClock
 
     shell.confirm("Match every record again? Consumers will see each cluster that changes.")
-    return rebuilding.rebuild(lambda: open_pipeline(shell), shell)
+    rebuilding.rebuild(settings_of(shell), os.environ, SystemClock())
 
 
 def match_and_show(shell: Shell, opened: Any) -> int:
     """Match with progress and print the funnel's second half."""
+    from db import catalogue
     from harvester import pipeline
 
     def progress(batch: Any) -> None:
@@ -37,7 +42,7 @@ def match_and_show(shell: Shell, opened: Any) -> int:
 
     totals = pipeline.match(opened, progress)
     with opened.database.read() as conn:
-        funnel = pipeline.catalogue.funnel(conn)
+        funnel = catalogue.funnel(conn)
     found = {**totals, "catalogue": funnel}
     shell.emit(found, lambda: show_funnel(shell, found))
     return 0 if totals["verdict"] == "complete" else 1
@@ -46,14 +51,14 @@ def match_and_show(shell: Shell, opened: Any) -> int:
 def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
     """The funnel's second half: from dirty records to the feed."""
     held = found["catalogue"]
-    pairs = held["pairs"]
-    shell.say(f"matched    {found['records']} records in {found['pairs']} new pairs, {found['changes']} changes announced")
+    pairs = ", ".join(f"{held['pairs'][name]} {name}" for name in ("merge", "review", "veto", "distinct"))
     shell.say(
-        f"pairs      {pairs['merge']} merge, {pairs['review']} review, {pairs['veto']} veto, {pairs['distinct']} distinct"
+        f"matched    {found['records']} records, {found['pairs']} new pairs, {found['changes']} changes announced"
     )
+    shell.say(f"pairs      {pairs}")
+    shell.say(f"catalogue  {held['records']} records in {held['clusters']} clusters, {held['merged_clusters']} merged")
     shell.say(
-        f"catalogue  {held['records']} records in {held['clusters']} clusters, {held['merged_clusters']} of them merged, "
-        f"the largest of {held['largest_cluster']}; {held['suspended_keys']} keys suspended"
+        f"           the largest holds {held['largest_cluster']}; {held['suspended_keys']} keys suspended"
     )
 
 

@@ -25,16 +25,11 @@ def command() -> None:
 def add(shell: Shell, code: str, url: str, protocol: str, preset: str, name_id: str, name_en: str) -> None:
     """Write partners.d/CODE.yaml for the endpoint at URL, and check it."""
     from harvester import settings
+    from harvester.model import Partner, Source
 
-    known = settings_of(shell)
-    path = settings.write_partner(
-        known.folder,
-        code=code,
-        url=url,
-        protocol=protocol,
-        preset=preset,
-        name={"id": name_id or code, "en": name_en or name_id or code},
-    )
+    source = Source(code=code, protocol=protocol, url=url, preset=preset)
+    made = Partner(code=code, name_id=name_id or code, name_en=name_en or name_id or code, sources=(source,))
+    path = settings.write_partner(settings_of(shell).folder, made)
     settings_of(shell)
     shell.emit({"written": str(path)}, lambda: shell.say(f"{path} written; try: induk harvest {code} --limit 20"))
 

@@ -31,7 +31,9 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     heads = ["version", "state", "at", "run_id"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["versions"]])
     shell.table(["field", "value"], inspecting_rows(answer["normalized"]))
-    shell.table(["warning", "field", "value"], [[row["code"], row["field"], row["value"]] for row in answer["warnings"]])
+    shell.table(
+        ["warning", "field", "value"], [[row["code"], row["field"], row["value"]] for row in answer["warnings"]]
+    )
 
 
 def inspecting_rows(normalized: dict[str, Any]) -> list[list[str]]:

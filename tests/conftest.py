@@ -1,0 +1,92 @@
+"""What every test may ask for: databases, the folder of real data; and which suites this machine cannot run.
+
+Marks that need something installed (postgres, servers, browser) are deselected where it is missing, and listed in one
+line; with STRICT=1, as in CI, that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db import migrate
+from db.engine import Database
+from tests.servers import postgres
+
+NEEDS = {
+    "postgres": lambda: postgres.binaries() is not None,
+    "servers": lambda: bool(shutil.which("zebrasrv") and shutil.which("yaz-ztest")),
+    "browser": lambda: bool(shutil.which("chromium")),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--corpus", default="", help="a folder of real data, for tests marked `prove`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lacking = {mark for mark, there in NEEDS.items() if not there()}
+    kept = [item for item in items if not lacking.intersection(mark.name for mark in item.iter_markers())]
+    gone = [item for item in items if item not in kept]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = kept
+        config._induk_missing = f"{len(gone)} tests left out; missing here: {', '.join(sorted(lacking))}"  # type: ignore[attr-defined]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    missing = getattr(config, "_induk_missing", "")
+    if missing:
+        terminalreporter.write_line(missing)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get("STRICT") != "1" or session.exitstatus != 0:
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if getattr(session.config, "_induk_missing", "") or skipped:
+        session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def corpus(request: pytest.FixtureRequest) -> Path:
+    """The folder of real data that `make prove CORPUS=DIR` names."""
+    folder = request.config.getoption("--corpus")
+    if not folder:
+        pytest.fail("say make prove CORPUS=DIR")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    with postgres.running() as server:
+        yield server
+
+
+BOTH = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'induk.db'}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    url = server.create()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An upgraded, empty database."""
+    opened = Database(database_url)
+    migrate.upgrade(opened)
+    yield opened
+    opened.close()

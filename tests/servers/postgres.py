@@ -1,0 +1,80 @@
+"""A PostgreSQL server of the tests' own: its folder, its port, gone at the end.
+
+PostgreSQL refuses to run as root, so as root everything runs as user `postgres`; the socket path must be short.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def binaries() -> Path | None:
+    """The folder of the newest installed PostgreSQL, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+class Server:
+    """A running server; `create()` gives the URL of a new, empty database."""
+
+    def __init__(self, port: int, user: list[str], folder: Path, bin_folder: Path) -> None:
+        self.port = port
+        self._user = user
+        self._folder = folder
+        self._bin = bin_folder
+        self._made = 0
+
+    def create(self) -> str:
+        self._made += 1
+        name = f"induk{self._made}"
+        self._psql(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def drop(self, url: str) -> None:
+        self._psql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def _psql(self, statement: str) -> None:
+        command = [str(self._bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
+        subprocess.run([*command, "-qc", statement], check=True, capture_output=True)
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """Start a server on a free port of loopback."""
+    bin_folder = binaries()
+    assert bin_folder is not None
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="ipg", dir="/tmp"))
+    try:
+        if user:
+            shutil.chown(folder, "postgres", "postgres")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        init = [str(bin_folder / "initdb"), "-D", str(folder / "d"), "-U", "postgres", "-A", "trust", "-N"]
+        subprocess.run([*user, *init, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, cwd="/")
+        options = (
+            f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off "
+            "-c full_page_writes=off -c max_connections=200"
+        )
+        start = [str(bin_folder / "pg_ctl"), "-D", str(folder / "d"), "-l", str(folder / "log"), "-w", "-o", options]
+        subprocess.run([*user, *start, "start"], check=True, capture_output=True, cwd="/")
+        try:
+            yield Server(port, user, folder, bin_folder)
+        finally:
+            stop = [str(bin_folder / "pg_ctl"), "-D", str(folder / "d"), "-m", "immediate", "stop"]
+            subprocess.run([*user, *stop], check=False, capture_output=True, cwd="/")
+    finally:
+        for _ in range(3):
+            with suppress(OSError):
+                shutil.rmtree(folder)
+                break
+            time.sleep(0.2)
