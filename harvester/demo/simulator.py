@@ -69,21 +69,21 @@ class Simulator:
         self._closing = threading.Event()
         for name, store in stores.items():
             self.set_quirks(name, (quirks or {}).get(name, Quirks()), store)
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.simulator = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._server: _Server | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.simulator = self
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
 
     def set_quirks(self, partner: str, quirks: Quirks, store: Store | None = None) -> None:
         """Give a partner other habits from now on, as an upgrade of its software does."""
@@ -97,6 +97,8 @@ class Simulator:
 
     @property
     def port(self) -> int:
+        if self._server is None:
+            raise RuntimeError("the simulator has an address only inside its with block")
         return int(self._server.server_address[1])
 
     def url(self, partner: str, host: str = "127.0.0.1") -> str:

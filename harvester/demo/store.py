@@ -104,6 +104,11 @@ class Store:
         with self.lock:
             return list(self._rows.values())
 
+    def row(self, key: str) -> Row | None:
+        """The row with this local key, deleted or not."""
+        with self.lock:
+            return self._rows.get(key)
+
     def shown(self, now: datetime) -> list[Row]:
         """Every row as the server shows it at *now*: changes that lag behind are not there yet."""
         return [row for row in (kept.at(now) for kept in self.rows()) if row is not None]
