@@ -7,6 +7,7 @@ most its own record. lxml's recover mode is never used: it ends a cut list as if
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -213,14 +214,15 @@ def _cut(body: bytes, verb: str) -> tuple[list[bytes], bytes, bytes]:
     rest: list[bytes] = []
     tail = b""
     position = 0
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
-        stop = following if following is not None else _list_end(body, start)
+    for start, following in pairwise([*starts, len(body)]):
+        last = following == len(body)
+        stop = _list_end(body, start) if last else following
         ends = [match.end() for match in end_pattern.finditer(body, start, stop)]
         rest.append(body[position:start])
         if ends:
             spans.append(body[start : ends[-1]])
             position = ends[-1]
-        elif following is None:
+        elif last:
             tail, position = body[start:stop], stop
         else:
             spans.append(body[start:stop])
