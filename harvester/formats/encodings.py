@@ -24,7 +24,6 @@ from harvester.formats.plausible import plausibility
 __all__ = ["Charset", "declared_marc21", "decode_bodies", "decode_text", "undouble"]
 
 Charset = Literal["utf8", "marc8", "iso5426"]
-NAMES = {"latin1": "cp1252", "cp1252": "cp1252", "arabic": "cp1256"}
 PRIOR = 0.35  # points that the declared charset, or cp1252 under a false UTF-8, has ahead
 DOUBTFUL = -0.4
 MAX_FLAGS = 64
@@ -79,7 +78,9 @@ def _readings(raw: bytes, declared: Charset) -> list[Reading]:
     if raw.isascii() and b"\x1b" not in raw:
         return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
     if b"\x1b" in raw and marc8.has_escapes(raw):
-        return [_read(raw, "marc8", marc8.decode, 0.0)]
+        return [_read(raw, "marc8", marc8.decode, 1.0)]
+    if raw.isascii():
+        return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
     try:
         # Several bytes that form valid UTF-8 by chance are all but unknown, in MARC-8 too.
         return [Reading("utf8", raw.decode("utf-8"), 0, 1.0)]
@@ -111,8 +112,7 @@ def _read(raw: bytes, charset: str, decode: Callable[[bytes], tuple[str, int]], 
     parts = [decode(part) for part in raw.split(b"\x1f")]
     text = clean("\x1f".join(part for part, _ in parts))[0]
     unknown = sum(count for _, count in parts)
-    high = len(HIGH.findall(raw))
-    return Reading(charset, text, unknown, plausibility(text, high) + prior if high else prior)
+    return Reading(charset, text, unknown, plausibility(text) + prior)
 
 
 def _read_cut(raw: bytes) -> Reading:
@@ -121,8 +121,7 @@ def _read_cut(raw: bytes) -> Reading:
         text = CUT_TAIL.sub(b"", raw).decode("utf-8")
     except UnicodeDecodeError:
         return Reading("cut", "", 0, 0.0)
-    high = max(1, len(HIGH.findall(raw)))
-    points = plausibility(text, high) if not text.isascii() else -0.2
+    points = plausibility(text) if not text.isascii() else -0.2
     return Reading("cut", CUT_TAIL.sub(REPLACEMENT.encode(), raw).decode("utf-8"), 0, points + 0.3)
 
 

@@ -11,6 +11,7 @@ from harvester.model import MarcRecord
 MAX_RECORD_BYTES = 99_999
 MAX_FIELD_BYTES = 9_999
 _TAG = re.compile(r"[0-9A-Za-z]{3}")
+_UNPRINTABLE = re.compile("[^ -~]")
 _STRUCTURAL = re.compile("[\x1d\x1e]")
 
 
@@ -44,8 +45,6 @@ def write(record: MarcRecord) -> bytes:
 
 def _leader(text: str, length: int, base: int) -> bytes:
     """The leader with its computed parts; # of printed tables is a blank."""
-    old = "".join(character if " " <= character < "\x7f" else " " for character in normal_leader(text)).replace(
-        "#", " "
-    )
+    old = _UNPRINTABLE.sub(" ", normal_leader(text)).replace("#", " ")
     status = old[5] if old[5] != " " else "n"
     return f"{length:05}{status}{old[6:9]}a22{base:05}{old[17:20]}4500".encode("ascii")

@@ -19,9 +19,10 @@ MAX_FIELDS = 20_000
 _LEADER = re.compile(r"(?:=?(?:LDR|LEADER|000)\s{1,2})(?P<leader>.*)|(?P<bare>[0-9 ]{5}[a-z].{18})")
 _FIELD = re.compile(r"=?(?P<tag>[0-9A-Za-z]{3})(?:\s{1,2}(?P<rest>.*))?")
 _MARKS = re.compile(r"(?P<marks>[0-9a-z \\#_]{2})\s?(?=[$‡|])|(?=[$‡|])")
-_SPACED = re.compile(r"(?:^|\s)\$[0-9a-z]\s")
 _MNEMONIC = re.compile(r"\{(dollar|lcub|rcub|bsol|esc)\}")
 _CHARACTERS = {"dollar": "$", "lcub": "{", "rcub": "}", "bsol": "\\", "esc": ""}
+_MNEMONICS = {"$": "{dollar}", "{": "{lcub}", "}": "{rcub}", "\n": " ", "\r": " "}
+_SPECIAL = re.compile(r"[${}\n\r]")
 _BLANK_LINE = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
 
 
@@ -133,5 +134,4 @@ def _plain(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    escaped = text.replace("{", "{lcub}").replace("}", "{rcub}").replace("{lcub}", "\0").replace("{rcub}", "\1")
-    return escaped.replace("$", "{dollar}").replace("\0", "{lcub}").replace("\1", "{rcub}").replace("\n", " ")
+    return _SPECIAL.sub(lambda match: _MNEMONICS[match[0]], text)

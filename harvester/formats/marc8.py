@@ -16,6 +16,10 @@ BASIC_LATIN, ANSEL, EACC, GREEK_SYMBOLS = 0x42, 0x45, 0x31, 0x67
 G0_INTRODUCERS, G1_INTRODUCERS = b"(,$", b")-$"
 SINGLE_SHIFTS = {0x67: GREEK_SYMBOLS, 0x62: 0x62, 0x70: 0x70, 0x73: BASIC_LATIN}
 NON_SORTING = {0x88, 0x89}
+# Ligature and double tilde span two letters: one mark between them (as the Library of Congress maps them today),
+# not the two half marks of pymarc's table.
+LIGATURES = {0xEB: "\u0361", 0xFA: "\u0360"}
+LIGATURE_ENDS = {0xEC, 0xFB}
 
 Codeset = Mapping[int, tuple[int, int]]
 
@@ -59,10 +63,16 @@ def decode(raw: bytes) -> tuple[str, int]:
             position += 1
             continue
         else:
+            if byte in LIGATURE_ENDS and g1 == ANSEL and g0 != EACC:
+                position += 1
+                continue
             charset = g1 if byte > 0x80 and g0 != EACC else g0
             width = 3 if charset == EACC else 1
             code, table = int.from_bytes(raw[position : position + width], "big"), codesets.get(charset, {})
         position += width
+        if code in LIGATURES and table is codesets[ANSEL]:
+            marks.append(LIGATURES[code])
+            continue
         character, combining = table.get(code) or (odd.get(code, 0) if width == 3 else 0, 0)
         if combining:
             marks.append(chr(character))

@@ -97,7 +97,7 @@ def _tag(field: Any, flags: dict[str, None]) -> str:
     tag = str(field.get("tag") or "").strip()
     if len(tag) != 3:
         flags[f"structure:tag:{tag[:12]}" if tag else "structure:no-tag"] = None
-    return tag
+    return str(tag)
 
 
 def _data(field: Any, flags: dict[str, None]) -> str:
@@ -106,7 +106,7 @@ def _data(field: Any, flags: dict[str, None]) -> str:
     parts = [get("ind1", " ")[:1] or " ", get("ind2", " ")[:1] or " "]
     if not len(field) and field.text and field.text.strip():
         flags[f"structure:no-subfield:{get('tag', '')[:3]}"] = None
-        return "".join(parts) + field.text
+        return "".join([*parts, str(field.text)])
     for subfield in field:
         code = subfield.get("code", "")
         if len(code) != 1:

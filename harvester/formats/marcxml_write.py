@@ -22,9 +22,8 @@ def write(record: MarcRecord, *, namespace: bool = True) -> str:
         if is_control(tag):
             lines.append(f"<controlfield tag={quoteattr(_legal(tag))}>{_text(body)}</controlfield>")
             continue
-        first, second = indicators(body)
-        marks = f"ind1={quoteattr(_legal(first) or ' ')} ind2={quoteattr(_legal(second) or ' ')}"
-        lines.append(f"<datafield tag={quoteattr(_legal(tag))} {marks}>")
+        pair = [quoteattr(_legal(mark) or " ") for mark in indicators(body)]
+        lines.append(f"<datafield tag={quoteattr(_legal(tag))} ind1={pair[0]} ind2={pair[1]}>")
         for code, text in subfields(body):
             lines.append(f"<subfield code={quoteattr(_legal(code))}>{_text(text)}</subfield>")
         lines.append("</datafield>")

@@ -70,6 +70,10 @@ def _points(text: str, match: re.Match[str], decoded: str) -> float:
         return 2.0  # three such characters in a row stand in no language
     if any("\x80" <= character <= "\x9f" for character in sequence):
         return 1.5  # a C1 control is in no text
+    if sequence[0] == "Â" and kind[0] in "SP" and not before.isalpha():
+        return 1.2  # "37Â° C", " Â©2005"
+    if kind[0] == "L" and not unicodedata.name(decoded, "").startswith("LATIN"):
+        return 0.5  # a letter of another script seldom stands alone
     if before.islower() and sequence[0].isupper():
         return 1.5  # a capital after a small letter, followed by a sign
     if sequence[1] in CLOSING:

@@ -18,29 +18,40 @@ from harvester.formats.frequent_words import FREQUENT
 # Sanskrit, Javanese and Japanese.
 LETTERS = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøœùúûüýÿßāăąćčďđēęěğġīįıķļłńņňōőřśşšșťţțūůűźżžơư"
-    "ḍḥḫḳḷṁṃṅṇṛṣṭẓẖ" + "ạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ"
+    "ḍḥḫḳḷṁṃṅṇṛṣṭẓẖŏŭ" + "ạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ"
 )
 RARE_IN_CP1252 = frozenset("ðþÿýãõ")
 VOWELS = frozenset("aeiouyAEIOUY")
 QUOTES_OPEN, QUOTES_CLOSE = "“‘«„‚", "”’»"
 WORD = re.compile(r"[^\W\d_]+(?:['’ʼʻ][^\W\d_]+)*")
 ODD_SYMBOLS = frozenset("¤¦¨´¸¯¬÷†‡ˆ˜‰ƒªº‹›ℓ")
-HIATUS_OF_MARC8 = {"â": "aeiouy", "á": "eouy", "ä": "aoe", "å": "aeiouy", "ã": "aiu", "è": "aouieo", "ò": "aeiou"}
+HIATUS_OF_MARC8 = {
+    "â": "aeiouy",
+    "á": "eouy",
+    "ä": "aoe",
+    "å": "aeiouy",
+    "ã": "aiu",
+    "è": "aouieo",
+    "ò": "aeiou",
+    "æ": "aeiou",
+    "ø": "aiou",
+}
 
 
-def plausibility(text: str, high_bytes: int) -> float:
-    """Mean points per byte beyond ASCII: about 1 for good text, below 0 for the wrong charset."""
-    points = 0.0
+def plausibility(text: str) -> float:
+    """Mean points of the characters beyond ASCII: about 1 for good text, below 0 for the wrong charset."""
+    points, count = 0.0, 0
     padded = f" {text} "
     for position, character in enumerate(padded):
         if character > "\x7f":
             points += _points(padded[position - 1], character, padded[position + 1])
-    return (points + _word_points(text)) / max(1, high_bytes)
+            count += 1
+    return (points + _word_points(text)) / max(1, count)
 
 
 def _word_points(text: str) -> float:
     """Two points for each frequent word that holds a letter beyond ASCII."""
-    return sum(2.0 for word in WORD.findall(text) if not word.isascii() and word.lower() in FREQUENT)
+    return sum(2.0 for word in WORD.findall(text) if len(word) > 1 and not word.isascii() and word.lower() in FREQUENT)
 
 
 def _points(before: str, character: str, after: str) -> float:
@@ -75,10 +86,12 @@ def _letter(before: str, character: str, after: str) -> float:
         points -= 0.4
     if after.lower() in HIATUS_OF_MARC8.get(small, ""):
         points -= 1.4
-    if character.islower() and before.isupper() and after.isupper():
+    if before.isdigit() or (character.islower() and before.isupper() and after.isupper()):
         points -= 1.0
-    if small in "ñç" and after.isalpha() and after.lower() not in "aeiouyáéíóúàèãõâêô":
+    if small in "ñç" and after.isalpha() and after.lower() not in "aeiouyáéíóúàèãõâêôāīūcj":
         points -= 1.2
+    if _base(small) in VOWELS and before.lower() == _base(small):
+        points -= 1.2  # MARC-8 "Sa" + tilde + "njaya" read as Latin-1 is "Saänjaya"
     if small == "ß" and not before.islower():
         points -= 1.5
     if small not in "ñç" and _crowded(before, small, after):
@@ -86,9 +99,14 @@ def _letter(before: str, character: str, after: str) -> float:
     return points
 
 
+@lru_cache(maxsize=4096)
+def _base(character: str) -> str:
+    return unicodedata.normalize("NFD", character)[0]
+
+
 def _crowded(before: str, small: str, after: str) -> bool:
     """A consonant with a mark between two consonants: Latin-1 "Männer" read as MARC-8 is "Mñner"."""
-    base = unicodedata.normalize("NFD", small)[0]
+    base = _base(small)
     return base.isascii() and base not in "aeiouy" and _is_consonant(before) and _is_consonant(after)
 
 

@@ -15,7 +15,7 @@ def to_pymarc(record: MarcRecord) -> Record:
     """*record* as a pymarc Record in UTF-8."""
     from pymarc import Field, Indicators, Leader, Record, Subfield  # 100 ms to import, and few runs need it
 
-    made = Record(force_utf8=True)
+    made: Any = Record(force_utf8=True)
     made.leader = Leader(normal_leader(record.leader))
     made.leader = Leader(f"{str(made.leader)[:9]}a{str(made.leader)[10:]}")
     for tag, body in record.fields:
@@ -24,7 +24,7 @@ def to_pymarc(record: MarcRecord) -> Record:
             continue
         parts = [Subfield(code=code, value=text) for code, text in subfields(body)]
         made.add_field(Field(tag=tag, indicators=Indicators(*indicators(body)), subfields=parts))
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def from_pymarc(record: Any) -> LightMarc:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from harvester.formats import formats, iso2709, marcxml
+from harvester.formats import Record, formats, iso2709, marcxml
 from harvester.formats.encodings import Charset
 from harvester.formats.iso2709_repair import Dissected
-from harvester.formats.light import DELIMITER, LightMarc
+from harvester.formats.light import DELIMITER
 
 ISO_5426 = ("03", "11")
 UNICODE = "50"
@@ -16,7 +16,7 @@ _EMBEDDED = re.compile(r"(?P<tag>[0-9A-Za-z]{3})(?P<rest>.*)", re.DOTALL)
 
 
 @formats.register("unimarc")
-def parse(payload: bytes) -> LightMarc:
+def parse(payload: bytes) -> Record:
     """The light form of one UNIMARC record in ISO 2709 or MARCXML.
 
     Raises:

@@ -1,0 +1,61 @@
+"""The labelled corpus of charsets: every reading right, every change flagged, no false repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.formats.encodings import decode_bodies, decode_text, undouble
+from harvester.yaml_file import read
+from tests.formats.charsets import written
+
+CORPUS: dict[str, Any] = read(Path(__file__).with_name("encodings.yaml")).value
+READINGS = [(group, label, text) for group in CORPUS["readings"] for label, text in group["cases"]]
+
+
+@pytest.mark.parametrize(
+    ("group", "label", "text"), READINGS, ids=[f"{g['group']}: {label}" for g, label, _ in READINGS]
+)
+def test_a_field_is_read_in_the_charset_that_it_is_really_in(group: dict[str, Any], label: str, text: str) -> None:
+    raw = written(text, group["written"])
+    assert decode_text(raw, group["declared"]) == (text, tuple(group["flags"]))
+
+
+@pytest.mark.parametrize("case", CORPUS["bytes"], ids=lambda case: case["label"])
+def test_damaged_bytes_are_read_as_far_as_they_can_be_and_flagged(case: dict[str, Any]) -> None:
+    assert decode_text(bytes.fromhex(case["hex"]), case["declared"]) == (case["text"], tuple(case["flags"]))
+
+
+@pytest.mark.parametrize(("label", "doubled", "text"), CORPUS["doubled"], ids=[case[0] for case in CORPUS["doubled"]])
+def test_double_encoding_is_undone_when_asked_for(label: str, doubled: str, text: str) -> None:
+    assert undouble(doubled) == text
+
+
+@pytest.mark.parametrize(("label", "text"), CORPUS["genuine"], ids=[case[0] for case in CORPUS["genuine"]])
+def test_genuine_text_that_looks_doubled_stays_as_it_is(label: str, text: str) -> None:
+    assert undouble(text) is None
+
+
+def test_double_encoding_is_never_undone_unasked() -> None:
+    assert decode_text("misÃ©rables".encode(), "utf8") == ("misÃ©rables", ())
+
+
+def test_the_corpus_has_at_least_180_cases() -> None:
+    assert len(READINGS) + sum(len(CORPUS[name]) for name in ("bytes", "doubled", "genuine")) >= 180
+
+
+def test_flags_name_the_field_and_the_fields_of_a_record_vote_together() -> None:
+    # "Sô Paulo" is a good reading of the first field by itself; the second settles the charset of both.
+    raws = [b"  \x1faA regi\xe3o", "  \x1faEducação e sociedade em São Paulo".encode("latin-1"), b"plain"]
+    texts, flags = decode_bodies(["245", "520", "500"], raws, "marc8")
+    assert texts == ["  \x1faA região", "  \x1faEducação e sociedade em São Paulo", "plain"]
+    assert flags == ("encoding:latin1-under-marc8:245", "encoding:latin1-under-marc8:520")
+
+
+def test_fields_of_one_record_may_be_in_different_charsets() -> None:
+    raws = ["  \x1faUniversité".encode(), "  \x1faHistoire générale".encode("latin-1")]
+    texts, flags = decode_bodies(["245", "500"], raws, "utf8")
+    assert texts == ["  \x1faUniversité", "  \x1faHistoire générale"]
+    assert flags == ("encoding:latin1-under-utf8:500",)
