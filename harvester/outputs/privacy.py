@@ -225,6 +225,9 @@ class _Released:
     def touched(self, since: str, until: str, partner: str, material: str, after: int, limit: int) -> Sequence[Touch]:
         return self._inner.touched(since, until, partner, material, after, limit)
 
+    def touch(self, cluster: str) -> Touch | None:
+        return self._inner.touch(cluster)
+
     def partners(self) -> Sequence[Partner]:
         return self._inner.partners()
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from harvester.formats import marcxml_write
 from harvester.model import ClusterDocument, Holding, Member, NormalizedRecord, Partner, Survivor, UnionRecord
 from harvester.outputs.batch import Marc, MarcWriter, institution
-from harvester.outputs.marc_bytes import marcxml
 from harvester.outputs.solr_fields import Document, levels, shape, version
 from harvester.outputs.solr_local_id import member_id
 from harvester.outputs.solr_record import bibliographic
@@ -60,7 +60,7 @@ def _member(cluster: ClusterDocument, group: Sequence[Member], recipe: Recipe) -
     fields |= {
         "id": ids[0],
         "record_format": "marc",
-        "fullrecord": marcxml(marc).decode(),
+        "fullrecord": marcxml_write.write(marc),
         "url": [*(link.url for link in record.links), *(holding.url for holding in record.holdings)],
         "local_id_str_mv": ids,
         "ctrlnum": [f"({source}){member.address.identifier}" for member in group],
