@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from harvester.demo import wording
@@ -24,8 +25,8 @@ def write(elements: list[tuple[str, str | None]]) -> bytes:
     return ("\n".join(lines) + "</oai_dc:dc>").encode()
 
 
-def simple(copy: Copy) -> bytes:
-    """The poor Dublin Core that systems with MARC records give beside them."""
+def simple(copy: Copy, constants: Sequence[tuple[str, str]] = (("type", "text"),)) -> bytes:
+    """The poor Dublin Core that systems with MARC records give beside them; *constants* stand on every record."""
     this = copy.of
     return write(
         [
@@ -33,7 +34,7 @@ def simple(copy: Copy) -> bytes:
             *(("creator", wording.heading(name)) for name in this.author),
             ("publisher", this.publisher),
             ("date", str(copy.year) if copy.year else None),
-            ("type", "text"),
+            *constants,
             ("language", this.language),
             ("identifier", f"URN:ISBN:{this.isbn}" if this.isbn else None),
         ]

@@ -27,6 +27,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
 
     # resumption tokens
     resumption: Literal["json", "prefix/offset"] = "json"
+    resumption_prefix: str = ""  # what every token begins with: blanks, "&", eight kilobytes …
     resumption_dates: bool = True
     resumption_seconds: int = 0  # 0: never expires
     prefix_on_resumption: Literal["refused", "ignored", "required"] = "refused"

@@ -108,7 +108,7 @@ def write_token(cursor: Cursor, quirks: Quirks) -> str:
         return f"{cursor.prefix}/{cursor.offset}"
     if not quirks.resumption_dates:
         cursor = msgspec.structs.replace(cursor, since="", until="")
-    return base64.b64encode(msgspec.json.encode(cursor)).decode("ascii")
+    return quirks.resumption_prefix + base64.b64encode(msgspec.json.encode(cursor)).decode("ascii")
 
 
 def read_token(token: str, quirks: Quirks, now: datetime) -> Cursor:
@@ -121,7 +121,10 @@ def read_token(token: str, quirks: Quirks, now: datetime) -> Cursor:
         if quirks.resumption == "prefix/offset":
             prefix, _, offset = token.partition("/")
             return Cursor(prefix, offset=int(offset))
-        cursor = msgspec.json.decode(base64.b64decode(token, validate=True), type=Cursor)
+        if not token.startswith(quirks.resumption_prefix):
+            raise OaiError("badResumptionToken", "the token was not given back as it was")
+        text = token.removeprefix(quirks.resumption_prefix)
+        cursor = msgspec.json.decode(base64.b64decode(text, validate=True), type=Cursor)
     except (ValueError, binascii.Error, msgspec.DecodeError) as error:
         raise OaiError("badResumptionToken", "not a token of this server") from error
     if quirks.resumption_seconds:
@@ -187,10 +190,10 @@ def _in_set(row: Row, set_spec: str) -> bool:
 
 def _order(quirks: Quirks) -> Callable[[Row], SortKey]:
     if quirks.order == "datestamp":
-        return lambda row: (f"{header_stamp(row, quirks):%Y%m%d%H%M%S}", *_natural(row.key))
+        return lambda row: (int(header_stamp(row, quirks).timestamp()), *_natural(row.key))
     if quirks.order == "updated-desc":
         # Ties stand as the database happens to hold them: by key here, so that tests repeat.
-        return lambda row: (f"{row.updated:%Y%m%d%H%M%S}" if row.updated else "", *_natural(row.key))
+        return lambda row: (int(row.updated.timestamp()) if row.updated else 0, *_natural(row.key))
     return lambda row: _natural(row.key)
 
 

@@ -22,8 +22,10 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
+from harvester.demo import fault_kinds
 from harvester.demo import faults as fault_script
-from harvester.demo.faults import Answer, Fault, Faults
+from harvester.demo.fault_kinds import Answer
+from harvester.demo.faults import Fault, Faults
 from harvester.demo.oai import FORMATS, Provider, Request
 from harvester.demo.quirks import Quirks
 from harvester.demo.store import Store
@@ -126,8 +128,7 @@ class Simulator:
         page = provider.page_number(request)
         if self.before_answer is not None:
             self.before_answer(partner, request, page)
-        number = 1 + sum(logged.partner == partner for logged in self.requests)
-        fault = self.faults[partner].strike(page, number, request.verb)
+        fault = self.faults[partner].strike(page, request.verb)
         answer = Answer(provider.answer(request))
         if fault is not None:
             answer = self._broken(fault, answer, request)
@@ -154,7 +155,7 @@ class Simulator:
         answer = fault_script.apply(fault, answer)
         token = request.arguments.get("resumptionToken")
         if fault.kind == "repeat-token" and token:
-            return msgspec.structs.replace(answer, body=fault_script.set_token(answer.body, escape(token)))
+            return msgspec.structs.replace(answer, body=fault_kinds.set_token(answer.body, escape(token)))
         return answer
 
 
@@ -169,6 +170,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes: without it each page waits 40 ms for an ACK
     server: _Server
 
     def do_GET(self) -> None:
@@ -207,9 +209,17 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers:
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body[: answer.cut])
+        self._write(answer.body[: answer.cut], answer.drip)
         if answer.cut is not None:
             self._hang_up()
+
+    def _write(self, body: bytes, drip: float) -> None:
+        step = max(1, int(drip / 10)) if drip else len(body) or 1
+        for start in range(0, len(body), step):
+            self.wfile.write(body[start : start + step])
+            if drip:
+                self.wfile.flush()
+                self.server.simulator.pause(0.1)
 
     def _hang_up(self) -> None:
         self.wfile.flush()

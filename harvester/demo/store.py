@@ -90,6 +90,11 @@ class Store:
         """Delete a record; whether a harvester is told depends on the server's quirks."""
         self._change(key, at, deleted=True)
 
+    def forget(self, key: str) -> None:
+        """Remove a record without a trace, as a server does whose memory of deletions ends."""
+        with self.lock:
+            del self._rows[key]
+
     def hide(self, key: str, *, hidden: bool = True, at: datetime | None = None) -> None:
         """Take a record out of the OPAC, or put it back, without deleting it."""
         self._change(key, at, hidden=hidden)

@@ -13,7 +13,7 @@ from lxml import etree
 from sickle import Sickle
 
 from harvester.demo import holdings, numbers, sample, wording, works
-from harvester.demo.partners import Library
+from harvester.demo.partners import Library, slims
 from harvester.demo.sample import Sample
 from harvester.demo.truth import LIBRARIES, identifier, score, truth
 from harvester.model import Address
@@ -21,6 +21,7 @@ from harvester.model import Address
 SERVED = [library for library in LIBRARIES if library.quirks]
 BY_CODE = {library.code: library for library in LIBRARIES}
 MARC = "{http://www.loc.gov/MARC21/slim}"
+DC = "{http://purl.org/dc/elements/1.1/}"
 STRICT = etree.XMLParser(resolve_entities=False, no_network=True, recover=False)
 
 
@@ -136,6 +137,19 @@ def test_slims_puts_isbn_place_and_collation_where_slims_puts_them() -> None:
     for sign in ("<dc:identifier_isbn>", "<dc:coverage>Jakarta<", "hlm. : ilus. ; 2", "<image>cover_", "Cetakan ke-"):
         assert sign in text
     assert "disi" not in "".join(line for line in text.splitlines() if "<dc:description>" in line)
+
+
+def test_the_older_slims_endpoint_doubles_titles_and_gives_three_bare_identifiers() -> None:
+    copy = next(one for one in holdings.copies("S", 1) if any(not word.isascii() for word in slims._title(one)))
+    record = etree.fromstring(slims.render_oai(copy)["oai_dc"], STRICT)
+    title = record.findtext(f"{DC}title") or ""
+    assert title != slims._title(copy) == title.encode("latin-1").decode()
+    assert len(record.findall(f"{DC}identifier")) >= 2
+
+
+def test_inlislite_puts_constants_on_every_record() -> None:
+    found = [BY_CODE["bahari"].render(copy)["oai_dc"] for copy in holdings.copies("I", 1)]
+    assert all(b"<dc:format>application/pdf</dc:format>" in payload for payload in found)
 
 
 def test_the_sheet_has_indonesian_headers_empty_cells_and_a_number_lost_to_the_spreadsheet() -> None:

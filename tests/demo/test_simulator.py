@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -318,6 +319,11 @@ def test_a_truncated_page_makes_stock_sickle_end_early_without_an_error(store: S
         ("page=2:expired", b'<error code="badResumptionToken">'),
         ("page=2:no-records", b'<error code="noRecordsMatch">'),
         ("page=2:doctype", b"<!DOCTYPE OAI-PMH"),
+        ("page=2:odd-error", b'<error code="serverIsTired">'),
+        ("page=2:no-header", b"<record><metadata>"),
+        ("page=2:no-metadata", b"</header></record>"),
+        ("page=2:twice", b"Lagi: Buku 11<"),
+        ("page=2:zipped-silently", b"\x1f\x8b"),
     ],
 )
 def test_a_broken_page_carries_its_fault_and_is_whole_again_when_asked_twice(
@@ -351,6 +357,53 @@ def test_status_codes_connections_and_delays(store: Store) -> None:
             with pytest.raises(requests.exceptions.RequestException):
                 page_two(simulator)
         assert page_two(simulator).elapsed.total_seconds() >= 0.2
+
+
+def test_bodies_can_be_zipped_spoiled_dripped_or_elsewhere(store: Store) -> None:
+    script = "page=2:zipped, page=2:zipped-badly, page=2:drip@20000, page=2:redirect-away, page=2:503;retry-after=date"
+    with serving(store, script=script) as simulator:
+        assert page_two(simulator).text.count("<record>") == 10
+        assert "</OAI-PMH>" not in page_two(simulator).text, "requests takes half a gzip stream without a word"
+        started = time.monotonic()
+        assert page_two(simulator).text.count("<record>") == 10
+        assert time.monotonic() - started > 0.1
+        with pytest.raises(requests.exceptions.RequestException):
+            page_two(simulator)
+        assert page_two(simulator).headers["Retry-After"].endswith("GMT")
+
+
+def test_a_bomb_is_small_on_the_wire(store: Store) -> None:
+    with serving(store, script="verb=Identify:bomb") as simulator, requests.Session() as session:
+        answer = session.get(simulator.url("p"), params={"verb": "Identify"}, stream=True, timeout=5)
+        wire = len(answer.raw.read(decode_content=False))
+    assert wire < 100_000
+
+
+def test_tokens_come_back_exactly_or_are_refused(store: Store) -> None:
+    with serving(store, Quirks(resumption_prefix=" a&b+c%25=\u00e9/" + "x" * 3000)) as simulator:
+        assert len(listed(simulator.url("p"))) == 25
+        token = Sickle(simulator.url("p")).ListRecords(metadataPrefix="oai_dc").resumption_token.token
+        with pytest.raises(BadResumptionToken):
+            Sickle(simulator.url("p")).ListRecords(resumptionToken=token.strip())
+
+
+def test_offset_paging_doubles_a_record_when_one_is_inserted_in_front(store: Store) -> None:
+    def meanwhile(_partner: str, _request: object, page: int) -> None:
+        if page == 2:
+            store.put("99", {"oai_dc": dc("Baru")})
+
+    with serving(store, SLIMS_OAI, before_answer=meanwhile) as simulator:
+        got = keys(listed(simulator.url("p"), "ListIdentifiers"))
+    assert got.count("16") == 2 and "99" not in got
+
+
+def test_a_forgotten_deletion_and_a_renamed_record_leave_no_trace(store: Store) -> None:
+    store.delete("2")
+    store.forget("2")
+    store.rename("3", "koha-3")
+    with serving(store) as simulator:
+        assert {"2", "3"} & set(keys(listed(simulator.url("p")))) == set()
+        assert "koha-3" in keys(listed(simulator.url("p")))
 
 
 @pytest.mark.parametrize("script", ["page=2", "page=x:html", "page=2:sulap", "page=2:999"])

@@ -23,7 +23,9 @@ def render(copy: Copy) -> dict[str, bytes]:
         ("008", f"{copy.created:%y%m%d}################|##########|#{copy.of.language:3}##"),
     ]
     payload = marc.write(LEADER, controls, _fields(copy), raw=copy.broken)
-    return {"marcxml": payload, "oai_dc": dc.simple(copy)}
+    # INLISLite writes these two constants into the Dublin Core of every record.
+    constants = [("type", "Text"), ("format", "application/pdf")]
+    return {"marcxml": payload, "oai_dc": dc.simple(copy, constants)}
 
 
 def _fields(copy: Copy) -> list[Field]:

@@ -47,6 +47,28 @@ def render(copy: Copy) -> dict[str, bytes]:
     return {"oai_dc": dc.write(elements)}
 
 
+def render_oai(copy: Copy) -> dict[str, bytes]:
+    """The same record as the older endpoint oai.php writes it: title encoded twice, three bare identifiers."""
+    this = copy.of
+    elements: list[tuple[str, str | None]] = [
+        ("title", _title(copy).encode().decode("latin-1")),
+        *(("creator", name) for name in _creators(this)),
+        *(("subject", term.partition(" -- ")[0]) for term in this.subjects),
+        ("publisher", this.publisher),
+        ("date", str(copy.year) if copy.year else None),
+        ("language", LANGUAGES.get(this.language, this.language)),
+        ("type", TYPES.get(this.kind, "Text")),
+        ("hasVersion", this.edition_text),
+        ("extent", wording.collation(this)),
+        ("identifier", f"{SITE}/index.php?p=show_detail&id={copy.key}"),
+        ("identifier", _isbn(this)),
+        ("identifier", f"{this.islam or this.ddc} {wording.author_mark(this)}"),
+        *(("hasPart", f"M{copy.key:05d}{number}") for number in range(1, 3)),
+        ("description", _note(copy)),
+    ]
+    return {"oai_dc": dc.write(elements)}
+
+
 def _title(copy: Copy) -> str:
     this = copy.of
     title = this.title
