@@ -10,8 +10,9 @@ REPLACEMENT = "\ufffd"
 ILLEGAL_BYTES = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x1F)])
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1e\ud800-\udfff\ufffe\uffff]")
 OVERRIDES = re.compile("[\u202d\u202e]")  # right-to-left override: turns what follows around on a screen
-# The German National Library sends U+0098 … U+009C around an article that does not sort.
-NON_SORTING = re.compile("(^|\x1f.)\x98([^\x98\x9c\x1f]{1,16})\x9c")
+# U+0098 … U+009C (MARC 21, German National Library) or U+0088 … U+0089 (UNIMARC) stand around words that do not sort.
+# Behind one of Â to ô they are a part of doubled UTF-8 instead.
+NON_SORTING = re.compile("(?<![Â-ô])(?:\x98([^\x80-\x9f\x1f]{1,24})\x9c|\x88([^\x80-\x9f\x1f]{1,24})\x89)")
 C1 = re.compile("[\x80-\x9f]")
 _CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 from harvester.formats import iso5426, marc8
@@ -27,11 +28,13 @@ Charset = Literal["utf8", "marc8", "iso5426"]
 PRIOR = 0.35  # points that the declared charset, or cp1252 under a false UTF-8, has ahead
 DOUBTFUL = -0.4
 MAX_FLAGS = 64
-HIGH = re.compile(rb"[\x80-\xff]")
+# Single-byte charsets of other scripts, tried where three letters of the script would follow each other.
+OTHER_SCRIPTS = {"cp1256": re.compile("[\u0621-\u064a]{3}"), "cp1251": re.compile("[\u0410-\u044f]{3}")}
 CUT_TAIL = re.compile(rb"(?:[\xc3-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\x1f\s]*(?:\x1f|$))")
 MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|\xe0[\xa0-\xbf][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}"
 )
+_CODE = re.compile("\x1f.?")
 SURROGATES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 
 
@@ -60,7 +63,8 @@ def decode_bodies(tags: Sequence[str], raws: Sequence[bytes], declared: Charset)
 
     Fields that are not valid in the declared charset vote together: a record is seldom in two single-byte charsets.
     """
-    readings = [_readings(raw, declared) for raw in raws]
+    scripts = [name for name, script in OTHER_SCRIPTS.items() if any(_shows(raw, name, script) for raw in raws)]
+    readings = [_readings(raw, declared, scripts) for raw in raws]
     totals = _votes(readings)
     texts: list[str] = []
     flags: dict[str, None] = {}
@@ -73,7 +77,20 @@ def decode_bodies(tags: Sequence[str], raws: Sequence[bytes], declared: Charset)
     return texts, tuple(flags)[:MAX_FLAGS]
 
 
-def _readings(raw: bytes, declared: Charset) -> list[Reading]:
+def _shows(raw: bytes, charset: str, script: re.Pattern[str]) -> bool:
+    """True when *raw* would hold three letters of another script in a row, and may be in its charset."""
+    return not raw.isascii() and _valid(raw) is None and script.search(raw.decode(charset, "replace")) is not None
+
+
+def _valid(raw: bytes) -> str | None:
+    """*raw* as UTF-8; None when it is not valid."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _readings(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Reading]:
     """The possible readings of *raw*; a single one where there is no question."""
     if raw.isascii() and b"\x1b" not in raw:
         return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
@@ -81,14 +98,12 @@ def _readings(raw: bytes, declared: Charset) -> list[Reading]:
         return [_read(raw, "marc8", marc8.decode, 1.0)]
     if raw.isascii():
         return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
-    try:
-        # Several bytes that form valid UTF-8 by chance are all but unknown, in MARC-8 too.
-        return [Reading("utf8", raw.decode("utf-8"), 0, 1.0)]
-    except UnicodeDecodeError:
-        return _contested(raw, declared)
+    # Several bytes that form valid UTF-8 by chance are all but unknown, in MARC-8 too.
+    valid = _valid(raw)
+    return _contested(raw, declared, scripts) if valid is None else [Reading("utf8", valid, 0, 1.0)]
 
 
-def _contested(raw: bytes, declared: Charset) -> list[Reading]:
+def _contested(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Reading]:
     """Every reading of bytes that are no UTF-8."""
     if SURROGATES.search(raw):
         found = _cesu8(raw)
@@ -98,8 +113,7 @@ def _contested(raw: bytes, declared: Charset) -> list[Reading]:
     readings = [_read(raw, "cp1252", _cp1252, first), _read(raw, "marc8", marc8.decode, PRIOR * (declared == "marc8"))]
     if declared == "iso5426":
         readings.append(_read(raw, "iso5426", iso5426.decode, PRIOR))
-    if len(HIGH.findall(raw)) >= 4:
-        readings.append(_read(raw, "cp1256", _cp1256, -0.1))
+    readings += [_read(raw, charset, partial(_single, charset), -0.1) for charset in scripts]
     if CUT_TAIL.search(raw):
         readings.append(_read_cut(raw))
     if MULTIBYTE.search(raw):
@@ -112,7 +126,7 @@ def _read(raw: bytes, charset: str, decode: Callable[[bytes], tuple[str, int]], 
     parts = [decode(part) for part in raw.split(b"\x1f")]
     text = clean("\x1f".join(part for part, _ in parts))[0]
     unknown = sum(count for _, count in parts)
-    return Reading(charset, text, unknown, plausibility(text) + prior)
+    return Reading(charset, text, unknown, plausibility(_CODE.sub(" ", text)) + prior)
 
 
 def _read_cut(raw: bytes) -> Reading:
@@ -121,7 +135,7 @@ def _read_cut(raw: bytes) -> Reading:
         text = CUT_TAIL.sub(b"", raw).decode("utf-8")
     except UnicodeDecodeError:
         return Reading("cut", "", 0, 0.0)
-    points = plausibility(text) if not text.isascii() else -0.2
+    points = plausibility(_CODE.sub(" ", text)) if not text.isascii() else -0.2
     return Reading("cut", CUT_TAIL.sub(REPLACEMENT.encode(), raw).decode("utf-8"), 0, points + 0.3)
 
 
@@ -129,8 +143,9 @@ def _cp1252(raw: bytes) -> tuple[str, int]:
     return "".join(_CP1252[byte] for byte in raw), 0
 
 
-def _cp1256(raw: bytes) -> tuple[str, int]:
-    return raw.decode("cp1256"), 0
+def _single(charset: str, raw: bytes) -> tuple[str, int]:
+    text = raw.decode(charset, "replace")
+    return text, text.count(REPLACEMENT)
 
 
 _CP1252 = [bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256)]
@@ -159,7 +174,9 @@ def _cesu8(raw: bytes) -> str | None:
 def _votes(readings: Sequence[Sequence[Reading]]) -> dict[str, float]:
     """Mean points of each charset over the contested fields of a record."""
     contested = [found for found in readings if len(found) > 1]
-    totals: dict[str, float] = {}
+    # A field with escape sequences is MARC-8 beyond doubt; so, then, are its neighbours.
+    escaped = any(len(found) == 1 and found[0].charset == "marc8" for found in readings)
+    totals = {"marc8": 0.6} if escaped else {}
     for found in contested:
         for reading in found:
             totals[reading.charset] = totals.get(reading.charset, 0.0) + reading.points / len(contested)

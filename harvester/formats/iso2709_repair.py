@@ -42,24 +42,49 @@ def dissect(payload: bytes) -> Dissected:
     if not directory:
         raise RecordError("The record is empty: it has a leader but no field.", reason="empty", stage="parse")
     body = payload[end + 1 :]
-    if body.endswith(RECORD_END):
-        body = body[:-1]
-    else:
+    if not body.endswith(RECORD_END):
         flags.append("structure:terminator")
-    if len(directory) % ENTRY:
-        raise RecordError(
-            f"The directory is {len(directory)} bytes long, which is no multiple of {ENTRY}.",
-            reason="directory",
-            stage="parse",
-        )
-    entries = [directory[at : at + ENTRY] for at in range(0, len(directory), ENTRY)]
-    if len(entries) > MAX_FIELDS:
-        raise RecordError(f"The record has more than {MAX_FIELDS:,} fields.", reason="bounds", stage="parse")
-    raws = _raws(entries, body, flags)
-    tags = [_tag(entry[:3], flags) for entry in entries]
+    if body.endswith(RECORD_END) or body[-2:-1] == FIELD_END:
+        body = body[:-1]
+    overflowing = _overflowing(directory, body)
+    if overflowing is not None:
+        flags.append("structure:overflow")
+        codes, raws = overflowing
+    else:
+        entries = _entries(directory)
+        codes, raws = [entry[:3] for entry in entries], _raws(entries, body, flags)
+    tags = [_tag(code, flags) for code in codes]
     if payload[12:17].isdigit() and int(payload[12:17]) != end + 1:
         flags.append("structure:base-address")
     return Dissected(leader, tags, [_inner(raw, tag, flags) for raw, tag in zip(raws, tags, strict=True)], tuple(flags))
+
+
+def _entries(directory: bytes) -> list[bytes]:
+    if len(directory) % ENTRY:
+        message = f"The directory is {len(directory)} bytes long, which is no multiple of {ENTRY}."
+        raise RecordError(message, reason="directory", stage="parse")
+    if len(directory) > ENTRY * MAX_FIELDS:
+        raise RecordError(f"The record has more than {MAX_FIELDS:,} fields.", reason="bounds", stage="parse")
+    return [directory[at : at + ENTRY] for at in range(0, len(directory), ENTRY)]
+
+
+def _overflowing(directory: bytes, body: bytes) -> tuple[list[bytes], list[bytes]] | None:
+    """Tags and bodies where a length needs five digits or a position six; None where none does, or it does not fit.
+
+    Such entries are longer than twelve bytes. They are taken only if every one states what is really there.
+    """
+    if len(body) <= 9_999:
+        return None
+    parts = body.split(FIELD_END)[:-1][:MAX_FIELDS]
+    tags, at, start = [], 0, 0
+    for part in parts:
+        stated = b"%04d%05d" % (len(part) + 1, start)
+        if not directory.startswith(stated, at + 3):
+            return None
+        tags.append(directory[at : at + 3])
+        at += 3 + len(stated)
+        start += len(part) + 1
+    return (tags, parts) if at == len(directory) and at > ENTRY * len(parts) else None
 
 
 def _leader(payload: bytes) -> tuple[str, list[str]]:

@@ -23,17 +23,17 @@ LETTERS = frozenset(
 RARE_IN_CP1252 = frozenset("ðþÿýãõ")
 VOWELS = frozenset("aeiouyAEIOUY")
 QUOTES_OPEN, QUOTES_CLOSE = "“‘«„‚", "”’»"
+_LATIN1_LETTERS = "Àÿ"
 WORD = re.compile(r"[^\W\d_]+(?:['’ʼʻ][^\W\d_]+)*")
 ODD_SYMBOLS = frozenset("¤¦¨´¸¯¬÷†‡ˆ˜‰ƒªº‹›ℓ")
+# A vowel with a mark before another vowel: what the marks of MARC-8 become when they are read as Latin-1.
 HIATUS_OF_MARC8 = {
-    "â": "aeiouy",
+    **dict.fromkeys("âåæ", "aeiouy"),
     "á": "eouy",
     "ä": "aoe",
-    "å": "aeiouy",
     "ã": "aiu",
-    "è": "aouieo",
+    "è": "aouie",
     "ò": "aeiou",
-    "æ": "aeiou",
     "ø": "aiou",
 }
 
@@ -86,6 +86,10 @@ def _letter(before: str, character: str, after: str) -> float:
         points -= 0.4
     if after.lower() in HIATUS_OF_MARC8.get(small, ""):
         points -= 1.4
+    if character.islower() and after.isupper():
+        points -= 1.5  # MARC-8 dot above + "Eksmo" read as Latin-1 is "çEksmo"
+    if _LATIN1_LETTERS[0] <= before <= _LATIN1_LETTERS[1] and _LATIN1_LETTERS[0] <= after <= _LATIN1_LETTERS[1]:
+        points -= 1.5  # three in a row: Cyrillic or Arabic read as Latin-1
     if before.isdigit() or (character.islower() and before.isupper() and after.isupper()):
         points -= 1.0
     if small in "ñç" and after.isalpha() and after.lower() not in "aeiouyáéíóúàèãõâêôāīūcj":
@@ -144,6 +148,8 @@ def _mark(before: str, character: str) -> float:
 
 
 def _symbol(before: str, character: str, after: str) -> float:
+    if before in "([\"'" and after in ")]\"'":
+        return 0.4  # a sign that is spoken about
     inner = before.isalpha() and after.isalpha()
     if character in "’ʼ":
         return 1.0 if before.isalnum() else -0.3

@@ -13,6 +13,7 @@ from tests.formats.charsets import written
 
 CORPUS: dict[str, Any] = read(Path(__file__).with_name("encodings.yaml")).value
 READINGS = [(group, label, text) for group in CORPUS["readings"] for label, text in group["cases"]]
+NAMES = [f"{group['group']}: {label}" for group, label, _ in READINGS]
 
 
 @pytest.mark.parametrize(
