@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harvester.match.arabic import word_skeleton
-from harvester.match.titles import spelled
+from harvester.match.titles import joined_initials, spelled
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Contributor, NormalizedRecord, Publication
 from harvester.text import fold, significant
@@ -83,22 +83,6 @@ def publisher_words(publications: tuple[Publication, ...], vocabulary: Vocabular
 
 def _tells(word: str, vocabulary: Vocabulary) -> bool:
     return len(word) > 1 and word not in vocabulary.publisher_generic
-
-
-def joined_initials(words: list[str]) -> list[str]:
-    """*words* with runs of single letters joined: u s g p o → usgpo."""
-    result: list[str] = []
-    run = ""
-    for word in [*words, ""]:
-        if len(word) == 1 and word.isalpha():
-            run += word
-            continue
-        if run:
-            result.append(run)
-            run = ""
-        if word:
-            result.append(word)
-    return result
 
 
 def institution_words(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harvester.match.rules import Feature, Rules, Table
+from harvester.match.rules import Feature, Rules, Table, Veto, When
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 
@@ -18,7 +18,7 @@ class _Walk(NamedTuple):
     outcomes: dict[str, str]
     score: float
     early_veto: str
-    late_veto: str
+    late_vetoes: tuple[Veto, ...]
     support: int
     stopped: bool
 
@@ -48,23 +48,33 @@ def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
     return Decision(verdict, score, reason, evidence + more)
 
 
+def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
+    """The outcome of every comparison of the pair, by its name."""
+    table = rules.table(left.material, right.material)
+    return _walk(left, right, rules, table, stop=False).outcomes
+
+
 def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bool) -> _Walk:
     outcomes: dict[str, str] = {}
     score = 0.0
     support = 0
-    vetoes = ["", ""]
+    early = ""
+    late: list[Veto] = []
     for stage, features in enumerate(table.stages):
         for name, comparison, points, veto, counts in features:
             outcome = comparison.compare(left, right)
             outcomes[name] = outcome
             score += points[outcome]
-            if outcome in veto and not vetoes[stage > 0]:
-                vetoes[stage > 0] = veto[outcome]
+            if outcome in veto:
+                if stage:
+                    late.append(veto[outcome])
+                else:
+                    early = early or veto[outcome].why
             if outcome in counts:
                 support += counts[outcome]
         if stop and score + table.remainders[stage] < rules.review_at:
-            return _Walk(outcomes, score, vetoes[0], vetoes[1], support, True)
-    return _Walk(outcomes, score, vetoes[0], vetoes[1], support, False)
+            return _Walk(outcomes, score, early, tuple(late), support, True)
+    return _Walk(outcomes, score, early, tuple(late), support, False)
 
 
 def _judge(
@@ -74,14 +84,14 @@ def _judge(
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
         for interaction in table.interactions
-        if all(walk.outcomes[feature] in wanted for feature, wanted in interaction.when)
+        if _holds(interaction.when, walk.outcomes)
     ]
     score = walk.score + sum(item.points for item in more)
     cap = _cap(left, right, rules, walk) if score >= rules.merge_at else ""
     if cap:
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
         score = rules.merge_at - 1
-    veto = walk.early_veto or (walk.late_veto if score >= rules.review_at else "")
+    veto = walk.early_veto or (_late_veto(walk) if score >= rules.review_at else "")
     if not veto and rules.impression == "distinct" and walk.outcomes["impression"] in ("different", "one_side"):
         veto = "another printing (policy impression: distinct)"
     if veto:
@@ -90,6 +100,15 @@ def _judge(
         return "merge", score, _reason(table, walk.outcomes, worst=False), tuple(more)
     reason = cap or _reason(table, walk.outcomes, worst=True)
     return ("review" if score >= rules.review_at else "distinct"), score, reason, tuple(more)
+
+
+def _holds(when: When, outcomes: dict[str, str]) -> bool:
+    return all(outcomes[feature] in wanted for feature, wanted in when)
+
+
+def _late_veto(walk: _Walk) -> str:
+    standing = (veto.why for veto in walk.late_vetoes if not (veto.unless and _holds(veto.unless, walk.outcomes)))
+    return next(standing, "")
 
 
 def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk) -> str:

@@ -56,7 +56,6 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
     if bones:
         names |= name_skeletons([w for person in record.contributors[:10] for w in fold(person.name).split()])
     dates = record.dates
-    series = next((item for item in record.series if item.title), Series(""))
     host = next((item for item in record.relations if item.relation == "host"), None)
     thesis = record.thesis
     publisher = publisher_words(record.publications, known)
@@ -99,8 +98,8 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         edition=record.edition.number or 0,
         edition_words=_edition_words(record),
         impression=record.impression.number or 0,
-        series=tuple(sorted({spelled(word) for word in significant(fold(series.title).split())}))[:8],
-        series_number=_series_number(series.number, known),
+        series=_series_words(record.series),
+        series_numbers=tuple(sorted({n for item in record.series[:4] for n in part_number(item.number, known)}))[:8],
         languages=tuple(sorted(set(record.languages) - _NO_LANGUAGE))[:6],
         institution=institution_words(thesis.institution, known) if thesis else (),
         degree=fold(thesis.degree) if thesis else "",
@@ -160,8 +159,8 @@ def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
     return tuple(sorted({word for word in kept if not number(word) and not word.isdigit()}))[:8]
 
 
-def _series_number(text: str, known: Vocabulary) -> str:
-    return ".".join(part_number(text, known)) if text else ""
+def _series_words(series: tuple[Series, ...]) -> tuple[str, ...]:
+    return tuple(sorted({spelled(word) for item in series[:4] for word in significant(fold(item.title).split())}))[:16]
 
 
 def _student(record: NormalizedRecord) -> str:

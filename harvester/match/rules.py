@@ -28,13 +28,23 @@ _SECTIONS = (
 )  # fmt: skip
 
 
+When = tuple[tuple[str, frozenset[str]], ...]
+
+
+class Veto(NamedTuple):
+    """Why an outcome forbids an automatic merge, and the outcomes that, all together, lift it."""
+
+    why: str
+    unless: When = ()
+
+
 class Feature(NamedTuple):
     """One comparison with the points, vetoes and support of each of its outcomes."""
 
     name: str
     comparison: Comparison
     points: dict[str, float]
-    vetoes: dict[str, str]
+    vetoes: dict[str, Veto]
     support: dict[str, int]
 
 
@@ -42,7 +52,7 @@ class Interaction(NamedTuple):
     """Points for outcomes that stand together; `when` pairs the name of a feature with its outcomes."""
 
     name: str
-    when: tuple[tuple[str, frozenset[str]], ...]
+    when: When
     points: float
 
 
@@ -210,29 +220,48 @@ class _Reader:
         for key in row:
             if key not in ("name", "when", "points"):
                 self.wrong(f"unknown key {key!r}", *path, key, hint="known: name, when, points")
+        when = self.when((*path, "when"), row.get("when", {}))
+        points = self.number(row.get("points", 0), (*path, "points"))
+        return Interaction(str(row.get("name", f"interaction {index + 1}")), when, points)
+
+    def when(self, path: tuple[str | int, ...], values: Any) -> When:
+        """feature → the outcomes that count, where every feature and outcome is known."""
         when: list[tuple[str, frozenset[str]]] = []
-        for feature, wanted in self.mapping(row.get("when", {}), (*path, "when")).items():
+        for feature, wanted in self.mapping(values, path).items():
             outcomes = [str(outcome) for outcome in wanted] if isinstance(wanted, list) else [str(wanted)]
             known = self.known[feature].outcomes if feature in self.known else ()
             if not known:
-                self.wrong(
-                    f"unknown comparison {feature!r}",
-                    *path,
-                    "when",
-                    feature,
-                    hint=suggestion(feature, list(self.known)),
-                )
+                hint = suggestion(feature, [*self.known])
+                self.wrong(f"unknown comparison {feature!r}", *path, feature, hint=hint)
             for outcome in outcomes:
                 if known and outcome not in known:
                     hint = suggestion(outcome, list(known))
-                    self.wrong(f"{feature} has no outcome {outcome!r}", *path, "when", feature, hint=hint)
+                    self.wrong(f"{feature} has no outcome {outcome!r}", *path, feature, hint=hint)
             when.append((feature, frozenset(outcomes)))
-        points = self.number(row.get("points", 0), (*path, "points"))
-        return Interaction(str(row.get("name", f"interaction {index + 1}")), tuple(when), points)
+        return tuple(when)
+
+    def vetoes(self, path: tuple[str, ...], values: Any) -> dict[str, dict[str, Veto]]:
+        """feature → outcome → veto; `none` takes an inherited one away."""
+        return {
+            feature: {outcome: self.veto((*path, feature, outcome), value) for outcome, value in row.items()}
+            for feature, row in self.outcomes(path, values).items()
+        }
+
+    def veto(self, path: tuple[str, ...], value: Any) -> Veto:
+        if isinstance(value, str):
+            return Veto("" if value == "none" else value)
+        row = self.mapping(value, path)
+        for key in row:
+            if key not in ("why", "unless"):
+                self.wrong(f"unknown key {key!r}", *path, key, hint="known: why, unless")
+        unless = self.when((*path, "unless"), row.get("unless", {}))
+        if unless and path[-2] in self.known and self.known[path[-2]].stage == 0:
+            self.wrong("a veto by a code or identifier has no exception", *path, "unless")
+        return Veto(str(row.get("why", path[-2])), unless)
 
     def tables(self) -> dict[str, Table]:
         points = self.points(("points",), self.section("points"))
-        vetoes = self.outcomes(("vetoes",), self.section("vetoes"))
+        vetoes = self.vetoes(("vetoes",), self.section("vetoes"))
         support = self.outcomes(("support", "counts"), self.section("support", "counts"))
         interactions = self.interactions()
         tables = {"book": self.table(points, vetoes, support, interactions)}
@@ -243,14 +272,14 @@ class _Reader:
                 if key not in ("points", "vetoes"):
                     self.wrong(f"unknown key {key!r}", *path, key, hint="known: points, vetoes")
             own_points = _overlaid(points, self.points((*path, "points"), changes.get("points", {})))
-            own_vetoes = _overlaid(vetoes, self.outcomes((*path, "vetoes"), changes.get("vetoes", {})))
+            own_vetoes = _overlaid(vetoes, self.vetoes((*path, "vetoes"), changes.get("vetoes", {})))
             tables[material] = self.table(own_points, own_vetoes, support, interactions)
         return tables
 
     def table(
         self,
         points: dict[str, dict[str, float]],
-        vetoes: dict[str, dict[str, Any]],
+        vetoes: dict[str, dict[str, Veto]],
         support: dict[str, dict[str, Any]],
         interactions: tuple[Interaction, ...],
     ) -> Table:
@@ -259,7 +288,7 @@ class _Reader:
                 name,
                 known,
                 {outcome: points.get(name, {}).get(outcome, 0.0) for outcome in known.outcomes},
-                {outcome: str(why) for outcome, why in vetoes.get(name, {}).items() if why != "none"},
+                {outcome: veto for outcome, veto in vetoes.get(name, {}).items() if veto.why},
                 {outcome: int(count) for outcome, count in support.get(name, {}).items()},
             )
             for name, known in sorted(self.known.items())

@@ -104,9 +104,37 @@ def _without_article(proper: str, vocabulary: Vocabulary) -> str:
 
 def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3); its words when it holds none."""
-    tokens = [token for token in fold(text).split() if token not in vocabulary.parts or number(token)]
-    found = [number(token) for token in tokens if number(token)]
-    return found or ([" ".join(tokens)] if tokens else [])
+    tokens = fold(text).split()
+    telling = [token for token in tokens if token not in vocabulary.parts] or tokens
+    found = [number(token) for token in telling if number(token)]
+    return found or ([" ".join(telling)] if telling else [])
+
+
+def joined_initials(words: list[str]) -> list[str]:
+    """*words* with runs of two and more single letters joined: u s g p o → usgpo."""
+    result: list[str] = []
+    run: list[str] = []
+    for word in [*words, ""]:
+        if len(word) == 1 and word.isalpha():
+            run.append(word)
+            continue
+        if run:
+            result.append("".join(run))
+            run = []
+        if word:
+            result.append(word)
+    return result
+
+
+def with_whole_years(words: list[str]) -> list[str]:
+    """*words* with the end of a range of years written out: 1914 18 → 1914 1918."""
+    result: list[str] = []
+    for word in words:
+        before = result[-1] if result else ""
+        if len(word) == 2 and word.isdigit() and len(before) == 4 and before.isdigit() and before[2:] < word:
+            word = before[:2] + word
+        result.append(word)
+    return result
 
 
 class _TitleWords:
@@ -120,7 +148,7 @@ class _TitleWords:
         self._vocabulary = vocabulary
         self._proper_length = proper_length
         self.school(tokens)
-        self._read(tokens)
+        self._read(with_whole_years(joined_initials(tokens)))
 
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""

@@ -10,11 +10,11 @@ from harvester.match.comparisons.titles import alike
 from harvester.model import Profile
 
 
-@comparison(3, "missing one_side equal alike found namesake different", lambda profile: " ".join(profile.author))
+@comparison(3, "missing one_side equal body alike found namesake different", lambda profile: " ".join(profile.author))
 def author(left: Profile, right: Profile) -> str:
     """The first author, whatever the order of the words of a name (never a surname: Indonesian names have none).
 
-    alike: initials, a name left out or a typing error; found: not the first author there, but named there;
+    body: the same corporate body or meeting, which names thousands of titles; alike: initials, a name left out or a typing error; found: not the first author there, but named there;
     namesake: the same name with another year of birth.
     """
     mine, theirs = left.author, right.author
@@ -23,7 +23,7 @@ def author(left: Profile, right: Profile) -> str:
     if left.born and right.born and abs(left.born - right.born) > 1:
         return "namesake"
     if sorted(mine) == sorted(theirs):
-        return "equal"
+        return "equal" if left.author_kind == right.author_kind == "person" else "body"
     if names_alike(mine, theirs):
         return "alike"
     if _found(mine, right) or _found(theirs, left):

@@ -41,15 +41,15 @@ def place(left: Profile, right: Profile) -> str:
 @comparison(
     2,
     "missing equal title_only one_side other_number different",
-    lambda profile: " ".join((*profile.series, profile.series_number)),
+    lambda profile: " ".join((*profile.series, *profile.series_numbers)),
 )
 def series(left: Profile, right: Profile) -> str:
     """Series title and number; `other_number` parts two volumes of one series, `different` is two series."""
     if not left.series or not right.series:
         return "one_side" if left.series or right.series else "missing"
-    same = meet(left.series, right.series)
-    if left.series_number and right.series_number:
-        if left.series_number == right.series_number:
-            return "equal" if same else "different"
-        return "other_number" if same else "different"
-    return "title_only" if same else "different"
+    if not meet(left.series, right.series):
+        return "different"
+    mine, theirs = left.series_numbers, right.series_numbers
+    if not mine or not theirs:
+        return "title_only"
+    return "equal" if meet(mine, theirs) else "other_number"

@@ -97,7 +97,7 @@ def alike(left: str, right: str) -> bool:
     shorter, longer = (left, right) if len(left) <= len(right) else (right, left)
     if len(shorter) >= 3 and longer.startswith(shorter) and len(longer) - len(shorter) <= 2:
         return True
-    if len(shorter) < 5:
+    if len(longer) < 5 and not (len(shorter) == len(longer) == 4 and shorter[::3] == longer[::3]):
         return False
     allowed = 1 if len(shorter) < 9 else 2
     return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)

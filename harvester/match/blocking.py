@@ -1,0 +1,37 @@
+"""Candidates of a whole set at once: the bulk form of what the database does with stored keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from harvester.match.keys import keys
+from harvester.match.rules import Rules
+from harvester.model import BlockingKey, Profile
+
+
+class Candidates(NamedTuple):
+    """The pairs that a live key proposes (smaller name first), and the suspended keys with their unlike titles."""
+
+    pairs: frozenset[tuple[str, str]]
+    suspended: Mapping[tuple[str, int], int]
+
+
+def candidates(profiles: Mapping[str, Profile], rules: Rules) -> Candidates:
+    """Block *profiles* (by name); a key that too many unlike titles carry proposes nothing."""
+    carriers: dict[tuple[str, int], list[str]] = {}
+    likenesses: dict[tuple[str, int], set[int]] = {}
+    for name in sorted(profiles):
+        for key in keys(profiles[name], rules):
+            place = (key.kind, key.hash)
+            carriers.setdefault(place, []).append(name)
+            likenesses.setdefault(place, set()).add(key.likeness)
+    suspended = {place: len(unlike) for place, unlike in likenesses.items() if len(unlike) > rules.suspend_at[place[0]]}
+    pairs = {pair for place, names in carriers.items() if place not in suspended for pair in combinations(names, 2)}
+    return Candidates(frozenset(pairs), suspended)
+
+
+def share_a_key(left: Sequence[BlockingKey], right: Sequence[BlockingKey]) -> bool:
+    """Whether any key proposes the pair, suspended or not."""
+    return not {key[:2] for key in left}.isdisjoint(key[:2] for key in right)
