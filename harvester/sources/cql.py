@@ -141,7 +141,9 @@ def build(query: Query) -> str:
     Raises:
         ConfigError: nested too deep, or a name that is none.
     """
-    out = [f"> {_name(name, 'prefix')} = {_quoted(uri)}" if name else f"> {_quoted(uri)}" for name, uri in query.prefixes]
+    out = [
+        f"> {_name(name, 'prefix')} = {_quoted(uri)}" if name else f"> {_quoted(uri)}" for name, uri in query.prefixes
+    ]
     out.append(_build(query.tree, 0))
     if query.sort:
         out.append("sortBy")

@@ -20,6 +20,14 @@ MARC_NAMESPACES = {
     "info:lc/xmlns/marcxchange-v2",
     "http://www.loc.gov/MARC21/slim/",
 }
+ENVELOPES = {
+    "http://www.loc.gov/zing/srw/",
+    "http://www.loc.gov/zing/srw/diagnostic/",
+    "http://docs.oasis-open.org/ns/search-ws/sruResponse",
+    "http://docs.oasis-open.org/ns/search-ws/diagnostic",
+    "http://docs.oasis-open.org/ns/search-ws/xcql",
+    "http://schemas.xmlsoap.org/soap/envelope/",
+}
 _FORMATS = {"mods": "mods", "dc": "oai_dc", "qualifieddc": "oai_dc", "modscollection": "mods"}
 _WRAPPERS = {"collection", "modsCollection", "dcCollection"}
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
@@ -154,8 +162,11 @@ def iso2709_identifier(payload: bytes, rule: str) -> str:
 
 
 def _marcxml_value(root: etree._Element, tag: str, code: str) -> str:
-    for field in root.iter("{*}controlfield", "{*}datafield"):
-        if field.get("tag") != tag:
+    for field in root:
+        name = field.get("tag")
+        if name != tag:
+            if not code and name is not None and name > "009":
+                break
             continue
         if not code:
             return (field.text or "").strip()
@@ -197,6 +208,16 @@ def _kept(
     return HarvestedRecord(identifier, kind, payload, datestamp, flags=flags)
 
 
+def _own_bytes(record: etree._Element) -> bytes:
+    """*record* by itself, without the namespaces that only its envelope uses (they differ from version to version)."""
+    payload: bytes = etree.tostring(record, encoding="utf-8", with_tail=False)
+    for prefix, uri in record.nsmap.items():
+        name = (prefix or "").encode()
+        if prefix and uri in ENVELOPES and b"<%s:" % name not in payload and b" %s:" % name not in payload:
+            payload = payload.replace(b' xmlns:%s="%s"' % (name, uri.encode()), b"", 1)
+    return payload
+
+
 def from_marc(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
     """An ISO 2709 record as received."""
     return _kept(iso2709_identifier(payload, rule), "iso2709", payload, place, flags)
@@ -208,9 +229,7 @@ def from_element(
     """An XML record; *given* is the identifier of the envelope, taken when the record itself has none by the rule."""
     record = unwrapped(root)
     kind = xml_format(record)
-    tail, record.tail = record.tail, None
-    payload = etree.tostring(record, encoding="utf-8")
-    record.tail = tail
+    payload = _own_bytes(record)
     identifier = xml_identifier(record, kind, rule) or ("" if rule else given.strip())
     return _kept(identifier, kind, payload, place, flags)
 
@@ -229,5 +248,5 @@ def from_bytes(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = (
         return Damage("parse", error.reason, error.message, payload, "", place)
     record = unwrapped(root)
     kind = xml_format(record)
-    sent = payload if record is root else etree.tostring(record, encoding="utf-8")
+    sent = payload if record is root else _own_bytes(record)
     return _kept(xml_identifier(record, kind, rule), kind, sent, place, flags)

@@ -26,7 +26,8 @@ MAX_REMEMBERED = 200_000
 class Reader(Protocol):
     """One server: counts and gives the records of a slice.
 
-    `fetch` raises ProtocolError with the code `range` for a position that the server will not go to.
+    `fetch` raises ProtocolError with the code `range` for a position that the server will not go to; `facts` are
+    what it learned of the server since they were last taken.
     """
 
     @property
@@ -37,6 +38,9 @@ class Reader(Protocol):
 
     @property
     def page_size(self) -> int: ...
+
+    @property
+    def facts(self) -> dict[str, str]: ...
 
     def count(self, one: Slice) -> int: ...
 
@@ -218,8 +222,10 @@ class SlicedHarvester:
             )
 
     def _page(self, portion: Portion, token: str, list_size: int | None, plan: Plan) -> Page:
-        flags = [f"learned:{name}={value}" for name, value in self._facts.items()] + self._notes
+        facts = self._facts | self.reader.facts
+        flags = [f"learned:{name}={value}" for name, value in facts.items()] + self._notes
         self._facts, self._notes = {}, []
+        self.reader.facts.clear()
         if not token:
             flags.append(f"proof:{'partial' if self._short else plan.proof}")
         now = stamp(self._environment.clock.now())

@@ -20,6 +20,8 @@ from harvester.errors import ConfigError, ProtocolError
 DIGITS = "0123456789"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MORE = LETTERS.upper() + "-_/.:()+ "
+TOO_MANY = "too-many"  # the code of the error of a server that only counts small results
+UNCOUNTED = 1 << 40
 NONE = "~"  # the prefix of what has no value in an index: sorts behind every other
 MAX_PREFIX = 40
 # Hit counts from which a prefix is suspected when the sums do not agree: no server was seen to cut below 100 terms.
@@ -188,6 +190,7 @@ class Planner:
         self._known: dict[Slice, int] = {}
         self._truncated: dict[Slice, int] = {}
         self._unsplit: set[Slice] = set()
+        self._refused = False
         self._floor: float = float("inf")
 
     @property
@@ -204,8 +207,16 @@ class Planner:
         if one not in self._known:
             if len(self._known) >= self._bounds.searches:
                 raise ProtocolError(f"no plan within {self._bounds.searches} searches", code="searches")
-            self._known[one] = self._ask(one)
+            self._known[one] = self._counted(one)
         return self._known[one]
+
+    def _counted(self, one: Slice) -> int:
+        try:
+            return self._ask(one)
+        except ProtocolError as error:
+            if error.code != TOO_MANY or not one.parts:
+                raise
+            return UNCOUNTED
 
     # ---- a full listing ------------------------------------------------------------------------------
 
@@ -271,7 +282,7 @@ class Planner:
         found = sum(one.count for one in slices)
         if proof is None:
             proof = "claimed" if total is None or found > total else "proven" if found == total else "partial"
-        if any(one.slice in self._unsplit for one in slices):
+        if self._refused or any(one.slice in self._unsplit for one in slices):
             proof = "partial"
         return Plan(slices, proof, total, self.term_cap, len(self._known))
 
@@ -318,6 +329,9 @@ class Planner:
         if not large and count < self._floor:
             return [Planned(one, count)]
         children = self._children(one, at)
+        if count >= UNCOUNTED:
+            self._refused = self._refused or not children
+            return [leaf for child in children for leaf in self._leaves(child, at)]
         found = sum(map(self.count, children))
         if not children or found < count:
             # Not every record has a longer value (or we do not know its characters): the parent holds more.

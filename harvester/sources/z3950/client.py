@@ -16,8 +16,8 @@ from harvester.sources.z3950.ber import Frame
 CHUNK = 1 << 18
 
 # Bib-1 conditions that say "come back later"; the others refuse what was asked.
-PASSING = {2, 10, 11, 12, 26, 109, 110, 111, 221, 1010, 1012, 1017, 1018}
-LOST_RESULT_SET = {27, 30, 128}
+PASSING = {2, 10, 11, 109, 110, 111, 221, 1010, 1012, 1017, 1018}
+LOST_RESULT_SET = {27, 30}
 OUT_OF_RANGE = 13
 TOO_LARGE = {16, 17}
 

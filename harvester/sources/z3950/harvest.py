@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from harvester.errors import ConfigError, ProtocolError, Refused, SourceUnavailable
@@ -12,8 +11,9 @@ from harvester.model import Source
 from harvester.sources.connection import may_connect
 from harvester.sources.environment import Environment
 from harvester.sources.received import Portion
+from harvester.sources.slice_options import bounds, whole
 from harvester.sources.sliced import OUT_OF_RANGE, SlicedHarvester
-from harvester.sources.slicing import Axis, Bounds, Slice
+from harvester.sources.slicing import TOO_MANY, Axis, Slice
 from harvester.sources.z3950 import apdu, pqf, queries
 from harvester.sources.z3950.apdu import Credentials
 from harvester.sources.z3950.client import Target
@@ -23,7 +23,8 @@ from harvester.sources.z3950.session import Session
 PORT = 210
 PAGE_SIZE = 200
 MESSAGE_SIZE = 4 << 20
-_RANGE_CODES = {"bib-1/13", "bib-1/128"}
+_RANGE_CODES = {"bib-1/13"}
+_TOO_MANY = {"bib-1/12", "bib-1/33"}
 
 
 def address(url: str, place: str) -> tuple[str, int, str, bool]:
@@ -80,28 +81,6 @@ def login(pairs: Mapping[str, str], place: str) -> Credentials:
     )
 
 
-def whole(options: Mapping[str, Any], name: str, default: int | None, place: str) -> int | None:
-    """The option *name* as a number above 0.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    value = options.get(name, default)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ConfigError(f"{name} must be a number above 0", place=place)
-    return value
-
-
-def bounds(options: Mapping[str, Any], place: str) -> Bounds:
-    """`max_records` (what the server gives of one search), `slice_size` and `searches` of the options."""
-    default = Bounds()
-    return Bounds(
-        whole(options, "max_records", None, place),
-        whole(options, "slice_size", default.wanted, place) or default.wanted,
-        whole(options, "searches", default.searches, place) or default.searches,
-    )
-
-
 class Z3950Reader:
     """One target behind a worker process; nothing is connected before the first question."""
 
@@ -120,6 +99,7 @@ class Z3950Reader:
             )
         self._syntax = syntax
         self._session: Session | None = None
+        self.facts: dict[str, str] = {}
 
     @property
     def place(self) -> str:
@@ -169,7 +149,12 @@ class Z3950Reader:
 
     def count(self, one: Slice) -> int:
         """The hits of a slice."""
-        reply = self.session.ask(Count(self.query(one)))
+        try:
+            reply = self.session.ask(Count(self.query(one)))
+        except ProtocolError as error:
+            if error.code in _TOO_MANY:
+                raise ProtocolError(error.message, place=error.place, code=TOO_MANY) from None
+            raise
         assert isinstance(reply, Counted)
         return reply.hits
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from harvester.errors import ConfigError
+from harvester.sources.slice_options import axes, index_options
 from harvester.sources.slicing import NONE, Axis, Slice
 from harvester.sources.z3950 import pqf
 from harvester.sources.z3950.pqf import Attribute, Boolean, Query, Term, Tree
@@ -66,38 +67,3 @@ def read(options: Mapping[str, Any], place: str) -> tuple[Queries, tuple[Axis, .
     attributes = tuple((name, pqf.attributes(str(entry["attributes"]))) for name, entry in indexes.items())
     everything = pqf.parse(str(options.get("query", ALL_RECORDS)))
     return Queries(everything, "query" in options, attributes), axes(options, indexes, place)
-
-
-def index_options(
-    options: Mapping[str, Any], known: Mapping[str, str], key: str, place: str
-) -> dict[str, Mapping[str, Any]]:
-    """The indexes by name, those of *options* over the *known* ones; a bare text is the value of *key*."""
-    given = options.get("indexes", {})
-    if not isinstance(given, Mapping):
-        raise ConfigError("indexes must be a mapping", place=place)
-    merged = {**known, **given}
-    found = {str(name): entry if isinstance(entry, Mapping) else {key: entry} for name, entry in merged.items()}
-    missing = [name for name, entry in found.items() if not entry.get(key)]
-    if missing:
-        raise ConfigError(f"index {missing[0]!r} has no {key}", place=place)
-    return found
-
-
-def axes(options: Mapping[str, Any], indexes: Mapping[str, Mapping[str, Any]], place: str) -> tuple[Axis, ...]:
-    """The axes that `slicing` names (date, then identifier, by default), in order."""
-    names = options.get("slicing", ["date", "identifier"])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError("slicing must be a list of index names", place=place, hint="[] reads everything at once")
-    unknown = [name for name in names if name not in indexes]
-    if unknown:
-        raise ConfigError(f"unknown index {unknown[0]!r}", place=place, hint="known: " + ", ".join(sorted(indexes)))
-    return tuple(_axis(name, indexes[name]) for name in names)
-
-
-def _axis(name: str, entry: Mapping[str, Any]) -> Axis:
-    values = entry.get("values") or []
-    if values:
-        return Axis(name, "list", values=tuple(str(value) for value in values))
-    if entry.get("kind", name) == "date":
-        return Axis(name, "date")
-    return Axis(name, "text", str(entry.get("alphabet", "")))
