@@ -19,17 +19,20 @@ from typing import Any, Self
 import msgspec
 
 from harvester.demo import holdings
-from harvester.demo.partners import Library, sheet
+from harvester.demo.partners import Library, inlislite, sheet
 from harvester.demo.quirks import Quirks
 from harvester.demo.simulator import Simulator
 from harvester.demo.store import SampleClock, Store
 from harvester.demo.truth import LIBRARIES
+from harvester.demo.truth import truth as truth
 
+BREAKING = inlislite.LIBRARY.code
+BROKEN_PAGE = "verb=ListRecords:truncate@0.6*, verb=ListIdentifiers:truncate@0.6*"
 EVENING = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)  # one o'clock in the morning in Jakarta
 
 
 class SamplePartner(msgspec.Struct, frozen=True):
-    """One partner as its file in partners.d says it: `source` has protocol, url or path, preset and prefix."""
+    """One partner as its file in partners.d says it: the keys of `source` are those of the setting of that name."""
 
     code: str
     name_id: str
@@ -75,9 +78,13 @@ class Sample:
     ) -> None:
         self.simulator.__exit__(kind, error, trace)
 
-    def night(self, number: int) -> None:
-        """Move the clock on by a day and every partner to its state of that night (2, then 3)."""
+    def night(self, number: int, *, broken_page: bool = False) -> None:
+        """Move the clock on by a day and every partner to its state of that night (2, then 3).
+
+        *broken_page*: all that night the lists of INLISLite break off, with status 200 and in the middle of a record.
+        """
         self.clock.sleep(timedelta(days=1).total_seconds())
+        self.simulator.set_faults(BREAKING, BROKEN_PAGE if broken_page else "")
         self._fill(number)
 
     def partners(self) -> list[SamplePartner]:
@@ -103,7 +110,7 @@ class Sample:
 
     def _source(self, library: Library) -> dict[str, Any]:
         if library.code not in self.served:
-            return {"protocol": "files", "path": str(self.sheet), "preset": library.preset, "format": "csv"}
+            return {"protocol": "files", "url": str(self.sheet), "options": {"layout": library.preset}}
         return {
             "protocol": "oai-pmh",
             "url": self.simulator.url(library.code),

@@ -50,7 +50,7 @@ def score(clusters: Iterable[Collection[Address]]) -> Score:
 def truth() -> Mapping[Address, str]:
     """Every record that ever appears, by source and identifier → the label of its manifestation.
 
-    The identifier is what the source tells: the OAI identifier, or the accession number of the sheet.
+    The identifier is what the source tells: the OAI identifier, or what the sheet's layout makes of its number.
     """
     labels: dict[Address, str] = {}
     for library in LIBRARIES:
@@ -63,7 +63,7 @@ def truth() -> Mapping[Address, str]:
 def identifier(library: Library, copy: holdings.Copy) -> str:
     """What the partner calls the record."""
     if library.quirks is None:
-        return sheet.number(copy)
+        return f"inv:{sheet.number(copy)}"
     return f"{library.quirks.identifier_prefix}{copy.key}"
 
 

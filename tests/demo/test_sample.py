@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+import requests
 from lxml import etree
 from sickle import Sickle
 
@@ -240,12 +241,23 @@ def test_only_koha_tells_its_deletions_and_its_edits(tmp_path: Path) -> None:
     assert before != sample.sheet_text(2)
 
 
+def test_a_broken_page_breaks_off_all_night_and_is_whole_on_the_next(tmp_path: Path) -> None:
+    arguments = {"verb": "ListRecords", "metadataPrefix": "marcxml"}
+    with Sample(tmp_path) as demo:
+        demo.night(2, broken_page=True)
+        broken = [requests.get(demo.simulator.url("bahari"), arguments, timeout=5) for _ in range(3)]
+        demo.night(3)
+        whole = requests.get(demo.simulator.url("bahari"), arguments, timeout=5)
+    assert all(answer.status_code == 200 and not answer.text.endswith("</OAI-PMH>\n") for answer in broken)
+    assert whole.text.endswith("</OAI-PMH>\n")
+
+
 def test_partners_say_what_stands_in_their_files(tmp_path: Path) -> None:
     with Sample(tmp_path) as demo:
         found = {partner.code: partner for partner in demo.partners()}
         assert set(found) == set(COUNTS)
         assert found["cendekia"].source["url"] == demo.simulator.url("cendekia")
-        assert Path(found["smpn1"].source["path"]).is_file()
+        assert Path(found["smpn1"].source["url"]).is_file()
 
 
 def test_truth_knows_every_record_that_the_servers_list(tmp_path: Path) -> None:

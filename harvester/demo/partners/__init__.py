@@ -14,7 +14,10 @@ from harvester.demo.quirks import Quirks
 
 
 class Library(msgspec.Struct, frozen=True, kw_only=True):
-    """A sample partner. `letter` is its mark in `titles/*.yaml`; `quirks` is None where files are sent."""
+    """A sample partner. `letter` is its mark in `titles/*.yaml`; `preset` a preset of `mappings/`, or a layout.
+
+    `quirks` is None where files are sent.
+    """
 
     code: str
     letter: str

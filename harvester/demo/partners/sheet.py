@@ -88,7 +88,7 @@ LIBRARY = Library(
     name_id="Perpustakaan SMP Negeri 1 Melati",
     name_en="Melati State Junior High School 1 Library",
     type="school",
-    preset="school-csv",
+    preset="school-xlsx",
     format="row",
     render=render,
 )
