@@ -156,7 +156,7 @@ def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) 
         return column.in_(listed)
     if conn.dialect.name == "sqlite":
         return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
-    kind: Any = Text() if isinstance(listed[0] if listed else 0, str) else BigInteger()
+    kind: Any = Text() if isinstance(column.type, Text) else BigInteger()
     return column == any_(cast(bindparam(None, listed, unique=True, type_=ARRAY(kind)), ARRAY(kind)))
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -130,6 +131,7 @@ harvest_window = Table(
     Column("pages", Integer, nullable=False, server_default="0"),
     Column("broken_pages", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("ended", Boolean, nullable=False, server_default=false()),  # the list ended by itself; only closing is left
     Column("list_size", Integer),
     Column("server_time", Text, nullable=False, server_default=""),
     Column("opened_at", Text, nullable=False),

@@ -130,7 +130,7 @@ def unions(conn: Connection) -> int:
 def redirects(conn: Connection) -> int:
     start_lives = exists().where(cluster.c.id == cluster_redirect.c.old_id, cluster.c.state == "active")
     ends = exists().where(cluster.c.id == cluster_redirect.c.new_id)
-    return _count(conn, or_(start_lives, ~ends))
+    return _count(conn, cluster_redirect.c.old_id.is_not(None), or_(start_lives, ~ends))
 
 
 @_check("every decision is between two nodes that exist, in order")

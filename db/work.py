@@ -36,7 +36,8 @@ def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dic
         [{"code": one.code, "partner": known.code, "added_at": now} for one in known.sources],
     )
     codes = [one.code for one in known.sources]
-    return dict(conn.execute(select(source.c.code, source.c.id).where(source.c.code.in_(codes))).tuples().all())
+    known_ids = select(source.c.code, source.c.id).where(source.c.code.in_(codes))
+    return {row[0]: row[1] for row in conn.execute(known_ids)}
 
 
 def sources(conn: Connection) -> list[Row]:
@@ -171,6 +172,21 @@ def distinct_seen(conn: Connection, window_id: int) -> int:
 def set_source(conn: Connection, source_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of a source: learned quirks, the count of the last full list."""
     conn.execute(update(source).where(source.c.id == source_id).values(dict(values)))
+
+
+def learned(conn: Connection, source_id: int) -> dict[str, str]:
+    """What earlier runs learned about the source's server."""
+    row = conn.execute(select(source.c.quirks).where(source.c.id == source_id)).scalar_one()
+    return dict(msgspec.json.decode(row))
+
+
+def learn(conn: Connection, source_id: int, facts: Mapping[str, str]) -> None:
+    """Keep facts about the source's server; an empty value forgets one."""
+    if not facts:
+        return
+    known = {**learned(conn, source_id), **facts}
+    kept = {name: value for name, value in sorted(known.items()) if value}
+    set_source(conn, source_id, {"quirks": msgspec.json.encode(kept).decode()})
 
 
 # ---- the match queue ---------------------------------------------------------------------------------

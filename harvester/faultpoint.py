@@ -40,3 +40,10 @@ def reach(name: str) -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(name: str, count: int = 1) -> None:
+    """Die at the *count*-th time that *name* is reached; for a process that a test has just made."""
+    global _name, _left
+    assert name in POINTS, name
+    _name, _left = name, count

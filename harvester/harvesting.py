@@ -7,7 +7,7 @@ the guard's limits, or the run is `halted` until a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +72,8 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     done: list[int] = []
     try:
         for window_id in _windows(job):
-            proof = _run_window(job, run_id, window_id, open_harvester) if proof != "claimed" else proof
+            found = _run_window(job, run_id, window_id, open_harvester)
+            proof = "claimed" if "claimed" in (proof, found) else found
             done.append(window_id)
     except _Stopped:
         verdict, reason, proof = "partial", f"stopped after {job.limit} records as asked", ""
@@ -142,7 +143,9 @@ def _run_window(job: Job, run_id: int, window_id: int, open_harvester: Callable[
         with job.database.read() as conn:
             row = work.window(conn, window_id)
         try:
-            return _pages(job, run_id, row, open_harvester)
+            if not row["ended"]:
+                _pages(job, run_id, row, open_harvester)
+            return _close_window(job, window_id)
         except TokenExpired as error:
             # the window starts again, not the catalogue: what is stored stays (sickle#19, oai-harvest#30)
             job.log("token_expired", source=job.recipe.source.code, window=window_id, error=str(error))
@@ -154,46 +157,60 @@ def _run_window(job: Job, run_id: int, window_id: int, open_harvester: Callable[
 def _restart(conn: Any, window_id: int) -> None:
     """The window begins again from its first page; what is stored stays."""
     attempts = work.window(conn, window_id)["attempts"] + 1
-    work.set_window(conn, window_id, {"token": "", "pages": 0, "broken_pages": 0, "attempts": attempts})
+    work.set_window(conn, window_id, {"token": "", "pages": 0, "broken_pages": 0, "ended": False, "attempts": attempts})
 
 
-def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callable[[], Harvester]) -> str:
-    window = Window(
-        since=row["since"],
-        until=row["until"],
-        slice=row["slice"],
-        token=row["token"],
-        pages=row["pages"],
-        attempts=row["attempts"],
-    )
-    number, broken, taken = int(row["pages"]), int(row["broken_pages"]), 0
-    list_size, server_time = row["list_size"], row["server_time"]
-    last: Page | None = None
+def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callable[[], Harvester]) -> None:
+    """Commit the pages of a window from its checkpoint on, each before the next is asked for.
+
+    Only the page without a token waits: whether the list ended by itself is known when the source says so.
+    """
+    names = ("since", "until", "slice", "token", "pages", "attempts")
+    window = Window(**{name: row[name] for name in names})
+    mark = {name: row[name] for name in ("pages", "broken_pages", "list_size", "server_time")}
     with job.database.read() as conn:
         tokens = work.page_tokens(conn, row["id"], row["attempts"])
-    for page in open_harvester().pages(window):
+    taken = 0
+    pages = open_harvester().pages(window)
+    page = next(pages, None)
+    if page is None:
+        with job.database.write() as conn:
+            work.set_window(conn, row["id"], {"ended": True})
+    while page is not None:
         faultpoint.reach("harvest.page.fetched")
         tokens = _check_token(job, page, tokens)
-        list_size = page.list_size if page.list_size is not None else list_size
-        server_time = server_time or page.server_time
-        salvaged = "salvaged" in page.flags
-        broken += salvaged
-        values = {
-            "token": page.token,
-            "pages": number + 1,
-            "broken_pages": broken,
-            "list_size": list_size,
-            "server_time": server_time,
-        }
-        _store_page(job, run_id, row, number, page, values)
-        number += 1
+        mark = _moved(mark, page)
+        following, trouble = (None, None) if page.token else _peek(pages)
+        ended = not page.token and following is None and trouble is None
+        _store_page(job, run_id, row, page, {**mark, "token": page.token, "ended": ended})
         taken += len(page.records)
-        last = page
-        if job.limit and taken >= job.limit and page.token:
+        if trouble is not None:
+            with job.database.write() as conn:
+                _restart(conn, row["id"])
+            raise trouble
+        if job.limit and taken >= job.limit and not ended:
             raise _Stopped
-    if last is not None and last.token:
-        raise SourceUnavailable("the list ended although the source promised more", place=job.recipe.source.code)
-    return _close_window(job, row["id"], broken, list_size)
+        page = following if following is not None or ended else next(pages, None)
+        if page is None and not ended:
+            raise SourceUnavailable("the list ended although the source promised more", place=job.recipe.source.code)
+
+
+def _peek(pages: Iterator[Page]) -> tuple[Page | None, SourceError | None]:
+    """The next page, or None at the true end, or the error that stands there."""
+    try:
+        return next(pages, None), None
+    except SourceError as error:
+        return None, error
+
+
+def _moved(mark: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    """The checkpoint behind *page*."""
+    return {
+        "pages": mark["pages"] + 1,
+        "broken_pages": mark["broken_pages"] + int("salvaged" in page.flags),
+        "list_size": page.list_size if page.list_size is not None else mark["list_size"],
+        "server_time": mark["server_time"] or page.server_time,
+    }
 
 
 def _check_token(job: Job, page: Page, tokens: frozenset[bytes]) -> frozenset[bytes]:
@@ -206,15 +223,17 @@ def _check_token(job: Job, page: Page, tokens: frozenset[bytes]) -> frozenset[by
     return tokens | {token}
 
 
-def _close_window(job: Job, window_id: int, broken: int, list_size: int | None) -> str:
+def _close_window(job: Job, window_id: int) -> str:
     """Close the window if its counts agree; returns the proof."""
     place = job.recipe.source.code
+    with job.database.read() as conn:
+        row = work.window(conn, window_id)
+        seen = work.distinct_seen(conn, window_id)
+    broken, list_size = row["broken_pages"], row["list_size"]
     if broken:
         with job.database.write() as conn:
             _restart(conn, window_id)
         raise SourceUnavailable(f"{broken} pages could not be read whole", place=place)
-    with job.database.read() as conn:
-        seen = work.distinct_seen(conn, window_id)
     sized = list_size is not None and job.trust_list_size
     if sized and list_size is not None and seen < list_size:
         with job.database.write() as conn:
@@ -229,10 +248,9 @@ def _close_window(job: Job, window_id: int, broken: int, list_size: int | None) 
 # ---- a page ------------------------------------------------------------------------------------------
 
 
-def _store_page(
-    job: Job, run_id: int, window: Mapping[str, Any], number: int, page: Page, checkpoint: Mapping[str, Any]
-) -> None:
+def _store_page(job: Job, run_id: int, window: Mapping[str, Any], page: Page, checkpoint: Mapping[str, Any]) -> None:
     """Parse and normalize with no transaction open, then write the page and its checkpoint in one."""
+    number = int(checkpoint["pages"]) - 1
     live = [one for one in page.records if not one.deleted]
     dead = {one.identifier: one.datestamp for one in page.records if one.deleted}
     with job.database.read() as conn:
@@ -267,11 +285,18 @@ def _store_page(
         ledger.note_absent(conn, [known[name].record_id for name in dead if name in known], window["id"])
         ledger.propose(conn, job.source_id, told, kind="explicit", run_id=run_id, now=now)
         work.note_others(conn, window["id"], _others(page, result, known))
+        work.learn(conn, job.source_id, _learned(page))
         _note_page(conn, run_id, window, number, page, now)
         work.count(conn, run_id, counts)
         faultpoint.reach("harvest.page.written")
     faultpoint.reach("harvest.page.committed")
     job.progress(counts)
+
+
+def _learned(page: Page) -> dict[str, str]:
+    """Facts about the server that the page's flags tell: `learned:NAME=VALUE`."""
+    facts = (flag.removeprefix("learned:").partition("=") for flag in page.flags if flag.startswith("learned:"))
+    return {name: value for name, _, value in facts}
 
 
 def _others(page: Page, result: Sorted, known: Mapping[str, ledger.Known]) -> list[bytes]:

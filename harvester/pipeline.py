@@ -248,6 +248,8 @@ def deletion_limits(settings: Settings, source: Source) -> DeletionLimits:
 def environment(pipeline: Pipeline, source: Source) -> Environment:
     """What a source gets from outside."""
     polite = pipeline.settings.politeness_of(source)
+    with pipeline.database.read() as conn:
+        learned = work.learned(conn, pipeline.source_ids[source.code])
     bounds = {
         name: value for name, value in pipeline.settings.limits.model_dump().items() if name in Limits.__struct_fields__
     }
@@ -256,6 +258,7 @@ def environment(pipeline: Pipeline, source: Source) -> Environment:
         clock=pipeline.clock,
         contact=pipeline.settings.contact,
         limits=Limits(**bounds),
+        learned=learned,
         cancel=pipeline.cancel,
         log=pipeline.log,
         turns=pipeline.turns,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
@@ -34,6 +35,7 @@ class Registry(Generic[T]):
         self._package = package
         self._known: dict[str, T] = {}
         self._scanned = False
+        self._scanning = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: file the decorated thing under *name*; a name taken twice is an error."""
@@ -71,9 +73,11 @@ class Registry(Generic[T]):
     def _scan(self) -> None:
         if self._scanned:
             return
-        self._scanned = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
-        for entry in entry_points(group=f"induk.{self.kind.replace(' ', '_')}"):
-            self.register(entry.name)(entry.load())
+        with self._scanning:  # sources are opened side by side: nobody may see half a registry
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+            if not self._scanned:
+                self._scanned = True
+                for entry in entry_points(group=f"induk.{self.kind.replace(' ', '_')}"):
+                    self.register(entry.name)(entry.load())

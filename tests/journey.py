@@ -1,0 +1,140 @@
+"""A consortium in a folder, for tests of the whole journey: settings, partners, a database, nights, kills."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from db import dump, migrate, verify
+from db.engine import Database
+from harvester import faultpoint, pipeline, settings
+from harvester.clock import SystemClock
+from harvester.model import Clock, Partner, Source
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["harvester.pipeline", "harvester.sources.oai_pmh", "harvester.sources.files"])
+
+CONFIG = """\
+name: {{id: Uji, en: Test}}
+database: {url}
+politeness: {{delay_seconds: 0, attempts: 2}}
+match: {{batch: {batch}}}
+"""
+
+
+class Consortium:
+    """A folder with induk.yaml and partners; every night opens everything anew, as cron does."""
+
+    def __init__(self, folder: Path, url: str, *, batch: int = 200, clock: Clock | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.url = url
+        self.clock = clock or SystemClock()
+        (folder / "partners.d").mkdir(exist_ok=True)
+        (folder / "induk.yaml").write_text(CONFIG.format(url=url, batch=batch), encoding="utf-8")
+        database = Database(url)
+        migrate.upgrade(database)
+        database.close()
+
+    def add(self, code: str, *, partner: Mapping[str, Any] | None = None, **source: Any) -> None:
+        """Add a partner with one source."""
+        made = Source(code=code, **source)
+        known = Partner(code=code, name_id=code, name_en=code, sources=(made,), **(partner or {}))
+        settings.write_partner(self.folder, known)
+
+    def settings(self) -> settings.Settings:
+        return settings.load(self.folder / "induk.yaml", environ={})
+
+    def open(self) -> pipeline.Pipeline:
+        return pipeline.open_pipeline(self.settings(), {}, self.clock)
+
+    def harvest(self, *codes: str, **order: Any) -> dict[str, Any]:
+        """Harvest *codes* (none: all); returns source → outcome."""
+        opened = self.open()
+        try:
+            return dict(pipeline.harvest(opened, pipeline.active_sources(opened, codes), pipeline.Order(**order)))
+        finally:
+            opened.database.close()
+
+    def match(self) -> dict[str, Any]:
+        opened = self.open()
+        try:
+            return pipeline.match(opened)
+        finally:
+            opened.database.close()
+
+    def night(self) -> dict[str, Any]:
+        """Harvest everybody, then match."""
+        outcomes = self.harvest()
+        self.match()
+        return outcomes
+
+    def dump(self) -> str:
+        with self._read() as conn:
+            return "\n".join(dump.lines(conn))
+
+    def faults(self) -> list[str]:
+        """What `induk db verify` finds wrong."""
+        with self._read() as conn:
+            return [f"{one.name}: {one.bad}" for one in verify.verify(conn) if one.bad]
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        with self._read() as conn:
+            return question(conn)
+
+    def _read(self) -> Any:
+        return Database(self.url).read()
+
+    # ---- killing ---------------------------------------------------------------------------------------
+
+    def killed_at(self, point: str, count: int = 1) -> bool:
+        """Run a night in a process that dies at the *count*-th *point*; whether it came that far."""
+        process = self._process(point, count)
+        process.join(120)
+        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        return process.exitcode == -signal.SIGKILL
+
+    def killed_after(self, seconds: float) -> bool:
+        """Run a night in a process that is killed after *seconds*; whether it was still at work."""
+        process = self._process("", 0)
+        process.join(seconds)
+        assert process.pid is not None
+        alive = process.is_alive()
+        if alive:
+            os.kill(process.pid, signal.SIGKILL)
+        process.join(60)
+        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        return alive
+
+    def duration(self) -> float:
+        """Run a night in a process of its own; how long it took, in seconds."""
+        started = time.monotonic()
+        process = self._process("", 0)
+        process.join(300)
+        assert process.exitcode == 0
+        return time.monotonic() - started
+
+    def _process(self, point: str, count: int) -> Any:
+        process = _context.Process(target=_night, args=(str(self.folder), self.url, point, count))
+        process.start()
+        return process
+
+
+def _night(folder: str, url: str, point: str, count: int) -> None:
+    """The whole night, in the process that is to be killed."""
+    if point:
+        faultpoint.arm(point, count)
+    opened = pipeline.open_pipeline(settings.load(Path(folder) / "induk.yaml", environ={}), {}, SystemClock())
+    pipeline.harvest(opened, pipeline.active_sources(opened))
+    pipeline.match(opened)
+
+
+def enrol_sample(consortium: Consortium, partners: Iterable[Any]) -> None:
+    """Add the partners of a demo sample."""
+    for one in partners:
+        consortium.add(one.code, **one.source)
