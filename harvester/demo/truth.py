@@ -56,7 +56,9 @@ def truth() -> Mapping[Address, str]:
     for library in LIBRARIES:
         for night in holdings.NIGHTS:
             for copy in holdings.copies(library.letter, night):
-                labels[Address(library.code, identifier(library, copy))] = copy.of.label
+                address = Address(library.code, identifier(library, copy))
+                # Nothing but a common title: nobody can say which of these are the same.
+                labels[address] = f"{copy.of.label}/{address}" if copy.of.thin else copy.of.label
     return labels
 
 

@@ -21,7 +21,7 @@ class Manifestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One edition, part or form of a work: what right merging brings together.
 
     `at` names the holders: K Koha, S SLiMS, I INLISLite, C the school's sheet. `printings` maps number to year and
-    is the same manifestation; `old` is the title in the spelling before 1972; `thin` leaves nothing but the title.
+    is the same manifestation; `old` is the title in the spelling before 1972; `thin` marks a common title alone.
     """
 
     label: str

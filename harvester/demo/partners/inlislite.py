@@ -43,6 +43,8 @@ def _fields(copy: Copy) -> list[Field]:
         *_edition(copy),
         *_publication(copy),
         *field("300", "##", *_extent(this)),
+        *field("310", "##", ("a", this.frequency)),
+        *field("502", "##", ("a", this.degree and f"{this.degree} -- {this.institution}, {this.year}")),
         *(field("520", "##", ("a", this.summary)) if this.summary else []),
         *(one for term in this.subjects for one in field("650", "#0", ("a", term.replace(" -- ", " - ")))),
         *(one for name in this.names[1:] for one in field("700", "0#", ("a", _name(name, this)))),
