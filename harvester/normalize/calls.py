@@ -88,12 +88,17 @@ def compile_call(entry: Any, table: Callable[[str], Table]) -> Call:
     if signature.fed == "named":
         if given:
             raise BadCall(f"function {name!r} takes its inputs from named paths, no arguments")
-        named = {key: get_origin(hint) is list for key, hint in signature.hints.items()}
+        named = {key: is_list(hint) for key, hint in signature.hints.items()}
         return Call(name, "named", None, signature.gives, _wrong, _listed(function, signature), named)
     arguments = _arguments(name, given, signature, table)
     return Call(
         name, signature.fed, signature.takes, signature.gives, _feeder(function, arguments, signature), function, {}
     )
+
+
+def is_list(hint: Any) -> bool:
+    """Whether a named input wants all values: `list[str]` or `list[str] | None`."""
+    return get_origin(hint) is list or any(get_origin(one) is list for one in get_args(hint))
 
 
 def _wrong(values: Values) -> Values:

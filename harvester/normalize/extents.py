@@ -16,6 +16,7 @@ _PAGES = re.compile(
     rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&]*)+)\s*(?:{_PAGE_WORD})\b",
     re.UNICODE,
 )
+_FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,5})(?:\s?[-–]\s?([0-9]{1,5}))?")
 _VOLUMES = re.compile(
     r"(?<![\w.])([0-9]{1,3})\s*(?:jilid|jil|jld|vols?|volumes?|v|bd|bde|bände|tomes?|t|juz|bagian|bks?|buku)\b\.?",
@@ -34,6 +35,11 @@ def extent_of(text: str, size: str) -> Extent | None:
     pages, volumes = _pages(text), _VOLUMES.search(text)
     clean = " ".join(text.split()).rstrip(" :;+,").rstrip()
     return Extent(clean, pages, int(volumes[1]) if volumes else None, _height(size or text))
+
+
+def is_file_type(text: str) -> bool:
+    """Whether *text* of dc:format is a media type (application/pdf, text) and no extent."""
+    return _FILE.fullmatch(text.strip()) is not None
 
 
 def _pages(text: str) -> int | None:

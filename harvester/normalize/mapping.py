@@ -15,8 +15,9 @@ from typing import Any
 import mappings
 from harvester.errors import ConfigError
 from harvester.normalize.compile import Raw, compile_rule
+from harvester.normalize.identity import IDENTIFIER_RULES
 from harvester.normalize.library import Library, Source
-from harvester.normalize.paths import FAMILIES
+from harvester.normalize.paths import FAMILIES, BadPath, compile_path
 from harvester.normalize.problems import Problems
 from harvester.normalize.removal import Removal, compile_removal
 from harvester.normalize.rules import Rule
@@ -36,7 +37,6 @@ FAMILY_OF_FORMAT = {
     "row": "row",
 }
 BASE = {"marc": "marc21", "unimarc": "unimarc", "dc": "oai_dc", "mods": "mods", "row": "row"}
-IDENTIFIER_RULES = ("header", "header-number", "header-tail", "001", "first-identifier", "place")
 _HEAD = ("mapping", "title", "version", "family", "extends", "identifier")
 KEYS = (*_HEAD, "volatile", "ignore", "distrust", "fields", "add", "remove", "tests")
 PRESET_KEYS = ("preset", "title", "version", "identifier", "formats", "notes")
@@ -74,7 +74,7 @@ class Layer:
     ) -> None:
         self.body, self.problems, self.path = body, problems, path
         self.family: str = body.get("family") or (base.family if base else "")
-        self.identifier: str = body.get("identifier") or (base.identifier if base else "")
+        self.identifier: Any = body.get("identifier") or (base.identifier if base else "")
         self.volatile: list[str] = [*(base.volatile if base else ()), *self._texts("volatile")]
         self.distrust: list[str] = [*(base.distrust if base else ()), *self._texts("distrust")]
         self.ignore: dict[str, Any] = (base.ignore if base else {}) | self._block("ignore")
@@ -129,15 +129,23 @@ class Layer:
     def _check(self) -> None:
         if self.family not in FAMILIES:
             self.blame(f"unknown family {self.family!r}", "known: " + ", ".join(FAMILIES), "family")
-        if self.identifier and self.identifier not in IDENTIFIER_RULES:
-            hint = suggestion(self.identifier, list(IDENTIFIER_RULES))
-            self.blame(f"unknown identifier rule {self.identifier!r}", hint, "identifier")
+        self._check_identifier()
         for index, name in enumerate(self.body.get("distrust") or ()):
             if name not in TARGETS:
                 self.blame(f"unknown field {name!r}", suggestion(str(name), list(TARGETS)), "distrust", index)
         for key in ("volatile", "ignore"):
             for name in self.body.get(key) or ():
                 self._checked_path(key, name)
+
+    def _check_identifier(self) -> None:
+        known = ", ".join(IDENTIFIER_RULES)
+        if not isinstance(self.identifier, str):
+            self.blame("`identifier` is text", 'write tags in quotes: "001"', "identifier")
+        elif self.identifier and self.identifier not in IDENTIFIER_RULES and self.family in FAMILIES:
+            try:
+                compile_path(self.identifier, self.family)
+            except BadPath as error:
+                self.blame(f"no identifier rule: {error}", f"known: {known}", "identifier")
 
     def _checked_path(self, key: str, name: Any) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from harvester.normalize.paths import View
 
 Removal = Callable[[View], View]
-_PLACE = re.compile(r"(?P<tag>[^$/@\[\]]+?)(?:\$(?P<codes>[0-9a-z]+))?")
+_PLACE = re.compile(r"(?P<tag>[^$@\[\]]+?)(?:\$(?P<codes>[0-9a-z]+))?")
 
 
 def compile_removal(places: dict[str, Any], family: str) -> Removal | None:
@@ -42,7 +42,7 @@ def _cut(place: str, asked: Any, family: str) -> tuple[str, Callable[[list[str]]
     if family == "row":
         tag = tag.casefold().strip()
     elif family != "marc":
-        tag = tag.rpartition(":")[2]
+        tag = re.sub(r"[\w.-]+:", "", tag)
     values = None if asked is True else frozenset(_plain(v) for v in (asked if isinstance(asked, list) else [asked]))
     codes = match["codes"] or ("" if family == "marc" else ".")
     return tag, _keeper(codes, values)

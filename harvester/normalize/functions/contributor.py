@@ -6,6 +6,7 @@ import re
 
 from harvester.model import Contributor
 from harvester.normalize.functions import functions
+from harvester.normalize.functions.local_numbers import PATTERN
 from harvester.normalize.names import is_body, split_name
 from harvester.normalize.tables import Table
 
@@ -23,7 +24,10 @@ def contributor(value: str, roles: Table, role: str = "creator") -> Contributor 
     >>> contributor("Hirata, Andrea, 1967-", roles).dates, contributor("Universitas Gadjah Mada", roles).kind
     ('1967-', 'body')
     """
-    text = " ".join(value.split()).strip(" ;,/")
+    text = (
+        " ".join(PATTERN.sub(" ", value).split()).strip(" ;,/()-") if "NI" in value.upper() else " ".join(value.split())
+    )
+    text = text.strip(" ;,/")
     if match := _ROLE.search(text):
         found = roles.find(next(group for group in match.groups() if group))
         if found is not None:

@@ -6,7 +6,7 @@ import re
 
 from harvester.normalize.functions import functions
 
-_PATTERN = re.compile(
+PATTERN = re.compile(
     r"\b(NIM|NPM|NRP|NIDN|NIDK|NIP|NUPTK|KODEPRODI|KODE PRODI)\s*[.:\-#]?\s*([0-9A-Z][0-9A-Z./-]{3,24})", re.IGNORECASE
 )
 
@@ -21,7 +21,7 @@ def local_numbers(value: str) -> list[tuple[str, str]]:
     if len(value) > 5000:
         value = value[:5000]
     found = []
-    for name, number in _PATTERN.findall(value):
+    for name, number in PATTERN.findall(value):
         if any(c.isdigit() for c in number):
             key = name.lower().replace(" ", "")
             found.append(("nim" if key in ("npm", "nrp") else key, number.rstrip("./-")))

@@ -17,6 +17,8 @@ def publication_dates(*, coded: str = "", texts: list[str], fallback: list[str] 
     2005
     >>> publication_dates(texts=["c1999"]).copyright_year, publication_dates(texts=["[19--]"]).year_to
     (1999, 1999)
+    >>> publication_dates(texts=["2019-02-01T03:04:05Z", "2005"]).year_from
+    2005
     >>> publication_dates(texts=["1420 H"]).year_from, publication_dates(texts=["[t.t.]"]).kind
     (1999, 'unknown')
     """
@@ -29,10 +31,15 @@ def publication_dates(*, coded: str = "", texts: list[str], fallback: list[str] 
     return result if result.year_from is not None or result.text else None
 
 
+def _has_time(text: str) -> bool:
+    return text[10:11] == "T"
+
+
 def _told(texts: list[str]) -> Dates | None:
     if not texts:
         return None
     if len(texts) == 1:
         return years.dates_of(texts[0])
-    read = [years.dates_of(text) for text in texts]
+    # DSpace gives the moments of accession and release beside the date of issue: a time of day is no publication date.
+    read = [years.dates_of(text) for text in sorted(texts, key=_has_time)]
     return next((one for one in read if one.year_from is not None), read[0])

@@ -1,0 +1,67 @@
+"""The mapping files that we ship: they compile, their own tests pass, their functions' manual pages are right."""
+
+import doctest
+import importlib
+import pickle
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import harvester.normalize
+import mappings
+from harvester.normalize.check import run_tests
+from harvester.normalize.functions import functions
+from harvester.normalize.mapping import FAMILY_OF_FORMAT, for_source, load
+
+FOLDER = Path(mappings.__file__).parent
+MAPPINGS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+PRESETS = sorted(path.stem for path in (FOLDER / "presets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_the_tests_inside_each_mapping_pass(name):
+    mapping = load(name)
+    assert mapping.tests
+    assert [str(failure) for failure in run_tests(mapping)] == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_compiles_for_every_format_and_its_tests_pass(preset):
+    for name in FAMILY_OF_FORMAT:
+        assert [str(failure) for failure in run_tests(for_source(preset, name))] == []
+
+
+def test_a_mapping_travels_to_a_worker_process_and_stays_the_same():
+    mapping = for_source("koha", "marcxml")
+    copy = pickle.loads(pickle.dumps(mapping))
+    assert (copy.hash, copy.volatile, len(copy.rules)) == (mapping.hash, mapping.volatile, len(mapping.rules))
+
+
+def test_the_hash_follows_every_text_that_made_the_mapping(tmp_path):
+    plain = for_source("generic", "oai_dc")
+    (tmp_path / "tables").mkdir()
+    table = (FOLDER / "tables" / "relators.yaml").read_text("utf-8")
+    (tmp_path / "tables" / "relators.yaml").write_text(table + "# one remark more\n", "utf-8")
+    assert for_source("generic", "oai_dc", [tmp_path]).hash != plain.hash
+
+
+@pytest.mark.parametrize(
+    "module", sorted(m.name for m in pkgutil.walk_packages(harvester.normalize.__path__, "harvester.normalize."))
+)
+def test_the_examples_in_the_manual_pages_are_right(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+def test_every_function_has_a_manual_page_with_an_example():
+    for name, function in functions:
+        assert function.__doc__ and ">>>" in function.__doc__, name
+        assert Path(harvester.normalize.__path__[0], "functions", f"{name}.py").is_file(), name
+
+
+def test_the_docs_list_every_function_and_no_other():
+    text = Path("docs/mapping.md").read_text("utf-8")
+    listed = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `") and "function" not in line[:3]}
+    for name, _ in functions:
+        assert f"| `{name}`" in text, name
+    assert listed
