@@ -406,3 +406,16 @@ def by_partner(conn: Connection) -> list[Row]:
         .order_by(partner.c.code)
     )
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def strongest_pair(conn: Connection, verdict: str) -> tuple[str, str]:
+    """The addresses of the highest-scored pair with *verdict* between records of two sources."""
+    query = select(decision.c.left_node, decision.c.right_node).where(decision.c.verdict == verdict)
+    for left, right in conn.execute(query.order_by(decision.c.score.desc(), decision.c.left_node)):
+        firsts = sorted(states_of_nodes(conn, [left]), key=lambda one: one.order)
+        seconds = sorted(states_of_nodes(conn, [right]), key=lambda one: one.order)
+        for one in firsts:
+            for other in seconds:
+                if one.source != other.source:
+                    return one.address, other.address
+    raise LookupError(f"no pair with verdict {verdict}")

@@ -57,9 +57,7 @@ def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
     )
     shell.say(f"pairs      {pairs}")
     shell.say(f"catalogue  {held['records']} records in {held['clusters']} clusters, {held['merged_clusters']} merged")
-    shell.say(
-        f"           the largest holds {held['largest_cluster']}; {held['suspended_keys']} keys suspended"
-    )
+    shell.say(f"           the largest holds {held['largest_cluster']}; {held['suspended_keys']} keys suspended")
 
 
 @command.command()

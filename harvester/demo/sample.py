@@ -87,6 +87,10 @@ class Sample:
         self.simulator.set_faults(BREAKING, BROKEN_PAGE if broken_page else "")
         self._fill(number)
 
+    def heal(self) -> None:
+        """The page that broke off is whole again."""
+        self.simulator.set_faults(BREAKING, "")
+
     def partners(self) -> list[SamplePartner]:
         """The four partners, with the addresses of this run."""
         return [
