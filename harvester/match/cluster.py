@@ -79,7 +79,8 @@ class _Bond:
 
     @property
     def mean(self) -> float:
-        return self.total / self.pairs
+        """The mean score in points."""
+        return self.total / (self.pairs * SCALE)
 
     def __add__(self, other: _Bond) -> _Bond:
         return _Bond(self.total + other.total, self.pairs + other.pairs, self.forbidden or other.forbidden)

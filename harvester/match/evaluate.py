@@ -147,7 +147,7 @@ def evaluate(
         ),
         pair_completeness=_completeness(_true_pairs(pairs, clusters), found),
         population=_population(profiles, clusters, found, rules, samples) if clusters else None,
-        curve=_curve(scored),
+        curve=curve(scored),
         disagreements=tuple(
             Disagreement(pair.left, pair.right, pair.duplicate, decision)
             for pair, decision in judged
@@ -176,10 +176,10 @@ def f1(precision: float, recall: float) -> float:
 
 def recall_at(rows: Sequence[tuple[float, bool]], wanted: float) -> float:
     """The greatest recall of any threshold whose precision is at least *wanted*; 0 when there is none."""
-    return max((recall for _, precision, recall in _curve(rows) if precision >= wanted), default=0.0)
+    return max((recall for _, precision, recall in curve(rows) if precision >= wanted), default=0.0)
 
 
-def _curve(rows: Sequence[tuple[float, bool]]) -> tuple[tuple[float, float, float], ...]:
+def curve(rows: Sequence[tuple[float, bool]]) -> tuple[tuple[float, float, float], ...]:
     """(threshold, precision, recall) at every score that occurs, falling."""
     duplicates = sum(duplicate for _, duplicate in rows) or 1
     by_score: dict[float, list[int]] = defaultdict(lambda: [0, 0])

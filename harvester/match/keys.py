@@ -57,6 +57,7 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
     year, pages = profile.year, profile.pages
     marks = "|".join((*profile.numbers, *profile.parts))
     full = " ".join(sorted(words))
+    names = _names(profile)
     yield "full_title", f"{full}|{marks}"
     if len(words) >= 3:
         yield "title", " ".join(words[:3])
@@ -66,8 +67,11 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "title_year", f"{' '.join(words[:2])}|{year}"
         if pages:
             yield "title_year_pages", f"{words[0]}|{year}|{pages}"
-            yield "word_year_pages", f"{max(sorted(words), key=len)}|{year}|{pages}"
-    for name in _names(profile):
+            for word in sorted(words, key=lambda word: (-len(word), word))[:2]:
+                yield "word_year_pages", f"{word}|{year}|{pages}"
+    if year and pages and names:
+        yield "author_year_pages", f"{names[0]}|{year}|{pages}"
+    for name in names:
         yield "author_title", f"{name}|{words[0]}"
         if len(words) > 1:
             yield "author_title_more", f"{name}|{words[0]} {words[1]}"

@@ -18,7 +18,7 @@ from harvester.match.arabic import in_script, looks_romanized, skeleton
 from harvester.match.bogus import is_bogus
 from harvester.match.compare import decide
 from harvester.match.rules import Rules
-from harvester.match.titles import TitleArea, number, part_number, spelled, title_area
+from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import NormalizedRecord, Profile, Series
 from harvester.text import fold, significant
@@ -92,14 +92,14 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         country=record.country.strip(),
         place=next((fold(item.place) for item in record.publications if item.place), ""),
         publisher=publisher,
-        pages=record.extent.pages or 0,
+        pages=_pages(record),
         volumes=record.extent.volumes or 0,
         height=record.extent.height or 0,
-        edition=record.edition.number or 0,
+        edition=_edition_number(record),
         edition_words=_edition_words(record),
-        impression=record.impression.number or 0,
+        impression=record.impression.number or (-1 if record.impression.text else 0),
         series=_series_words(record.series),
-        series_numbers=tuple(sorted({n for item in record.series[:4] for n in part_number(item.number, known)}))[:8],
+        series_numbers=tuple(sorted({n for item in record.series[:4] for n in series_numbers(item.number, known)}))[:8],
         languages=tuple(sorted(set(record.languages) - _NO_LANGUAGE))[:6],
         institution=institution_words(thesis.institution, known) if thesis else (),
         degree=fold(thesis.degree) if thesis else "",
@@ -152,6 +152,26 @@ def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
 def _uncertain_end(record: NormalizedRecord, year: int) -> int:
     last = record.dates.year_to or 0
     return last if year < last < 9999 and not record.dates.certain else 0
+
+
+_ORDINAL = re.compile(r"\b([0-9]{1,2})(?:st|nd|rd|th|d|e|\.)(?=\W|$)")
+
+
+def _edition_number(record: NormalizedRecord) -> int:
+    if record.edition.number:
+        return record.edition.number
+    match = _ORDINAL.search(record.edition.text.lower())
+    return int(match[1]) if match else 0
+
+
+_FROM_TO = re.compile(r"(?<![0-9])\[?([0-9]{1,2})\]?-([0-9]{2,4})(?![0-9])")
+
+
+def _pages(record: NormalizedRecord) -> int:
+    """The pagination; "3-307 p." of a monograph ends on 307, it does not count 305 pages."""
+    pages = record.extent.pages or 0
+    match = _FROM_TO.search(record.extent.text) if pages and record.level not in ("a", "b") else None
+    return int(match[2]) if match and int(match[2]) - int(match[1]) + 1 == pages else pages
 
 
 def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ STAGES = 4
 # The recipes of keys.py; every one has its own limit of unlike titles.
 KEY_KINDS = (
     "isbn", "issn", "number", "title", "title_year", "title_more", "title_year_pages", "author_title",
-    "author_title_more", "word_year_pages", "skeleton", "full_title",
+    "author_title_more", "author_year_pages", "word_year_pages", "skeleton", "full_title",
 )  # fmt: skip
 IMPRESSION = ("merge", "review", "distinct")
 _SECTIONS = (

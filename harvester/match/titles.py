@@ -110,6 +110,17 @@ def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     return found or ([" ".join(telling)] if telling else [])
 
 
+_LETTERED = re.compile(r"\b([0-9]+) ([a-z])\b")
+
+
+def series_numbers(text: str, vocabulary: Vocabulary) -> list[str]:
+    """The numbers of a volume in its series; a letter behind a number belongs to it (148-A, 148-B)."""
+    if not text:
+        return []
+    lettered = [digits + letter for digits, letter in _LETTERED.findall(fold(text))]
+    return lettered or part_number(text, vocabulary)
+
+
 def joined_initials(words: list[str]) -> list[str]:
     """*words* with runs of two and more single letters joined: u s g p o → usgpo."""
     result: list[str] = []

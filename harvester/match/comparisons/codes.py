@@ -67,7 +67,7 @@ def score_format(left: Profile, right: Profile) -> str:
     return "equal" if left.score_format == right.score_format else "different"
 
 
-@comparison(0, "missing equal different", lambda profile: profile.country)
+@comparison(1, "missing equal different", lambda profile: profile.country)
 def country(left: Profile, right: Profile) -> str:
     """The country of publication."""
     if not left.country or not right.country:

@@ -10,11 +10,14 @@ from harvester.match.comparisons.titles import alike
 from harvester.model import Profile
 
 
-@comparison(3, "missing one_side equal body alike found namesake different", lambda profile: " ".join(profile.author))
+@comparison(
+    3, "missing nobody one_side equal body alike found namesake different", lambda profile: " ".join(profile.author)
+)
 def author(left: Profile, right: Profile) -> str:
     """The first author, whatever the order of the words of a name (never a surname: Indonesian names have none).
 
-    body: the same corporate body or meeting, which names thousands of titles; alike: initials, a name left out or a typing error; found: not the first author there, but named there;
+    nobody: neither side names one, so that the title has to carry more; body: the same corporate body or meeting, which
+    names thousands of titles; alike: initials, a name left out or a typing error; found: named there, but not first;
     namesake: the same name with another year of birth.
     """
     mine, theirs = left.author, right.author
@@ -34,7 +37,7 @@ def author(left: Profile, right: Profile) -> str:
 def _unnamed(left: Profile, right: Profile) -> str:
     """One side has no author: perhaps its statement of responsibility names the other's."""
     if not left.author and not right.author:
-        return "missing"
+        return "nobody"
     named, other = (left, right) if left.author else (right, left)
     if _found(named.author, other):
         return "found"

@@ -113,6 +113,11 @@ def numbers(left: Profile, right: Profile) -> str:
     return "different" if mine and theirs else "one_side"
 
 
+def _names_apart(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Whether some name of *mine* has no counterpart in *theirs*."""
+    return not all(any(fuzz.token_set_ratio(*sorted((one, other))) >= 85 for other in theirs) for one in mine)
+
+
 @comparison(2, "missing equal overlap one_side set different", lambda profile: " ".join(profile.parts))
 def parts(left: Profile, right: Profile) -> str:
     """Part numbers; `set` when one side is a volume and the other the whole work in several volumes."""
@@ -136,9 +141,6 @@ def part_names(left: Profile, right: Profile) -> str:
     if mine == theirs:
         return "equal" if mine else "missing"
     if mine and theirs:
-        first, second = sorted((" ".join(mine), " ".join(theirs)))
-        if fuzz.token_set_ratio(first, second) >= 85:
-            return "alike"
-        return "different"
+        return "different" if _names_apart(mine, theirs) and _names_apart(theirs, mine) else "alike"
     named, other = (left, right) if mine else (right, left)
     return "in_title" if all(name in other.title for name in named.part_names) else "one_side"

@@ -20,11 +20,11 @@ def _same_edition(left: Profile, right: Profile) -> bool:
     return left.edition == right.edition or not left.edition or not right.edition
 
 
-@comparison(1, "missing equal within shared printing one near far", _years)
+@comparison(1, "missing equal within unsure shared printing one near far", _years)
 def year(left: Profile, right: Profile) -> str:
     """The year of publication.
 
-    within: inside the other's uncertain range; shared: equal to a copyright or original year of the other;
+    within: inside the other's uncertain range; unsure: outside of it; shared: a copyright year of the other;
     printing: another year, but one side states a printing (cetakan) that explains it; near: at most 10 years.
     """
     mine, theirs = left.year, right.year
@@ -32,8 +32,8 @@ def year(left: Profile, right: Profile) -> str:
         return "missing"
     if mine == theirs:
         return "equal"
-    if _within(left, theirs) or _within(right, mine):
-        return "within"
+    if left.year_to or right.year_to:
+        return "within" if _overlap(left, right) else "unsure"
     if meet_years(left, right):
         return "shared"
     gap = abs(mine - theirs)
@@ -44,8 +44,8 @@ def year(left: Profile, right: Profile) -> str:
     return "near" if gap <= 10 else "far"
 
 
-def _within(profile: Profile, year: int) -> bool:
-    return profile.year_to != 0 and profile.year <= year <= profile.year_to
+def _overlap(left: Profile, right: Profile) -> bool:
+    return left.year <= (right.year_to or right.year) and right.year <= (left.year_to or left.year)
 
 
 def meet_years(left: Profile, right: Profile) -> bool:
