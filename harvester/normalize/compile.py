@@ -78,6 +78,7 @@ class _Compiler:
         self.raw, self.body, self.target, self.family, self.table = raw, body, target, family, table
         self.paths: list[Path] = []
         self.asked: tuple[Path, ...] = ()
+        self.before = len(raw.problems)
 
     def rule(self) -> Rule | None:
         starts = [key for key in ("from", "each", "value") if key in self.body]
@@ -245,6 +246,8 @@ class _Compiler:
         return isinstance(value, list)
 
     def result(self, gives: Any, default: Any) -> None:
+        if len(self.raw.problems) > self.before:
+            return  # what it gives follows from the first mistake
         item = self.target.item
         if gives is not None and gives is not Any and gives != item:
             hint = f"end `do` with a function that makes {name_of(item)}" if is_noun(item) else ""

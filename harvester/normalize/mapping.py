@@ -134,7 +134,7 @@ class Layer:
             if name not in TARGETS:
                 self.blame(f"unknown field {name!r}", suggestion(str(name), list(TARGETS)), "distrust", index)
         for key in ("volatile", "ignore"):
-            for name in self.body.get(key) or ():
+            for name in self._texts(key) if key == "volatile" else self._block(key):
                 self._checked_path(key, name)
 
     def _check_identifier(self) -> None:

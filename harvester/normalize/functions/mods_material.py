@@ -10,8 +10,8 @@ from harvester.normalize.functions.dc_material import dc_material
 def mods_material(*, types: list[str], titles: list[str], hosts: list[str] | None = None) -> str:
     """The material class from typeOfResource, genre and notes; a text with a host item is an article.
 
-    >>> mods_material(types=["text", "thesis"], titles=["Dampak X"]), mods_material(types=["cartographic"], titles=["Jawa"])
-    ('thesis', 'map')
+    >>> mods_material(types=["text", "thesis"], titles=["Dampak X"])
+    'thesis'
     >>> mods_material(types=["text"], titles=["Puasa"], hosts=["Kompas"])
     'article'
     """
