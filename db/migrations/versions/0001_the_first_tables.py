@@ -413,7 +413,7 @@ def upgrade() -> None:
         sa.Column("pages", sa.Integer(), server_default="0", nullable=False),
         sa.Column("broken_pages", sa.Integer(), server_default="0", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("ended", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("ended", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("list_size", sa.Integer(), nullable=True),
         sa.Column("server_time", sa.Text(), server_default="", nullable=False),
         sa.Column("opened_at", sa.Text(), nullable=False),

@@ -1,0 +1,45 @@
+"""Every step of the schema leads to the tables as they are written down, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from db import migrate
+from db.engine import Database
+from db.tables import metadata
+from harvester.errors import ConfigError
+
+
+def test_there_is_one_head_and_one_way_to_it(tmp_path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    with database.write() as conn:
+        script = ScriptDirectory.from_config(migrate.config(conn))
+        assert len(script.get_heads()) == 1
+        assert len(script.get_bases()) == 1
+
+
+def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
+    with database.read() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    assert migrate.upgrade(database) == (migrate.head(), migrate.head())
+
+
+def test_an_empty_database_is_refused_with_the_command_that_helps(database_url: str) -> None:
+    with pytest.raises(ConfigError, match="induk db upgrade"):
+        migrate.require(Database(database_url))
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.write() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigError, match="newer"):
+        migrate.require(database)
+    with pytest.raises(ConfigError, match="newer"):
+        migrate.upgrade(database)
