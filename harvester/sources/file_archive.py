@@ -252,8 +252,12 @@ def _zip(file: BinaryIO, name: str, size: int, limits: FileLimits) -> Iterator[M
     names = [info.filename for info in infos]
     if len(set(names)) != len(names):
         raise Refused("two files of one name", place=name)
-    for info in infos:
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
         _check_entry(info, limits)
+        if info.header_offset < end:
+            raise Refused("files that lie in each other", place=name)
+        end = info.header_offset + 30 + info.compress_size
     given = 0
     for info in infos:
         if info.is_dir() or info.filename.lower().endswith(_JUNK) or info.filename.lower().startswith(_JUNK):

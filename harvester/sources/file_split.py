@@ -13,9 +13,11 @@ from harvester.formats.line_marc import split as split_lines
 from harvester.formats.span import MAX_RECORD, Bytes, Piece, Span, as_stream, damages
 from harvester.formats.xml_split import split_records
 
+SAMPLE = 1_000_000
 SHEET, LIST, PAGE, UNKNOWN = "sheet", "list", "web-page", "unknown"
 
-_LEADER = re.compile(rb"[0-9 ]{5}[\x20-\x7e]{7}[0-9 ]{5}")
+_LEADER = re.compile(rb"[0-9 ]{5}[\x20-\x7e]{7}[0-9 ]{5}[^\n\r]{7}(?:[0-9A-Za-z]{3}[0-9]|[0-9A-Za-z]{0,3}$)")
+_CUT_LEADER = re.compile(rb"[0-9]{1,5}(?:(?<=[0-9]{5})[a-z][ -~]{0,17})?")  # a file of less than a leader
 _LINE_MARC = re.compile(rb"=?(?:LDR|LEADER|000)\s|=[0-9]{3} |[0-9]{5}[a-z][a-z].{2}[ a]22[0-9]{5}.{3}4500\s*\n")
 _TAG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)[\s/>]")
 _PROLOG = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->|\s)*", re.DOTALL)
@@ -40,7 +42,7 @@ def kind_of(head: bytes) -> str:
         return SHEET
     if body.startswith(b"<"):
         return _xml_kind(body)
-    if _LEADER.match(body) and (b"\x1e" in body or len(body) < 200) and b"\n" not in body[:24]:
+    if _LEADER.match(body) or _CUT_LEADER.fullmatch(body[:25]):
         return "iso2709"
     if body.startswith((b"{", b"[")):
         return "marc_json"
@@ -114,14 +116,20 @@ def _list(source: Bytes) -> Iterator[Piece]:
 
 
 def _unknown(source: Bytes) -> Iterator[Piece]:
-    stream = as_stream(source)
-    sample = stream.read(MAX_RECORD)
-    yield from damages(0, sample, "garbage", "These bytes are in no format that is known.")
+    yield from _sampled(as_stream(source), "garbage", "These bytes are in no format that is known.")
 
 
 def _page(source: Bytes) -> Iterator[Piece]:
-    stream = as_stream(source)
-    yield from damages(0, stream.read(100_000), "web-page", "This is a web page, not a file of records.")
+    yield from _sampled(as_stream(source), "web-page", "This is a web page, not a file of records.")
+
+
+def _sampled(stream: BinaryIO, reason: str, message: str) -> Iterator[Piece]:
+    """The beginning of what is no file of records; the rest is read only to see that it stays within the bounds."""
+    sample = stream.read(SAMPLE)
+    rest = 0
+    while chunk := stream.read(1 << 20):
+        rest += len(chunk)
+    yield from damages(0, sample, reason, f"{message} {rest:,} further bytes were not kept." if rest else message)
 
 
 _SPLITTERS: dict[str, Callable[[Bytes], Iterator[Piece]]] = {

@@ -21,7 +21,7 @@ from harvester.formats.span import Span
 from harvester.model import Damage, HarvestedRecord, Page, Source, Window
 from harvester.registry import suggestion
 from harvester.sources import Environment, sources
-from harvester.sources.file_archive import FileLimits, Member, members
+from harvester.sources.file_archive import HEAD, FileLimits, Member, members
 from harvester.sources.file_download import Downloader
 from harvester.sources.file_folder import Dropped, copy, in_order, look, named, shown
 from harvester.sources.file_identity import find
@@ -240,7 +240,7 @@ class Files:
             yield _broken(unit.name, str(error))
 
     def _member(self, unit: Unit, member: Member) -> Iterator[Found]:
-        if not member.head.strip(b"\x00\r\n\t \xef\xbb\xbf"):
+        if len(member.head) < HEAD and not member.head.strip(b"\x00\r\n\t \xef\xbb\xbf"):
             yield Damage(stage="split", reason="empty", message="The file is empty.", place=shown(member.name))
             return
         kind = str(self._options.get("format", "")) or kind_of(member.head)
