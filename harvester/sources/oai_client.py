@@ -14,7 +14,7 @@ from sickle.app import Sickle
 from sickle.iterator import OAIResponseIterator
 from sickle.response import OAIResponse
 
-from harvester.errors import Blocked, ProtocolError, SourceUnavailable
+from harvester.errors import ProtocolError, SourceError, SourceUnavailable
 from harvester.model import Source
 from harvester.sources import oai_xml
 from harvester.sources.environment import Environment
@@ -104,8 +104,9 @@ class OaiClient(Sickle):  # type: ignore[misc]
                     return response
             except oai_xml.Unreadable as error:
                 response, problem = None, str(error)
-            except (ProtocolError, Blocked) as error:
-                raise type(error)(error.message, place=self._source.code, hint=error.hint) from None
+            except SourceError as error:
+                error.place = self._source.code
+                raise
         if response is None:
             raise SourceUnavailable(f"answer cannot be read: {problem}"[:300], place=self._source.code)
         return response

@@ -63,15 +63,11 @@ def parse(document: bytes) -> Any:
 
     Raises:
         etree.XMLSyntaxError: not well-formed.
-        Refused: it has a document type declaration.
     """
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False
     )
-    root = etree.fromstring(document, parser)
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise Refused("the answer carries a document type declaration")
-    return root
+    return etree.fromstring(document, parser)
 
 
 def local(element: Any) -> str:
@@ -114,6 +110,8 @@ def read(body: bytes, verb: str) -> Sheet:
 def _sheet(root: Any, verb: str, flags: tuple[str, ...]) -> Sheet:
     if local(root) != "OAI-PMH":
         _refuse_other_root(root)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise Refused("the answer carries a document type declaration")
     if root.tag != f"{{{OAI_NAMESPACE}}}OAI-PMH":
         flags += ("namespace",)
     name = "header" if verb == "ListIdentifiers" else "record"
