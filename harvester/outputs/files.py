@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from harvester.errors import ConfigError, OutputError, RecordError
-from harvester.model import Catalogue, ClusterDocument, Value
+from harvester.model import Catalogue, ClusterDocument
 from harvester.outputs.batch import Batch, Drift, Marc, Opening, Rejection, institutions, option
 from harvester.outputs.privacy import released
 
@@ -44,7 +44,7 @@ class Format(NamedTuple):
     identify: Callable[[bytes], tuple[str, bool]]  # a record's bytes → cluster id and whether it is a deletion
 
 
-class FileEntry(Value, frozen=True):
+class FileEntry(msgspec.Struct, frozen=True):
     """One file: the changes in (since, until] that it carries (full: all up to until), and what proves it whole."""
 
     name: str
@@ -58,7 +58,7 @@ class FileEntry(Value, frozen=True):
     at: str = ""
 
 
-class Manifest(Value, frozen=True):
+class Manifest(msgspec.Struct, frozen=True):
     """What the folder holds. Load the full file, then the deltas in the order of this list.
 
     `remove` names files that are gone from here: whoever copied them should remove them too, as they may hold
@@ -189,7 +189,7 @@ class Files:
         )
         part = self._folder / f".{MANIFEST}.part"
         with part.open("wb") as file:
-            file.write(msgspec.json.format(_manifest_json(manifest), indent=2) + b"\n")
+            file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / MANIFEST)
@@ -260,11 +260,6 @@ class Files:
         gone = dict.fromkeys(drift.surplus, "")
         self.apply(Batch(manifest.epoch, manifest.position, manifest.position, "", documents, gone))
         return drift._replace(repaired=len(clusters) + len(gone))
-
-
-def _manifest_json(manifest: Manifest) -> bytes:
-    body: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **msgspec.to_builtins(manifest)}
-    return msgspec.json.encode(body)
 
 
 def _short(piece: bytes) -> bytes:

@@ -45,7 +45,7 @@ LAG = timedelta(seconds=5)
 
 
 class Repository(NamedTuple):
-    """What the repository says of itself; *repository_id* stands in identifiers: chosen once, no host name that moves."""
+    """What the repository says of itself; *repository_id* stands in identifiers: chosen once, no host name."""
 
     name: str
     base_url: str

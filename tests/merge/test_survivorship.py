@@ -109,7 +109,7 @@ def test_a_person_is_listed_once_a_role_and_creator_joins_author() -> None:
     assert [(person.name, person.role, person.dates) for person in union.record.contributors] == [
         ("Toer, Pramoedya Ananta", "author", "1925-2006"),
         ("Toer, Pramudya Ananta", "translator", ""),
-    ] or {person.role for person in union.record.contributors} == {"author", "translator"}
+    ]
     assert sum(person.main for person in union.record.contributors) == 1
 
 
