@@ -81,13 +81,9 @@ def content_hash(record: Record, mapping: Mapping) -> bytes:
 
 def _fast(mapping: Mapping, found: View, context: Context) -> Made:
     made: Made = {}
-    for rule in mapping.rules:
-        keys = rule.keys
-        if keys is not None and keys.isdisjoint(found):
-            continue
-        target = rule.target
-        name = target.name
-        if name in made and (target.kind == "one" or rule.fallback):
+    for rule in mapping.plan(found):
+        name = rule.target.name
+        if name in made and (rule.target.kind == "one" or rule.fallback):
             continue
         try:
             values = rule.run(found)

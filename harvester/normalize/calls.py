@@ -14,6 +14,7 @@ from harvester.normalize.tables import Table
 from harvester.registry import suggestion
 
 Values = list[Any]
+REMEMBERED = 2048  # fields of a rule whose results are kept; then it starts anew
 Fed = Literal["value", "values", "field", "noun", "named"]
 
 
@@ -38,6 +39,7 @@ class Call(NamedTuple):
     apply: Callable[[Values], Values]
     function: Callable[..., Any]
     named: dict[str, bool]  # of a function with named inputs: name → wants all values (else the first)
+    one: Callable[[Any], Any] | None = None  # of a function that makes one value of one value: the bare function
 
 
 class BadCall(ValueError):
@@ -91,9 +93,8 @@ def compile_call(entry: Any, table: Callable[[str], Table]) -> Call:
         named = {key: is_list(hint) for key, hint in signature.hints.items()}
         return Call(name, "named", None, signature.gives, _wrong, _listed(function, signature), named)
     arguments = _arguments(name, given, signature, table)
-    return Call(
-        name, signature.fed, signature.takes, signature.gives, _feeder(function, arguments, signature), function, {}
-    )
+    apply, bare = _feeder(function, arguments, signature), _bare(function, arguments, signature)
+    return Call(name, signature.fed, signature.takes, signature.gives, apply, function, {}, bare)
 
 
 def is_list(hint: Any) -> bool:
@@ -155,17 +156,41 @@ def _words(wanted: Any) -> str:
     return {str: "text", int: "a number", bool: "true or false"}.get(wanted, "a list of texts")
 
 
+def _bare(function: Callable[..., Any], arguments: dict[str, Any], signature: Signature) -> Callable[[Any], Any] | None:
+    if signature.fed not in ("value", "noun") or signature.many:
+        return None
+    return partial(function, **arguments) if arguments else function
+
+
 def _feeder(
     function: Callable[..., Any], arguments: dict[str, Any], signature: Signature
 ) -> Callable[[Values], Values]:
     call: Callable[..., Any] = partial(function, **arguments) if arguments else function
     if signature.fed == "values":
         return _listed(call, signature)
+    if signature.fed == "field":
+        call = remembering(call)
     if signature.many:
         return lambda values: [made for value in values for made in call(value)]
     if signature.gives in (str, bool):
         return lambda values: [made for value in values if (made := call(value))]
     return lambda values: [made for value in values if (made := call(value)) is not None]
+
+
+def remembering(call: Callable[..., Any]) -> Callable[[Field], Any]:
+    """*call*, whose results are remembered by the field's text: headings come back from record to record."""
+    known: dict[tuple[str, ...], Any] = {}
+
+    def remembered(field: Field) -> Any:
+        key = (field.tag, *field.parts)
+        if key in known:
+            return known[key]
+        if len(known) >= REMEMBERED:
+            known.clear()
+        made = known[key] = call(field)
+        return made
+
+    return remembered
 
 
 def _listed(function: Callable[..., Any], signature: Signature) -> Callable[..., Values]:

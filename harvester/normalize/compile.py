@@ -20,6 +20,7 @@ from harvester.normalize.rules import (
     Source,
     builder,
     each_source,
+    first_reader,
     inner_reader,
     named_source,
     reading,
@@ -176,17 +177,17 @@ class _Compiler:
                 self.raw.blame(f"{noun.__name__} has no attribute {attribute!r}", hint, "set", attribute)
                 continue
             kind, item = parts[attribute]
-            constant, read = self.line(attribute, line, item)
-            if read is None:
+            constant, setter = self.line(attribute, line, item, kind == "many")
+            if setter is None:
                 constants[attribute] = (constant,) if kind == "many" else constant
             else:
-                setters.append(Setter(attribute, kind == "many", read))
+                setters.append(setter)
         needed = frozenset(f.name for f in msgspec.structs.fields(noun) if f.required)
         for name in sorted(needed - set(lines)):
             self.raw.blame(f"{noun.__name__} needs the attribute {name!r}", "", "set")
         return builder(noun, constants, setters, needed)
 
-    def line(self, attribute: str, line: Any, item: Any) -> tuple[Any, Callable[[Field], list[Any]] | None]:
+    def line(self, attribute: str, line: Any, item: Any, many: bool) -> tuple[Any, Setter | None]:
         """A constant, or how the attribute is read."""
         where = ("set", attribute)
         if isinstance(line, _PLAIN) and not (isinstance(line, str) and is_inner(line)):
@@ -208,7 +209,9 @@ class _Compiler:
         gives = calls[-1].gives if calls else str
         if gives is not item and gives is not Any:
             self.raw.blame(f"{attribute} takes {name_of(item)}, but gets {name_of(gives)}", "", *where)
-        return None, inner_reader(paths, calls, body.get("default")) if paths else (lambda _field: [])
+        default = body.get("default")
+        one = None if many else first_reader(paths, calls, default)
+        return None, Setter(attribute, many, inner_reader(paths, calls, default), one)
 
     def inner(self, text: str, *path: str | int) -> Any:
         return self.tried(lambda: compile_inner(text), *path)

@@ -17,7 +17,7 @@ from harvester.errors import ConfigError
 from harvester.normalize.compile import Raw, compile_rule
 from harvester.normalize.identity import IDENTIFIER_RULES
 from harvester.normalize.library import Library, Source
-from harvester.normalize.paths import FAMILIES, BadPath, compile_path
+from harvester.normalize.paths import FAMILIES, BadPath, View, compile_path
 from harvester.normalize.problems import Problems
 from harvester.normalize.removal import Removal, compile_removal
 from harvester.normalize.rules import Rule
@@ -40,6 +40,7 @@ BASE = {"marc": "marc21", "unimarc": "unimarc", "dc": "oai_dc", "mods": "mods", 
 _HEAD = ("mapping", "title", "version", "family", "extends", "identifier")
 KEYS = (*_HEAD, "volatile", "ignore", "distrust", "fields", "add", "remove", "tests")
 PRESET_KEYS = ("preset", "title", "version", "identifier", "formats", "notes")
+MAX_PLANS = 5000  # different sets of tags whose rules are remembered
 PACKAGE = Path(mappings.__file__).parent
 
 
@@ -57,9 +58,21 @@ class Mapping:
         self.ignored: Removal | None = compile_removal(head.ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
+        self._plans: dict[frozenset[str], tuple[Rule, ...]] = {}
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
         self.hash = blake2b(f"{name}\n{self.text}".encode(), digest_size=16).hexdigest()
+
+    def plan(self, found: View) -> tuple[Rule, ...]:
+        """The rules that can give something for a record with just these tags; remembered by the tags."""
+        tags = frozenset(found)
+        rules = self._plans.get(tags)
+        if rules is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            rules = tuple(rule for rule in self.rules if rule.keys is None or not rule.keys.isdisjoint(tags))
+            self._plans[tags] = rules
+        return rules
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels to worker processes as its text and is compiled there once."""

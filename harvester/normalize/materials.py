@@ -24,6 +24,8 @@ _SCHOOL = re.compile(
     r"lks|lembar kerja siswa|semester [12])\b",
     re.IGNORECASE,
 )
+# A quick look before the long pattern: none of its alternatives lacks one of these.
+_SCHOOL_WORDS = re.compile(r"kelas|buku|kurikulum|untuk |utk|lks|lembar|semester")
 _GMD = {
     "electronic": re.compile(
         r"electronic|elektroni[ks]|computer file|komputer|cd-?rom|e-?book|sumber digital", re.IGNORECASE
@@ -37,6 +39,9 @@ _GMD = {
     "kit": re.compile(r"\bkit\b|multimedia", re.IGNORECASE),
     "object": re.compile(r"realia|model|object|permainan|game", re.IGNORECASE),
 }
+_FORM_WORDS = re.compile(
+    r"brail|tacti|large|besar|micro|mikro|line|daring|book|site|net|wide|cd|dvd|comput|elec|elek|pdf"
+)
 _FORMS = {
     "braille": re.compile(r"braille|tactile", re.IGNORECASE),
     "large_print": re.compile(r"large (?:print|type)|huruf besar|cetak besar", re.IGNORECASE),
@@ -57,7 +62,8 @@ def says_thesis(text: str) -> bool:
 @lru_cache(maxsize=16384)
 def says_schoolbook(text: str) -> bool:
     """Whether a title says that it is a school book: Buku Siswa, Kelas VII, Kurikulum 2013."""
-    return _SCHOOL.search(text) is not None
+    low = text.lower()
+    return _SCHOOL_WORDS.search(low) is not None and _SCHOOL.search(low) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -69,7 +75,10 @@ def material_named(text: str) -> str:
 @lru_cache(maxsize=4096)
 def form_named(text: str) -> str:
     """The carrier form that *text* names; "" when it names none."""
-    return next((name for name, words in _FORMS.items() if words.search(text)), "")
+    low = text.lower()
+    if not _FORM_WORDS.search(low):
+        return ""
+    return next((name for name, words in _FORMS.items() if words.search(low)), "")
 
 
 def material_of_leader(leader: str) -> str:

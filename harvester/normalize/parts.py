@@ -17,17 +17,17 @@ _END = re.compile(rf"(?:^|(?P<mark>[\s,.:;(\[–-]+)){_STATEMENT}[\s.)\]:/]*$", 
 _ANY = re.compile(rf"(?<![\w]){_STATEMENT}", re.IGNORECASE)
 # Weak words name a part only behind a mark: "Buku 1" may be the title's own words, "no. 5" a street.
 _WEAK = frozenset(["buku", "book", "bk", "v", "seri", "series", "nomor", "no", "number", "band", "part", "pt", "tom"])
-_HINT = re.compile(
-    r"[0-9IVXLC]\W*$|(?:pertama|kedua|ketiga|keempat|kelima|first|second|third|satu|dua|tiga|lengkap)\W*$",
-    re.IGNORECASE,
-)
+_TOKEN = re.compile(r"[^\W\d_]+")
+_NAMES = frozenset(re.findall(r"[^\W\d_]+", _WORD.replace("al-juz", "")))
+TAIL = 40  # characters at the end in which a part statement stands
 
 
 def split_part(text: str) -> tuple[str, str]:
     """*text* without a part statement at its end, and that statement; ("Fisika", "Jilid 2") or (text, "")."""
-    if not _HINT.search(text[-12:]):
+    start = max(0, len(text) - TAIL)
+    if _NAMES.isdisjoint(_TOKEN.findall(text[start:].lower())):
         return text, ""
-    match = _END.search(text)
+    match = _END.search(text, start)
     if match is None:
         return text, ""
     mark = match["mark"] or ""
@@ -39,4 +39,6 @@ def split_part(text: str) -> tuple[str, str]:
 
 def parts_in(text: str) -> list[str]:
     """Every part statement in *text* whose word is no weak one."""
+    if _NAMES.isdisjoint(_TOKEN.findall(text.lower())):
+        return []
     return [" ".join(match.group(0).split()) for match in _ANY.finditer(text) if match["word"].lower() not in _WEAK]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from harvester.model import Step
-from harvester.normalize.calls import Call, Values
+from harvester.normalize.calls import Call, Values, remembering
 from harvester.normalize.field import Field
 from harvester.normalize.paths import Inner, Path, View
 from harvester.normalize.targets import Target
@@ -58,6 +58,7 @@ class Setter(NamedTuple):
     attribute: str
     many: bool
     read: Callable[[Field], Values]
+    one: Callable[[Field], Any] | None = None  # the same for an attribute that takes one value, without lists
 
 
 def shown(values: Values) -> str:
@@ -103,9 +104,10 @@ def each_source(
 ) -> Source:
     """A source that builds one noun of every field that passes *test*; incomplete nouns are left out."""
 
+    made = remembering(lambda field: build(field) if test is None or test(field) else None)
+
     def read(found: View) -> Values:
-        made = [build(field) for field in fields(found) if test is None or test(field)]
-        return [noun for noun in made if noun is not None]
+        return [noun for field in fields(found) if (noun := made(field)) is not None]
 
     return read
 
@@ -118,7 +120,15 @@ def builder(
     def build(field: Field) -> Any:
         made = dict(constants)
         filled = not setters
-        for attribute, many, read in setters:
+        for attribute, many, read, one in setters:
+            if one is not None:
+                value = one(field)
+                if value:
+                    made[attribute] = value
+                    filled = True
+                elif attribute in needed:
+                    return None
+                continue
             values = read(field)
             if values:
                 made[attribute] = tuple(values) if many else values[0]
@@ -140,6 +150,27 @@ def inner_reader(paths: list[Inner], calls: list[Call], default: Any) -> Callabl
         for call in calls:
             values = call.apply(values)
         return values if values or default is None else [default]
+
+    return read
+
+
+def first_reader(paths: list[Inner], calls: list[Call], default: Any) -> Callable[[Field], Any] | None:
+    """How an attribute that takes one value is read, when every call makes one value of one value; otherwise None."""
+    bare = [call.one for call in calls if call.name != "first"]
+    functions = [function for function in bare if function is not None]
+    if len(functions) < len(bare):
+        return None
+
+    def read(field: Field) -> Any:
+        for path in paths:
+            for value in path(field):
+                for function in functions:
+                    value = function(value)
+                    if not value:
+                        break
+                else:
+                    return value
+        return default
 
     return read
 

@@ -12,7 +12,7 @@ class Table(dict[str, str]):
 
     def find(self, text: str) -> str | None:
         """The value for *text*, whatever its case and outer punctuation; None when it is not in the table."""
-        return self.get(key(text))
+        return self.get(text) or self.get(key(text))
 
 
 def key(text: str) -> str:

@@ -8,6 +8,7 @@ from harvester.errors import ConfigError
 from harvester.normalize.mapping import for_source, load
 from harvester.yaml_file import read
 
+PRESET = "preset: ours\nformats:\n  marc:\n    extends: marc21\n    feilds: {}\n"
 CASES = read(Path(__file__).with_name("broken_mappings.yaml")).value["cases"]
 
 
@@ -39,7 +40,7 @@ def test_an_unknown_format_lists_the_known_ones():
 
 
 def test_a_mistake_in_a_preset_names_the_preset(tmp_path):
-    (tmp_path / "ours.yaml").write_text("preset: ours\nformats:\n  marc:\n    extends: marc21\n    feilds: {}\n", "utf-8")
+    (tmp_path / "ours.yaml").write_text(PRESET, "utf-8")
     with pytest.raises(ConfigError) as caught:
         for_source("ours", "marcxml", [tmp_path])
     assert caught.value.problems == ("ours.yaml:5: unknown key 'feilds' (did you mean fields?)",)

@@ -11,8 +11,10 @@ import pytest
 import harvester.normalize
 import mappings
 from harvester.normalize.check import run_tests
+from harvester.normalize.compile import RULE_KEYS
 from harvester.normalize.functions import functions
-from harvester.normalize.mapping import FAMILY_OF_FORMAT, for_source, load
+from harvester.normalize.identity import IDENTIFIER_RULES
+from harvester.normalize.mapping import FAMILY_OF_FORMAT, KEYS, for_source, load
 
 FOLDER = Path(mappings.__file__).parent
 MAPPINGS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -60,8 +62,12 @@ def test_every_function_has_a_manual_page_with_an_example():
 
 
 def test_the_docs_list_every_function_and_no_other():
+    _, _, section = Path("docs/mapping.md").read_text("utf-8").partition("## Functions")
+    listed = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert listed == functions.names()
+
+
+def test_the_docs_name_every_key_of_rules_and_files():
     text = Path("docs/mapping.md").read_text("utf-8")
-    listed = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `") and "function" not in line[:3]}
-    for name, _ in functions:
-        assert f"| `{name}`" in text, name
-    assert listed
+    for key in (*RULE_KEYS, *KEYS, *IDENTIFIER_RULES):
+        assert f"`{key}" in text or f"`{key}`" in text, key

@@ -18,6 +18,15 @@ def local_numbers(value: str) -> list[tuple[str, str]]:
     >>> local_numbers("Budi Santoso, NIM: 1301120045"), local_numbers("NIDN0012037501 KODEPRODI62201")
     ([('nim', '1301120045')], [('nidn', '0012037501'), ('kodeprodi', '62201')])
     """
+    upper = value.upper()
+    if (
+        "NI" not in upper
+        and "NPM" not in upper
+        and "NRP" not in upper
+        and "PRODI" not in upper
+        and "NUPTK" not in upper
+    ):
+        return []
     if len(value) > 5000:
         value = value[:5000]
     found = []

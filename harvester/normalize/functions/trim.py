@@ -6,6 +6,8 @@ import re
 
 from harvester.normalize.functions import functions
 
+# The marks around a non-sorting article: of ISO 6630 and of Unicode (ISO 10646).
+_NON_SORTING = dict.fromkeys((0x88, 0x89, 0x98, 0x9C))
 _TAIL = re.compile(r"[\s/:;=,]+$")
 # A last full stop belongs to an initial (J.), an abbreviation (Inc., Tbk.) or an ellipsis; otherwise it is ISBD.
 _ABBREVIATED = re.compile(
@@ -22,8 +24,12 @@ def trim(value: str) -> str:
     >>> trim("Bentang Pustaka,"), trim("Gramedia."), trim("Tolkien, J. R. R.")
     ('Bentang Pustaka', 'Gramedia', 'Tolkien, J. R. R.')
     """
+    last = value[-1:]
     if "  " in value or not value.isprintable():
-        value = " ".join(value.split())
+        value = " ".join(value.translate(_NON_SORTING).split())
+        last = value[-1:]
+    if last.isalnum():
+        return value
     if value[-1:] in " /:;=,":
         value = _TAIL.sub("", value)
     if value[-1:] == "." and not _ABBREVIATED.search(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from harvester.normalize.functions import functions
 
@@ -15,6 +16,7 @@ _UNKNOWN = re.compile(
 
 
 @functions.register("unbracket")
+@lru_cache(maxsize=8192)
 def unbracket(value: str) -> str:
     """The text without square brackets and question mark; nothing where it says that the fact is unknown.
 
