@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from harvester.formats.span import CHUNK, MAX_RECORD, Bytes, Piece, Span, as_stream, damages
+from harvester.formats.span import CHUNK, MAX_DAMAGE, MAX_RECORD, Bytes, Piece, Span, as_stream, damages
 
 END = b"\x1d"
 FIELD_END = b"\x1e"
@@ -18,16 +19,51 @@ BOM = b"\xef\xbb\xbf"
 PADDING = re.compile(rb"(?:[\x00\x09\x0a\x0d\x1a\x20]|\xef\xbb\xbf)*")
 LEADER = re.compile(rb"[0-9 ]{5}[\x20-\x7e]{7}[0-9 ]{5}[\x20-\x7e]{7}")
 # In the middle of other data only a leader of the usual make counts, and only with a sound directory behind it.
-STRICT_LEADER = re.compile(rb"[0-9]{5}[a-z#| ][\x20-\x7e]{4}[ -~]22[0-9]{5}[\x20-\x7e]{7}(?=[0-9A-Za-z]{3}[0-9]{9})")
+STRICT_LEADER = re.compile(
+    rb"[0-9]{5}[a-z#| ][\x20-\x7e]{4}[0-9 ]{2}([0-9]{5})[\x20-\x7e]{7}(?=[0-9A-Za-z]{3}[0-9]{9})"
+)
 DIRECTORY = re.compile(rb"(?:[0-9A-Za-z]{3}[0-9]{9})+\x1e")
 MAX_JOINS = 8
+
+
+class Cut(NamedTuple):
+    """A piece of the file before it is yielded; reason "" is a record."""
+
+    offset: int
+    payload: bytes
+    reason: str = ""
+    message: str = ""
 
 
 def split(source: Bytes) -> Iterator[Piece]:
     """Yield a Span for each record and a Damage for all other bytes but the padding between records.
 
-    Memory stays below MAX_RECORD plus a chunk, whatever the file holds.
+    Memory stays below MAX_RECORD plus a chunk, whatever the file holds. Garbage without a gap is one Damage.
     """
+    waiting: list[Cut] = []
+    size = 0
+    for cut in _cuts(source):
+        if waiting and (cut.reason != "garbage" or size > MAX_DAMAGE):
+            yield from _garbage(waiting)
+            waiting, size = [], 0
+        if cut.reason == "garbage":
+            waiting.append(cut)
+            size += len(cut.payload)
+        elif cut.reason:
+            yield from damages(*cut)
+        else:
+            yield Span(cut.offset, cut.payload)
+    yield from _garbage(waiting)
+
+
+def _garbage(waiting: list[Cut]) -> Iterator[Piece]:
+    if waiting:
+        sample = waiting[0].payload[:24].decode("ascii", "replace")
+        message = f"These bytes are no MARC record; they begin with {sample!r}."
+        yield from damages(waiting[0].offset, b"".join(cut.payload for cut in waiting), "garbage", message)
+
+
+def _cuts(source: Bytes) -> Iterator[Cut]:
     stream = as_stream(source)
     buffer, offset, done = b"", 0, False
     while not done:
@@ -38,7 +74,7 @@ def split(source: Bytes) -> Iterator[Piece]:
         while True:
             end = buffer.find(END, position) + 1
             if end and LEADER.match(buffer, position) and position + _length(buffer, position) == end:
-                yield Span(offset + position, buffer[position:end])
+                yield Cut(offset + position, buffer[position:end])
                 position = end
                 continue
             cut = _next_cut(buffer, position, done)
@@ -48,7 +84,7 @@ def split(source: Bytes) -> Iterator[Piece]:
             position = cut
         if len(buffer) - position > MAX_RECORD and not done:
             keep = _last_leader(buffer, position)
-            yield from damages(offset + position, buffer[position:keep], "oversized", _OVERSIZED)
+            yield Cut(offset + position, buffer[position:keep], "oversized", _OVERSIZED)
             position = keep
         buffer, offset = buffer[position:], offset + position
 
@@ -104,30 +140,29 @@ def _expected_fields(buffer: bytes, start: int) -> int:
     return (found.end() - found.start() - 1) // 12 if found else 0
 
 
-def _pieces(buffer: bytes, position: int, cut: int, offset: int) -> Iterator[Piece]:
+def _pieces(buffer: bytes, position: int, cut: int, offset: int) -> Iterator[Cut]:
     """The records and damages of buffer[position:cut], which holds at most one true record end."""
     start = _skip(buffer, position)
     if start >= cut:
         return
     ended = buffer[cut - 1 : cut] == END
     if ended and start + _length(buffer, start) == cut and LEADER.match(buffer, start):
-        yield Span(offset + start, buffer[start:cut])
+        yield Cut(offset + start, buffer[start:cut])
         return
+    if not _looks_like_record(buffer[start:cut]):
+        start = position  # the padding before garbage goes with it
     # Another leader in between: the record before it lost its end.
     starts = [start, *(found for found in _leaders(buffer, start + 1, cut) if found > start)]
     for first, last in zip(starts, [*starts[1:], cut], strict=True):
-        yield from _one(buffer[first:last], offset + first, ended and last == cut)
+        yield _one(buffer[first:last], offset + first, ended and last == cut)
 
 
-def _one(payload: bytes, offset: int, ended: bool) -> Iterator[Piece]:
-    complete = ended or _length(payload, 0) == len(payload)
-    if complete and _looks_like_record(payload):
-        yield Span(offset, payload)
-    elif _looks_like_record(payload):
-        yield from damages(offset, payload, "truncated", "The record breaks off before its end; the file may be cut.")
-    else:
-        sample = payload[:24].decode("ascii", "replace")
-        yield from damages(offset, payload, "garbage", f"These bytes are no MARC record; they begin with {sample!r}.")
+def _one(payload: bytes, offset: int, ended: bool) -> Cut:
+    if not _looks_like_record(payload):
+        return Cut(offset, payload, "garbage")
+    if ended or _length(payload, 0) == len(payload):
+        return Cut(offset, payload)
+    return Cut(offset, payload, "truncated", "The record breaks off before its end; the file may be cut.")
 
 
 def _looks_like_record(payload: bytes) -> bool:
@@ -136,9 +171,13 @@ def _looks_like_record(payload: bytes) -> bool:
 
 
 def _leaders(buffer: bytes, start: int, end: int) -> list[int]:
-    """Where records start between *start* and *end*: a leader of the usual make before a sound directory."""
-    found = STRICT_LEADER.finditer(buffer, start, end)
-    return [match.start() for match in found if DIRECTORY.match(buffer, match.end(), end)]
+    """Where records start between *start* and *end*: a usual leader before a directory that ends where it says."""
+    starts = []
+    for match in STRICT_LEADER.finditer(buffer, start, end):
+        directory = DIRECTORY.match(buffer, match.end(), end)
+        if directory and int(match[1]) == directory.end() - match.start():
+            starts.append(match.start())
+    return starts
 
 
 def _last_leader(buffer: bytes, position: int) -> int:
@@ -148,9 +187,13 @@ def _last_leader(buffer: bytes, position: int) -> int:
 
 
 def _skip(buffer: bytes, position: int) -> int:
-    """The first byte at or after *position* that is no padding; blanks before digits may belong to a leader."""
+    """The first byte at or after *position* that is no padding; blanks may also be the length in a leader."""
     match = PADDING.match(buffer, position)
-    return match.end() if match else position
+    start = match.end() if match else position
+    early = start - 5
+    if early >= position and buffer[early:start] == b"     " and DIRECTORY.match(buffer, early + 24):
+        return early
+    return start
 
 
 def _length(buffer: bytes, start: int) -> int:
