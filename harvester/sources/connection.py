@@ -67,11 +67,19 @@ class Guard:
         self.internal = internal
         self._end = 0.0
         self._received = 0
+        self._keys = ""
 
-    def begin(self) -> None:
-        """Start the total time and the byte count of one request."""
+    def begin(self, keys: str = "") -> None:
+        """Start the total time and the byte count of one request; *keys* is query text that nobody may log."""
         self._end = self._clock.monotonic() + self._limits.total_seconds
         self._received = 0
+        self._keys = keys
+
+    def target(self, url: str) -> str:
+        """*url* as it goes over the wire. Keys are added last: urllib3 and requests repeat addresses in messages."""
+        if not self._keys:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{self._keys}"
 
     def over(self) -> bool:
         """True when the total time of the request has passed."""
@@ -174,8 +182,12 @@ def _pools(guard: Guard, *, proxied: bool) -> dict[str, type[HTTPConnectionPool]
     def connect(connection: HTTPConnection) -> socket.socket:
         return guard.connect(connection)
 
+    def put_request(connection: HTTPConnection, method: str, url: str, *arguments: Any, **named: Any) -> None:
+        HTTPConnection.putrequest(connection, method, guard.target(url), *arguments, **named)
+
+    body: dict[str, Any] = {"response_class": response, "putrequest": put_request}
     # A proxy stands where the operator put it, often in a private network; it is not the source.
-    body: dict[str, Any] = {"response_class": response} | ({} if proxied else {"_new_conn": connect})
+    body |= {} if proxied else {"_new_conn": connect}
     plain = type("PlainConnection", (HTTPConnection,), dict(body))
     secure = type("SecureConnection", (HTTPSConnection,), dict(body))
     return {

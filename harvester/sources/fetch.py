@@ -158,11 +158,11 @@ class Fetcher:
     def _target(self, url: str, answer: Answer) -> str:
         """Where a redirect leads, if we may go there."""
         location = answer.headers["location"].encode("latin-1", "replace").decode("utf-8", "replace")
-        target = urljoin(url, location)
         place = self._place(url)
         try:
+            target = urljoin(url, location)
             old, new = _origin(url, place), _origin(target, place)
-        except ConfigError:
+        except (ConfigError, ValueError):
             raise ProtocolError("redirected to an address that is none", place=place) from None
         if old[0] == "https" and new[0] == "http":
             raise Refused("redirected from https to http", place=place)
@@ -181,7 +181,6 @@ class Fetcher:
             raise SourceUnavailable(f"the budget of {budget} requests is used up", place=self._source.code)
         scheme, host, port = _origin(url, self._source.code)
         with self._environment.turns.turn(f"{host}:{port}", self._limits.delay_seconds, self._environment.clock):
-            self._guard.begin()
             try:
                 return self._send(method, url, body, own=_same_host(self._own, (scheme, host, port)))
             except Refused as refusal:
@@ -190,20 +189,21 @@ class Fetcher:
                 self._explain(error, url)
 
     def _send(self, method: str, url: str, body: bytes | None, *, own: bool) -> Answer:
-        sent = with_query(url, self._credentials.arguments) if own else url
-        prepared = self._session.prepare_request(requests.Request(method, sent, data=body))
+        prepared = self._session.prepare_request(requests.Request(method, url, data=body))
         if own:
             prepared.headers.update(dict(self._credentials.headers))
         if body is not None:
             prepared.headers["Content-Type"] = "application/x-www-form-urlencoded"
-        response = self._session.send(
+        self._guard.begin(encoded(self._credentials.arguments) if own else "")
+        # Not Session.send: it unpacks the body of every redirect without a bound, asked for or not.
+        response = self._session.get_adapter(prepared.url or url).send(
             prepared,
             stream=True,
-            allow_redirects=False,
             timeout=(self._limits.connect_seconds, self._limits.read_seconds),
             verify=self._source.options.get("ca") or True,
             proxies=self._proxies(url),
         )
+        self._session.cookies.update(response.cookies)
         try:
             content, flags = self._read(response)
         finally:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from harvester.errors import IndukError
 from harvester.model import Damage, Page, Source, Window
 from harvester.sources import Environment, Limits
+from harvester.sources.fetch import Answer, Fetcher
 from harvester.sources.oai_pmh import OaiPmh
 from harvester.sources.proof import ListFacts, completeness
 from tests.sources.scripted_server import TestClock
@@ -87,3 +89,15 @@ def _take(outcome: Outcome, page: Page) -> None:
     outcome.datestamps += [record.datestamp for record in page.records]
     outcome.flags |= set(page.flags)
     outcome.record_flags.update({record.identifier: record.flags for record in page.records})
+
+
+def fetcher(url: str, *, limits: Limits = QUICK, approvals: frozenset[str] = frozenset(), **source: object) -> Fetcher:
+    """A fetcher for *url*, internal unless said otherwise."""
+    environment = Environment(clock=TestClock(), limits=limits, approvals=approvals, contact="katalog@induk.example")
+    given = {"code": "p", "protocol": "oai-pmh", "internal": True, **source}
+    return Fetcher(Source(url=url, **given), environment)  # type: ignore[arg-type]
+
+
+def get(url: str, **options: Any) -> Answer:
+    """The answer to one GET."""
+    return fetcher(url, **options).get()
