@@ -53,15 +53,16 @@ class _Scanner:
         self._offset = 0
         self._scanned = 0
         self._start: int | None = None
-        self._head: bytes | None = None
+        self._in_head = True
+        self._doctype = False
         self._sample = b""
         self._namespaces: dict[bytes, bytes] = {}
         self.found = 0
         self.refused = False
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:
-        if not self._sample:
-            self._sample = chunk[:1000]
+        if len(self._sample) < 1000:
+            self._sample += chunk[:1000]
         self._buffer += chunk
         yield from self._scan(self._complete())
         if not self.refused:
@@ -99,13 +100,13 @@ class _Scanner:
         self._scanned = max(self._scanned, end)
 
     def _opened(self, position: int) -> Iterator[Piece]:
-        if self._head is None:
-            self._head = self._buffer[:position]
-            self._namespaces = {name or b"": value for name, value in _NAMESPACE.findall(self._head)}
-            if _DOCTYPE.search(self._head):
+        if self._in_head:
+            self._note_head(position)
+            self._in_head = False
+            if self._doctype:
                 self.refused = True
                 message = "The file declares a document type (DOCTYPE), which is refused because entities can be bombs."
-                yield from damages(self._offset, self._head[:MAX_RECORD], "doctype", message)
+                yield from self._damaged(0, self._buffer[:position], "doctype", message)
                 return
         if self._start is not None and _MARC_PART.search(self._buffer, self._start, position):
             lost = self._buffer[self._start : position]
@@ -113,6 +114,12 @@ class _Scanner:
                 self._start, lost, "truncated", "The record has no end before the next one begins."
             )
         self._start = position
+
+    def _note_head(self, end: int) -> None:
+        """What the bytes before the first record declare: namespaces, and whether there is a document type."""
+        head = self._buffer[:end]
+        self._namespaces.update({name or b"": value for name, value in _NAMESPACE.findall(head)})
+        self._doctype = self._doctype or _DOCTYPE.search(head) is not None
 
     def _ended(self, position: int) -> Iterator[Piece]:
         if self._start is None:
@@ -137,10 +144,8 @@ class _Scanner:
             keep, self._start = self._scanned, None
         if self._start is None and len(self._buffer) - keep > MAX_RECORD:
             keep = len(self._buffer)  # one comment or tag without end, longer than any record
-        if self._head is None and keep > 0 and self._start is None:
-            self._namespaces.update({name or b"": value for name, value in _NAMESPACE.findall(self._buffer[:keep])})
-            if _DOCTYPE.search(self._buffer, 0, keep):
-                self._head = self._buffer[:keep]
+        if self._in_head:
+            self._note_head(keep)
         self._buffer = self._buffer[keep:]
         self._offset += keep
         self._scanned -= keep

@@ -12,10 +12,10 @@ WORKS = [
     ("0005", "Multatuli,", "Max Havelaar, of De koffij-veilingen /", "", "Amsterdam :", "De Ruyter,", "1860", "dut"),
     ("0006", "Nguyễn, Du,", "Truyện Kiều /", "", "Hà Nội :", "Văn học,", "1979", "vie"),
     ("0007", "Ghazālī,", "Iḥyāʼ ʻulūm al-dīn /", "", "Bayrūt :", "Dār al-Maʻrifah,", "1982", "ara"),
-    ("0008", "García Márquez, Gabriel,", "Cien años de soledad /", "", "Buenos Aires :", "Sudamericana,", "1967", "spa"),
+    ("0008", "García Márquez, G.,", "Cien años de soledad /", "", "Buenos Aires :", "EDASA,", "1967", "spa"),
     ("0009", "Yasadipura II,", "Sêrat Wicara Keras /", "ꦱꦼꦫꦠ꧀", "Surakarta :", "Budi Utama,", "1926", "jav"),
     ("0010", "Koentjaraningrat,", "Pengantar ilmu antropologi /", "", "Jakarta :", "Aksara Baru,", "1979", "ind"),
-    ("0011", "Quraish Shihab, M.,", "Tafsir al-Mishbah :", "pesan al-Qur’an /", "Jakarta :", "Lentera Hati,", "2000", "ind"),
+    ("0011", "Shihab, M.,", "Tafsir al-Mishbah :", "kesan al-Qur’an /", "Jakarta :", "Lentera,", "2000", "ind"),
     ("0012", "Hamka,", "Tenggelamnya kapal Van der Wijck /", "", "Medan :", "Centrale Courant,", "1938", "ind"),
 ]  # fmt: skip
 
