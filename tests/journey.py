@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,22 +52,25 @@ class Consortium:
         return settings.load(self.folder / "induk.yaml", environ={})
 
     def open(self) -> pipeline.Pipeline:
+        """The pipeline; the caller closes its database."""
         return pipeline.open_pipeline(self.settings(), {}, self.clock)
+
+    @contextmanager
+    def opened(self) -> Iterator[pipeline.Pipeline]:
+        made = self.open()
+        try:
+            yield made
+        finally:
+            made.database.close()
 
     def harvest(self, *codes: str, **order: Any) -> dict[str, Any]:
         """Harvest *codes* (none: all); returns source → outcome."""
-        opened = self.open()
-        try:
-            return dict(pipeline.harvest(opened, pipeline.active_sources(opened, codes), pipeline.Order(**order)))
-        finally:
-            opened.database.close()
+        with self.opened() as made:
+            return dict(pipeline.harvest(made, pipeline.active_sources(made, codes), pipeline.Order(**order)))
 
     def match(self) -> dict[str, Any]:
-        opened = self.open()
-        try:
-            return pipeline.match(opened)
-        finally:
-            opened.database.close()
+        with self.opened() as made:
+            return pipeline.match(made)
 
     def night(self) -> dict[str, Any]:
         """Harvest everybody, then match."""
@@ -87,8 +91,14 @@ class Consortium:
         with self._read() as conn:
             return question(conn)
 
-    def _read(self) -> Any:
-        return Database(self.url).read()
+    @contextmanager
+    def _read(self) -> Iterator[Any]:
+        database = Database(self.url)
+        try:
+            with database.read() as conn:
+                yield conn
+        finally:
+            database.close()
 
     # ---- killing ---------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ def test_there_is_one_head_and_one_way_to_it(tmp_path) -> None:
         script = ScriptDirectory.from_config(migrate.config(conn))
         assert len(script.get_heads()) == 1
         assert len(script.get_bases()) == 1
+    database.close()
 
 
 def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
@@ -32,8 +33,10 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
 
 
 def test_an_empty_database_is_refused_with_the_command_that_helps(database_url: str) -> None:
+    empty = Database(database_url)
     with pytest.raises(ConfigError, match="induk db upgrade"):
-        migrate.require(Database(database_url))
+        migrate.require(empty)
+    empty.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
