@@ -31,6 +31,7 @@ _OTHER = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 _JUNK = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
+_WORKBOOK_PARTS = (b"[Content_Types].xml", b"_rels/.rels", b"xl/", b"docProps/", b"mimetypeapplication/vnd.oasis")
 _WINDOW_LOG = 27  # 128 MiB, what zstd itself takes without being asked
 
 
@@ -236,10 +237,15 @@ def check_name(name: str) -> None:
 
 
 def _is_workbook(file: BinaryIO) -> bool:
-    """True for a zip file that is a spreadsheet: its parts have names of their own."""
-    start = file.read(4096)
+    """True for a zip file that is a spreadsheet."""
+    start = file.read(200)
     file.seek(0)
-    return b"[Content_Types].xml" in start or b"xl/" in start or b"mimetypeapplication/vnd.oasis" in start
+    return _starts_workbook(start)
+
+
+def _starts_workbook(start: bytes) -> bool:
+    """True when the first entry of a zip file has a name that only the parts of spreadsheets have."""
+    return start[30:].startswith(_WORKBOOK_PARTS)
 
 
 def _zip(file: BinaryIO, name: str, size: int, limits: FileLimits) -> Iterator[Member]:
@@ -264,7 +270,7 @@ def _zip(file: BinaryIO, name: str, size: int, limits: FileLimits) -> Iterator[M
             continue
         counted = _Counted(_zip_chunks(archive, info), given, size, limits)
         member = _member(f"{name}/{info.filename}", iter(counted))
-        if member.head.startswith((_ZIP, _EMPTY_ZIP)) and b"[Content_Types].xml" not in member.head[:4096]:
+        if member.head.startswith((_ZIP, _EMPTY_ZIP)) and not _starts_workbook(member.head):
             raise Refused("an archive in an archive", place=member.name)
         _refuse_nested(member)
         yield member

@@ -86,24 +86,30 @@ def best_layout(rows: Sequence[Row]) -> Layout:
     return max(layouts, key=lambda layout: max((len(set(_exact(row, layout).values())) for row in rows), default=0))
 
 
+def names_books(row: Row, layout: Layout) -> bool:
+    """True when *row* holds a name of one of our columns."""
+    return bool(_exact(row, layout))
+
+
 def find(sheet: str, rows: Sequence[Row], layout: Layout, merges: Iterable[Merge], *, chosen: bool) -> Header | None:
     """The header among the first *rows*, or None; *chosen* layouts may also go by position."""
-    best: tuple[int, int] = (0, 0)
-    for index, row in enumerate(rows[:LOOKED_AT]):
-        names = _exact(row, layout)
-        score = len(set(names.values()))
-        if score > best[0] and _enough(row, names):
-            best = (score, index)
-    if not best[0]:
+    best = (False, 0, 0)
+    for index in range(min(len(rows), LOOKED_AT)):
+        known = {column.name for column in _named_in(rows, index, layout).values()}
+        score = ("title" in known, len(known), -index)
+        if score > best and ("title" in known or len(known) > 1):
+            best = score
+    if not best[1]:
         return _by_position(rows, layout) if chosen else None
-    return _header(sheet, rows, best[1], layout, merges, chosen=chosen)
+    return _header(sheet, rows, -best[2], layout, merges, chosen=chosen)
 
 
-def _enough(row: Row, names: Mapping[int, Column]) -> bool:
-    """True for the title and another column, or where every name in the row is known."""
-    known = {column.name for column in names.values()}
-    filled = sum(1 for cell in row.cells if cell.text.strip())
-    return len(known) > 1 or (known == {"title"} and len(names) == filled)
+def _named_in(rows: Sequence[Row], index: int, layout: Layout) -> dict[int, Column]:
+    """The columns that row *index* names, with those of the row below when that goes on with names."""
+    names = _exact(rows[index], layout)
+    if index + 1 < len(rows) and _continues(rows[index + 1], names, layout):
+        return {**names, **_exact(rows[index + 1], layout)}
+    return names
 
 
 def _exact(row: Row, layout: Layout) -> dict[int, Column]:
@@ -148,6 +154,8 @@ def _header(
 def _continues(row: Row, columns: Mapping[int, Column], layout: Layout) -> bool:
     """True when *row*, below a row of names, holds names too: names in two rows, the upper ones merged."""
     second = _exact(row, layout)
+    if not columns:
+        return False
     new = {column.name for column in second.values()} - {column.name for column in columns.values()}
     filled = sum(1 for cell in row.cells if cell.text.strip())
     return len(second) > 1 and bool(new) and 2 * len(second) >= filled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import msgspec
@@ -14,6 +14,7 @@ from harvester.sources.sheet_csv import Row, decoded
 from harvester.sources.sheet_csv import rows as csv_rows
 from harvester.sources.sheet_header import Header, letter
 from harvester.sources.sheet_identity import Entry
+from harvester.sources.sheet_layout import Layout
 from harvester.sources.sheet_messages import flag, say
 from harvester.sources.sheet_values import EMPTY, MAX_CELL, Cell, clean, read
 from harvester.sources.sheet_xlsx import Merge, Remarks, Workbook
@@ -24,6 +25,7 @@ MAX_ROWS = 500_000
 MAX_DAMAGE = 64_000
 _OLE = b"\xd0\xcf\x11\xe0"
 _DITTO = frozenset({'"', "''", "“", "”", "sda", "s d a", "idem", "ditto", "//", "-//-"})
+_SUMS = frozenset({"jumlah", "total", "jumlah total", "sub total", "subtotal", "jumlah seluruhnya", "total buku"})
 
 Found = HarvestedRecord | Damage | str
 NO_REMARKS = Remarks(frozenset(), ())
@@ -119,7 +121,7 @@ class Sheets:
             return
         layout = self._layout or sheet_header.best_layout(head)
         header = sheet_header.find(name, head, layout, remarks.merges, chosen=self._chosen)
-        suspect = _members(head, header)
+        suspect = _members(head, header, layout)
         if suspect:
             yield self._refusal("members", name, value=suspect)
             return
@@ -189,7 +191,7 @@ class Sheets:
         if title and not _repeats_header(row, header):
             return Entry(cells, place, flags, sheet_identity.candidates(cells, layout))
         # A caption ("Kelas VII"), a sum ("Jumlah 250") or the names once more at the top of a printed page.
-        if title or (len(cells) < 2 and sum(1 for cell in row.cells if cell.text.strip()) < 3):
+        if title or _is_caption(row, cells):
             return None
         named = [one for one in sheet_identity.candidates(cells, layout) if not one.startswith("key:")]
         return self._row_refusal("no-title", _cell_place(place, header), row, identifier=(named or [""])[0])
@@ -229,13 +231,19 @@ def _chain(head: Sequence[Row], rows: Iterable[Row]) -> Iterator[Row]:
     yield from (row for row in rows if any(cell.text.strip() for cell in row.cells))
 
 
-def _members(head: Sequence[Row], header: Header | None) -> str:
+def _members(head: Sequence[Row], header: Header | None, layout: Layout) -> str:
     """The name that shows a sheet about people among the rows of names, or among all first rows without them."""
     if header is None or not header.skip:
-        rows = [(row, False) for row in head]
+        rows = [(row, sheet_header.names_books(row, layout)) for row in head]
     else:
         rows = [(row, index >= header.skip - header.rows) for index, row in enumerate(head[: header.skip])]
     return next((found for row, sure in rows if (found := sheet_header.about_members(row, certain=sure))), "")
+
+
+def _is_caption(row: Row, cells: Mapping[str, tuple[str, ...]]) -> bool:
+    """True for a row without title that is no book: "Kelas VII", "Jumlah 250"."""
+    texts = [fold(cell.text) for cell in row.cells if cell.text.strip()]
+    return (len(cells) < 2 and len(texts) < 3) or bool(_SUMS & set(texts))
 
 
 def _repeats_header(row: Row, header: Header) -> bool:

@@ -1,0 +1,588 @@
+"""Spreadsheets that schools send: each is repaired or refused with sheet!cell and an Indonesian sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from openpyxl import Workbook
+
+from harvester.guards import DeletionLimits, rule_on_deletions
+from harvester.model import Damage, HarvestedRecord
+from harvester.sources.file_dry_run import dry_run
+from harvester.sources.sheet_messages import MESSAGES, say, sentence
+from harvester.sources.sheets import Sheets
+from tests.sources.file_fixtures import damages, drop, flags, harvest, read, records
+
+HEADER = ["No", "Judul", "Pengarang", "Penerbit", "Tahun", "ISBN", "Klas", "No. Induk", "Eks."]
+BOOKS: list[list[Any]] = [
+    [1, "Bumi manusia", "Toer, Pramoedya Ananta", "Hasta Mitra", 1980, "979-97312-3-2", "899.221", "0001", 2],
+    [2, "Laskar pelangi", "Hirata, Andrea", "Bentang", 2005, "979-3062-79-7", "899.221", "0002", 3],
+    [3, "Ronggeng Dukuh Paruk", "Tohari, Ahmad", "Gramedia", 2003, "", "899.221", "0003", 1],
+    [4, "Matematika SMP kelas VII", "", "Pusat Perbukuan", 2017, "", "510", "0004", 40],
+]
+Rows = Sequence[Sequence[Any]]
+
+
+def xlsx(*rows: Sequence[Any], sheet: str = "Buku", more: Callable[[Workbook], None] = lambda book: None) -> bytes:
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.title = sheet
+    for row in rows:
+        page.append(list(row))
+    more(book)
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
+def csv(*rows: Sequence[Any], separator: str = ",", encoding: str = "utf-8", end: str = "\r\n") -> bytes:
+    def cell(value: Any) -> str:
+        text = str(value)
+        return '"' + text.replace('"', '""') + '"' if re.search(f'[{separator}"\n]', text) else text
+
+    return "".join(separator.join(cell(value) for value in row) + end for row in rows).encode(encoding)
+
+
+def found(content: bytes, name: str = "buku.csv", language: str = "id", layout: str = "") -> list[Any]:
+    return list(Sheets(name, language=language, layout=layout).found(io.BytesIO(content)))
+
+
+def told(content: bytes, language: str = "id", layout: str = "") -> list[str]:
+    """Every sentence about a file: refusals, flags of records, flags of sheets."""
+    sentences = []
+    for each in found(content, language=language, layout=layout):
+        if isinstance(each, Damage):
+            sentences.append(each.message)
+        elif isinstance(each, HarvestedRecord):
+            sentences += [sentence(text, language) for text in each.flags if not text.startswith("place:")]
+        else:
+            sentences.append(sentence(each, language))
+    return sentences
+
+
+def cells(content: bytes, layout: str = "") -> list[dict[str, list[str]]]:
+    return [
+        json.loads(each.payload)["cells"] for each in found(content, layout=layout) if isinstance(each, HarvestedRecord)
+    ]
+
+
+def one(title: Any = "Bumi manusia", **values: Any) -> bytes:
+    """A workbook with one book, columns Judul and those of *values*."""
+    return xlsx(["Judul", *(name.replace("_", " ") for name in values)], [title, *values.values()])
+
+
+# ---- the bad workbooks ---------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """A bad file, the sentence that must be told (with its place), the cells of the first book that remains."""
+
+    make: Callable[[], bytes]
+    sentence: str
+    cells: dict[str, list[str]] | None = None
+    layout: str = ""
+
+
+def merged_titles() -> bytes:
+    def merge(book: Workbook) -> None:
+        book.worksheets[0].merge_cells("A2:A3")
+
+    return xlsx(["Judul", "No. Induk"], ["Bumi manusia", "A1"], [None, "A2"], more=merge)
+
+
+def merged_header() -> bytes:
+    def merge(book: Workbook) -> None:
+        page = book.worksheets[0]
+        page.merge_cells("A1:A2")
+        page.merge_cells("B1:C1")
+
+    return xlsx(
+        ["Judul", "Penerbitan", None], [None, "Penerbit", "Tahun"], ["Bumi manusia", "Hasta Mitra", 1980], more=merge
+    )
+
+
+def numbered_format() -> bytes:
+    def zeros(book: Workbook) -> None:
+        book.worksheets[0]["B2"].number_format = "00000"
+
+    return xlsx(["Judul", "No. Induk"], ["Bumi manusia", 17], more=zeros)
+
+
+def error_value() -> bytes:
+    def error(book: Workbook) -> None:
+        book.worksheets[0]["B2"] = "#REF!"
+        book.worksheets[0]["B2"].data_type = "e"
+
+    return xlsx(["Judul", "Penerbit"], ["Bumi manusia", ""], more=error)
+
+
+def several_sheets() -> bytes:
+    def add(book: Workbook) -> None:
+        book.create_sheet("Petunjuk").append(["Isi lembar Buku dengan data buku."])
+        second = book.create_sheet("Kelas VIII")
+        second.append(["Judul", "No. Induk"])
+        second.append(["Laskar pelangi", "0002"])
+        book.create_sheet("Kosong")
+
+    return xlsx(["Judul", "No. Induk"], ["Bumi manusia", "0001"], more=add)
+
+
+def with_borrowers() -> bytes:
+    def add(book: Workbook) -> None:
+        loans = book.create_sheet("Pinjam")
+        loans.append(["Nama Siswa", "Judul", "Tgl Pinjam"])
+        loans.append(["Budi Santoso", "Bumi manusia", "1-2-2024"])
+
+    return xlsx(["Judul", "No. Induk"], ["Bumi manusia", "0001"], more=add)
+
+
+def repacked(content: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
+    """*content* with the part *name* of the workbook changed."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.namelist():
+            new.writestr(part, change(old.read(part)) if part == name else old.read(part))
+    return target.getvalue()
+
+
+def with_entities() -> bytes:
+    doctype = b'<!DOCTYPE x [<!ENTITY a "aaaa">]>'
+    return repacked(one(), "xl/workbook.xml", lambda part: doctype + part)
+
+
+def bomb() -> bytes:
+    return repacked(one(), "xl/styles.xml", lambda part: part + b" " * (60 << 20))
+
+
+def far_cell() -> bytes:
+    return repacked(one(), "xl/worksheets/sheet1.xml", lambda part: part.replace(b'r="A2"', b'r="A99999999"'))
+
+
+DATE = datetime(2005, 9, 1)
+CASES: dict[str, Case] = {
+    "the ISBN as a power of ten, digits lost": Case(
+        lambda: one(ISBN="9.78979E+12"),
+        "Buku!B2: Excel mengubah ISBN menjadi “9.78979E+12”, angka akhirnya hilang. "
+        "Format kolom sebagai Teks, ketik lagi.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "the ISBN as a power of ten, all digits there": Case(
+        lambda: csv(["Judul", "ISBN"], ["Laskar pelangi", "9.789793062792E+12"]),
+        "buku.csv!B2: Excel mengubah ISBN menjadi “9.789793062792E+12”; ISBN dipulihkan dari angka yang tersisa.",
+        {"title": ["Laskar pelangi"], "isbn": ["9789793062792"]},
+    ),
+    "an ISBN-10 that lost its zero": Case(
+        lambda: one(ISBN=306406152),
+        "Buku!B2: angka nol di depan ISBN “306406152” hilang; sudah dikembalikan.",
+        {"title": ["Bumi manusia"], "isbn": ["0306406152"]},
+    ),
+    "DDC 005 that became 5": Case(
+        lambda: one(Klas=5),
+        "Buku!B2: angka nol di depan “5” hilang; sudah dikembalikan.",
+        {"title": ["Bumi manusia"], "classification": ["005"]},
+    ),
+    "DDC 005.133 that became 5,133": Case(
+        lambda: one(Klas="5,133"),
+        "Buku!B2: tanda koma pada “5,133” dibaca sebagai titik.",
+        {"title": ["Bumi manusia"], "classification": ["005.133"]},
+    ),
+    "an inventory number shown with zeros that are not there": Case(
+        numbered_format,
+        "Buku!B2: angka nol di depan “17” hilang; sudah dikembalikan.",
+        {"title": ["Bumi manusia"], "inventory": ["00017"]},
+    ),
+    "the year as a date": Case(
+        lambda: one(Tahun=DATE),
+        "Buku!B2: “2005-09-01” adalah tanggal; hanya tahunnya yang diambil.",
+        {"title": ["Bumi manusia"], "year": ["2005"]},
+    ),
+    "the year as the number of a day": Case(
+        lambda: one(Tahun=38596),
+        "Buku!B2: “38596” adalah tanggal; hanya tahunnya yang diambil.",
+        {"title": ["Bumi manusia"], "year": ["2005"]},
+    ),
+    "the year with a thousands point": Case(
+        lambda: csv(["Judul", "Tahun"], ["Bumi manusia", "1.980"]),
+        "buku.csv!B2: “1.980” tertulis sebagai bilangan desimal; dibaca sebagai bilangan bulat.",
+        {"title": ["Bumi manusia"], "year": ["1980"]},
+    ),
+    "a call number that became a date": Case(
+        lambda: one(No_Panggil=DATE),
+        "Buku!B2: Excel mengubah isi menjadi tanggal “2005-09-01”. Format kolom sebagai Teks lalu ketik lagi.",
+        {"title": ["Bumi manusia"], "call_number": ["2005-09-01"]},
+    ),
+    "a file in Windows-1252": Case(
+        lambda: csv(["Judul", "Penulis"], ["Le Petit Prince – édition", "Saint-Exupéry"], encoding="cp1252"),
+        "buku.csv!A2: berkas bukan UTF-8; huruf dibaca sebagai Windows-1252.",
+        {"title": ["Le Petit Prince – édition"], "author": ["Saint-Exupéry"]},
+    ),
+    "quotation marks inside a value": Case(
+        lambda: b'"Judul","Pengarang"\r\n"Si "Doel" anak Betawi","Aman Dt. Madjoindo"\r\n',
+        "buku.csv!A2: ada tanda kutip di dalam isi; baris tetap dibaca.",
+        {"title": ['Si "Doel" anak Betawi'], "author": ["Aman Dt. Madjoindo"]},
+    ),
+    "a separator inside a value": Case(
+        lambda: b"Judul,Pengarang\nBumi manusia,Toer\nBumi, bulan, bintang,Rendra\n",
+        "buku.csv!A3: isi baris lebih banyak daripada nama kolom; mungkin ada tanda pemisah di dalam isi. "
+        "Baris ini disisihkan.",
+        {"title": ["Bumi manusia"], "author": ["Toer"]},
+    ),
+    "no title": Case(
+        lambda: xlsx(HEADER, BOOKS[0], [2, None, "Hirata, Andrea", "Bentang", 2005, "", "", "0002", 1]),
+        "Buku!B3: judul kosong; baris ini disisihkan.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "ditto marks": Case(
+        lambda: xlsx(["Judul", "No. Induk"], ["Bumi manusia", "A1"], ["sda", "A2"]),
+        "Buku!A3: “sda” mengulang baris di atasnya. Tulis lagi judulnya; baris ini disisihkan.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "titles merged over the rows of their copies": Case(
+        merged_titles,
+        "Buku!A3: sel ini digabung dengan sel lain; isinya berlaku untuk semuanya.",
+        {"title": ["Bumi manusia"], "inventory": ["A1"]},
+    ),
+    "column names merged and in two rows": Case(
+        merged_header, "", {"title": ["Bumi manusia"], "publisher": ["Hasta Mitra"], "year": ["1980"]}
+    ),
+    "a title above the column names": Case(
+        lambda: xlsx(["DAFTAR BUKU PERPUSTAKAAN SD NEGERI 3"], [], ["Tahun Pelajaran 2025/2026"], HEADER, *BOOKS),
+        "",
+        {"title": ["Bumi manusia"], "copies": ["2"]},
+    ),
+    "a misspelt column name": Case(
+        lambda: xlsx(["Judul", "Pengarnag"], ["Bumi manusia", "Toer"]),
+        "Buku!B1: nama kolom “Pengarnag” ditebak.",
+        {"title": ["Bumi manusia"], "author": ["Toer"]},
+    ),
+    "an unknown column": Case(
+        lambda: one(Warna_Sampul="merah"),
+        "Buku!B1: kolom “Warna Sampul” tidak dipakai.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "an error instead of a value": Case(
+        error_value,
+        "Buku!B2: sel ini menampilkan kesalahan “#REF!”; dianggap kosong.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "a formula without a saved result": Case(
+        lambda: one(Penerbit='=HYPERLINK("http://evil.example","x")'),
+        "Buku!B2: sel ini berisi rumus tanpa hasil tersimpan; dianggap kosong. Tempel sebagai nilai.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "one inventory number for two books": Case(
+        lambda: xlsx(["Judul", "No. Induk"], ["Bumi manusia", "7"], ["Laskar pelangi", "007"]),
+        "Buku!A2: nomor “7” dipakai untuk buku yang berbeda; nomor itu tidak dipakai sebagai pengenal.",
+        {"title": ["Bumi manusia"], "inventory": ["7"]},
+    ),
+    "several sheets, one of them a manual": Case(
+        several_sheets, "Petunjuk: lembar ini tidak berisi data buku dan dilewati.", {"title": ["Bumi manusia"]}
+    ),
+    "no column names": Case(
+        lambda: xlsx(["Bumi manusia", "Toer", 1980], ["Laskar pelangi", "Hirata", 2005]),
+        "Buku: baris nama kolom tidak ditemukan. Harus ada baris berisi nama kolom, misalnya Judul dan Pengarang.",
+    ),
+    "columns about books, but no title": Case(
+        lambda: xlsx(["Pengarang", "Penerbit", "Tahun"], ["Toer", "Hasta Mitra", 1980]),
+        "Buku: kolom Judul tidak ada.",
+    ),
+    "borrowers in another sheet": Case(
+        with_borrowers,
+        "Pinjam: kolom “Nama Siswa” berisi data anggota atau peminjaman. Lembar ini tidak dibaca dan tidak disimpan; "
+        "kirim data buku saja.",
+        {"title": ["Bumi manusia"]},
+    ),
+    "the members of SLiMS": Case(
+        lambda: csv(["member_id", "member_name", "gender", "member_email"], ["M1", "Budi Santoso", "1", "b@x.id"]),
+        "buku.csv: kolom “member_id” berisi data anggota atau peminjaman. Lembar ini tidak dibaca dan tidak disimpan; "
+        "kirim data buku saja.",
+    ),
+    "names and addresses below the books": Case(
+        lambda: xlsx(
+            ["Judul", "Pengarang"], ["Bumi manusia", "Toer"], ["Nama", "Alamat"], ["Budi Santoso", "Jl. Melati"]
+        ),
+        "Buku: kolom “Nama” berisi data anggota atau peminjaman. Lembar ini tidak dibaca dan tidak disimpan; "
+        "kirim data buku saja.",
+    ),
+    "an old Excel file": Case(
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 2000,
+        "buku.csv: ini berkas Excel lama (.xls) atau berkata sandi. Simpan sebagai .xlsx tanpa kata sandi.",
+    ),
+    "half a workbook": Case(
+        lambda: xlsx(HEADER, *BOOKS)[:3000],
+        "buku.csv: berkas Excel rusak atau tidak lengkap. Buka, simpan ulang, lalu kirim lagi.",
+    ),
+    "a workbook with a damaged part": Case(
+        lambda: repacked(one(), "xl/worksheets/sheet1.xml", lambda part: part[:-40]),
+        "Buku: berkas Excel rusak atau tidak lengkap. Buka, simpan ulang, lalu kirim lagi.",
+    ),
+    "a workbook with entities": Case(
+        with_entities, "buku.csv: berkas ini berisi bagian yang tidak wajar dan berbahaya, jadi tidak dibaca."
+    ),
+    "a workbook that is a bomb": Case(bomb, "buku.csv: lembar ini terlalu besar. Bagi menjadi beberapa berkas."),
+    "a cell far outside of the sheet": Case(
+        far_cell, "buku.csv: berkas ini berisi bagian yang tidak wajar dan berbahaya, jadi tidak dibaca."
+    ),
+    "an empty sheet": Case(lambda: xlsx(HEADER), "Buku: tidak ada baris data."),
+}
+
+
+@pytest.mark.parametrize("label", CASES)
+def test_a_bad_sheet_is_repaired_or_refused_in_words_of_the_librarian(label: str) -> None:
+    case = CASES[label]
+    content = case.make()
+    sentences = told(content, layout=case.layout)
+    assert case.sentence in sentences if case.sentence else sentences == []
+    books = cells(content, layout=case.layout)
+    if case.cells is None:
+        assert books == []
+    else:
+        assert {name: books[0].get(name) for name in case.cells} == case.cells
+
+
+def test_there_are_more_than_25_bad_sheets() -> None:
+    assert len(CASES) > 25
+
+
+def test_every_message_is_there_in_both_languages_and_names_its_place() -> None:
+    for code, (english, indonesian) in MESSAGES.items():
+        assert english != indonesian
+        for language in ("en", "id"):
+            assert say(code, language, place="Buku!E5", value="x").startswith("Buku!E5: ")
+        assert ("{value}" in english) == ("{value}" in indonesian)
+
+
+def test_messages_come_in_english_where_asked() -> None:
+    assert told(one(Klas=5), "en") == ["Buku!B2: “5” had lost zeros at its start; they were put back."]
+
+
+def test_nothing_of_a_sheet_with_members_is_kept() -> None:
+    case = CASES["borrowers in another sheet"]
+    everything = repr(found(case.make()))
+    assert "Budi" not in everything
+    assert "1-2-2024" not in everything
+    below = repr(found(CASES["names and addresses below the books"].make()))
+    assert "Budi" not in below
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Judul", "Peminjam"],
+        ["Judul", "Tgl Pinjam", "Tgl Kembali"],
+        ["No", "Nama", "Alamat"],
+        ["NIS", "Nama", "Kelas"],
+        ["Nama Anggota", "No HP"],
+        ["member_id", "item_code", "loan_date", "due_date"],
+        ["MemberNo", "Fullname", "Email", "NIK"],
+    ],
+)
+def test_sheets_about_people_are_refused(header: list[str]) -> None:
+    (refusal,) = [each for each in found(xlsx(header, ["x"] * len(header))) if isinstance(each, Damage)]
+    assert refusal.reason == "members"
+    assert refusal.payload == b""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Judul", "Pengarang", "Kelas"],
+        ["Judul", "Jumlah", "Dipinjam"],
+        ["Judul", "Nama Pengarang", "Nama Penerbit"],
+        ["Judul Buku", "No. Induk Buku", "Buku Siswa/Guru"],
+    ],
+)
+def test_sheets_about_books_are_not_taken_for_sheets_about_people(header: list[str]) -> None:
+    assert cells(xlsx(header, [f"isi {number}" for number in range(len(header))]))
+
+
+# ---- what does not change ------------------------------------------------------------------------------
+
+
+def payloads(content: bytes) -> dict[str, bytes]:
+    return {each.identifier: each.payload for each in found(content) if isinstance(each, HarvestedRecord)}
+
+
+def test_the_same_books_in_any_order_sheet_and_kind_of_file_are_the_same_records() -> None:
+    before = payloads(xlsx(HEADER, *BOOKS))
+    assert set(before) == {"inv:1", "inv:2", "inv:3", "inv:4"}
+    for seed in range(5):
+        shuffled = random.Random(seed).sample(BOOKS, len(BOOKS))
+        renumbered = [[number, *row[1:]] for number, row in enumerate(shuffled, 1)]
+        assert payloads(xlsx(["Daftar buku"], HEADER, *renumbered, sheet="Lembar 2")) == before
+    assert payloads(csv(HEADER, *BOOKS)) == before
+    assert payloads(csv(HEADER, *BOOKS, separator=";", end="\n")) == before
+    assert payloads(csv(HEADER, *BOOKS, separator="\t", encoding="utf-16", end="\r")) == before
+    columns = [8, 3, 1, 2, 4, 5, 6, 7]
+    moved = [[row[column] for column in columns] for row in [HEADER, *BOOKS]]
+    assert payloads(xlsx(*moved)) == before
+
+
+def test_an_edited_title_is_one_changed_record() -> None:
+    before = payloads(xlsx(HEADER, *BOOKS))
+    edited = [list(row) for row in BOOKS]
+    edited[1][1] = "Laskar Pelangi: sebuah novel"
+    after = payloads(xlsx(HEADER, *edited))
+    assert set(before) == set(after)
+    assert [name for name in before if before[name] != after[name]] == ["inv:2"]
+
+
+def test_without_numbers_the_isbn_and_then_the_content_tell_books_apart() -> None:
+    rows = [[*row[:7], None, row[8]] for row in BOOKS]
+    before = payloads(xlsx(HEADER, *rows))
+    assert sorted(name.partition(":")[0] for name in before) == ["isbn", "isbn", "key", "key"]
+    rows[0][1] = "Bumi Manusia (edisi baru)"
+    rows[2][3] = "Gramedia Pustaka Utama"
+    after = payloads(xlsx(HEADER, *rows))
+    assert set(before) == set(after)
+    assert sum(1 for name in before if before[name] != after[name]) == 2
+
+
+def test_the_parts_of_a_set_with_one_isbn_stay_apart() -> None:
+    rows = [["Matematika jilid 1", "9789793062792"], ["Matematika jilid 2", "9789793062792"]]
+    assert len(payloads(xlsx(["Judul", "ISBN"], *rows))) == 2
+
+
+def test_copies_without_numbers_are_counted_and_numbers_are_collected() -> None:
+    rows = [["Bumi manusia", "Toer"]] * 3
+    (book,) = cells(xlsx(["Judul", "Pengarang"], *rows))
+    assert book["copies"] == ["3"]
+    same_id = [["17", "Bumi manusia", "B2"], ["17", "Bumi manusia", "B1"]]
+    (book,) = cells(xlsx(["ID", "Judul", "No. Induk"], *same_id))
+    assert book["inventory"] == ["B1", "B2"]
+    assert book["copies"] == ["2"]
+
+
+def test_captions_sums_and_repeated_names_are_no_books() -> None:
+    content = xlsx(HEADER, ["Kelas VII"], *BOOKS[:2], HEADER, ["Kelas VIII"], *BOOKS[2:], [None, None, "Jumlah", 46])
+    assert len(cells(content)) == 4
+    assert not [each for each in found(content) if isinstance(each, Damage)]
+
+
+def test_slims_exports_without_column_names_are_read_by_position() -> None:
+    row = ["Bumi manusia", "Text", "", "9799731232", "Hasta Mitra", "1980", "354 hlm.", "", "899.221 PRA b",
+           "Indonesia", "Jakarta", "899.221", "", "", "",
+           "<Toer, Pramoedya Ananta>", "<Fiksi>", "<B1><B2>"]  # fmt: skip
+    line = ",".join(f'"{value}"' for value in row) + ",\r"
+    (book,) = cells(line.encode(), layout="slims-biblio-csv")
+    assert book["author"] == ["Toer, Pramoedya Ananta"]
+    assert book["inventory"] == ["B1", "B2"]
+
+
+def test_the_inlislite_form_is_read_by_its_letters() -> None:
+    header: list[Any] = [None] * 42
+    row: list[Any] = [None] * 42
+    for letter, value in ((2, "0001/2019"), (17, "Si anak badai"), (20, "Tere Liye"), (33, 899.221), (27, 2019)):
+        row[letter] = value
+    header[0], header[17] = "DATA KOLEKSI", "DATA BIBLIOGRAFIS"
+    (book,) = cells(xlsx(header, ["No"], row), layout="inlislite-xlsx")
+    assert book == {
+        "title": ["Si anak badai"], "author": ["Tere Liye"], "classification": ["899.221"], "year": ["2019"],
+        "inventory": ["0001/2019"],
+    }  # fmt: skip
+
+
+def test_a_layout_of_the_partners_own_is_read(tmp_path: Path) -> None:
+    layout = tmp_path / "desa.yaml"
+    layout.write_text(
+        "layout: desa\ncolumns:\n  title: {names: [nama kitab]}\n  author: {names: [muallif], type: list}\n"
+    )
+    content = csv(["Nama kitab", "Muallif"], ["Safinatun najah", "Salim bin Sumair"])
+    assert cells(content, layout=str(layout)) == [{"title": ["Safinatun najah"], "author": ["Salim bin Sumair"]}]
+
+
+def test_the_place_of_a_row_is_told_but_is_no_part_of_the_record() -> None:
+    (book,) = [each for each in found(one()) if isinstance(each, HarvestedRecord)]
+    assert "place:Buku!A2" in book.flags
+    assert b"Buku" not in book.payload
+    assert json.loads(book.payload) == {"cells": {"title": ["Bumi manusia"]}}
+
+
+# ---- as a source ---------------------------------------------------------------------------------------
+
+
+def hashes(pages: list[Any]) -> dict[str, bytes]:
+    return {record.identifier: record.payload for record in records(pages)}
+
+
+def test_a_dropped_sheet_is_a_full_set(tmp_path: Path) -> None:
+    drop(tmp_path, "buku.xlsx", xlsx(HEADER, *BOOKS))
+    pages = harvest(tmp_path)
+    assert pages[-1].list_size == 4
+    assert {record.format for record in records(pages)} == {"row"}
+
+
+def test_a_zipped_sheet_is_read(tmp_path: Path) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("kiriman/buku.xlsx", xlsx(HEADER, *BOOKS))
+        archive.writestr("kiriman/lagi.csv", csv(HEADER, [5, "Harimau! Harimau!", "Lubis", "", "", "", "", "0005", 1]))
+    assert len(records(read(target.getvalue(), tmp_path, "kiriman.zip"))) == 5
+
+
+def test_a_refused_sheet_makes_the_list_incomplete(tmp_path: Path) -> None:
+    pages = read(with_borrowers(), tmp_path, "buku.xlsx")
+    assert len(records(pages)) == 1
+    assert "salvaged" in flags(pages)
+    assert pages[-1].list_size is None
+    assert [damage.reason for damage in damages(pages)] == ["members"]
+
+
+def test_a_row_set_aside_without_a_number_proves_nothing_absent(tmp_path: Path) -> None:
+    numbered = read(xlsx(HEADER, *BOOKS, [5, None, "Hirata", "Bentang", 2005, "", "", "0005", 1]), tmp_path, "a.xlsx")
+    assert numbered[-1].list_size == 5
+    nameless = read(xlsx(HEADER, *BOOKS, [5, None, "Hirata", "Bentang", 2005, "", "", "", 1]), tmp_path, "a.xlsx")
+    assert nameless[-1].list_size is None
+    assert "salvaged" not in flags(nameless)
+
+
+def test_a_dry_run_shows_what_would_happen_row_by_row(tmp_path: Path) -> None:
+    known = hashes(read(xlsx(HEADER, *BOOKS), tmp_path, "a.xlsx"))
+    rows = [list(row) for row in BOOKS]
+    rows[0][1] = "Bumi Manusia: roman"
+    rows[3] = [4, "IPA SMP kelas VII", "", "Pusat Perbukuan", 2017, "", 5, "0009", 40]
+    pages = read(xlsx(HEADER, *rows, [5, None, "Hirata", "Bentang", 2005, "", "", "0002", 1]), tmp_path, "a.xlsx")
+    result = dry_run(pages, known, lambda record: record.payload)
+    assert [(line.kind, line.identifier, line.place) for line in result.lines] == [
+        ("changed", "inv:1", "Buku!A2"),
+        ("unchanged", "inv:2", "Buku!A3"),
+        ("unchanged", "inv:3", "Buku!A4"),
+        ("new", "inv:9", "Buku!A5"),
+        ("refused", "inv:2", "Buku!B6"),
+        ("gone", "inv:4", ""),
+    ]
+    assert result.counts == {"changed": 1, "unchanged": 2, "new": 1, "refused": 1, "gone": 1}
+    assert result.lines[3].remarks == ("Buku!G5: angka nol di depan “5” hilang; sudah dikembalikan.",)
+    assert result.lines[4].remarks == ("Buku!B6: judul kosong; baris ini disisihkan.",)
+
+
+def test_a_dry_run_of_a_delta_or_a_damaged_file_calls_nothing_gone(tmp_path: Path) -> None:
+    known = hashes(read(xlsx(HEADER, *BOOKS), tmp_path, "a.xlsx"))
+    for pages in (
+        read(xlsx(HEADER, *BOOKS[:2]), tmp_path, "a.xlsx", content="delta"),
+        read(with_borrowers(), tmp_path, "a.xlsx"),
+    ):
+        result = dry_run(pages, known, lambda record: record.payload)
+        assert not result.proven
+        assert "gone" not in result.counts
+
+
+def test_a_sheet_30_percent_shorter_is_for_a_person_to_decide(tmp_path: Path) -> None:
+    rows = [[number, f"Judul {number}", "", "", 2000, "", "", f"{number:04}", 1] for number in range(1, 201)]
+    known = hashes(read(xlsx(HEADER, *rows), tmp_path, "a.xlsx"))
+    pages = read(xlsx(HEADER, *rows[:140]), tmp_path, "a.xlsx")
+    gone = dry_run(pages, known, lambda record: record.payload).counts["gone"]
+    assert gone == 60
+    assert not rule_on_deletions(gone, len(known), 0, DeletionLimits()).allowed
+    again = dry_run(read(xlsx(HEADER, *rows), tmp_path, "a.xlsx"), known, lambda record: record.payload)
+    assert again.counts == {"unchanged": 200}
