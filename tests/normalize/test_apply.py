@@ -15,6 +15,11 @@ CONTEXT = Context("ugm", "17", opac_url="https://opac.example.ac.id/d/{id}", len
 LEADER = "00000nam a2200000 a 4500"
 
 
+MARC = [for_source(preset, "marcxml") for preset in ("generic", "koha", "inlislite")]
+PRESETS = ("generic", "slims-oai2", "slims-oai", "ojs", "eprints", "dspace")
+DUBLIN_CORE = [for_source(preset, "oai_dc") for preset in PRESETS]
+
+
 def marc(*lines, leader=LEADER, flags=()):
     """A MARC record of lines `245 10 $aTitle`; `001 123` for control fields."""
     fields = []
@@ -236,8 +241,8 @@ def test_no_marc_record_breaks_a_mapping(fields):
         (tag, text if tag < "010" else text[:2].ljust(2) + "".join(f"\x1f{c}{t}" for c, t in subs))
         for tag, text, subs in fields
     ]
-    for preset in ("generic", "koha", "inlislite"):
-        normal = normalize(MarcRecord(LEADER, tuple(made)), for_source(preset, "marcxml"), CONTEXT)
+    for mapping in MARC:
+        normal = normalize(MarcRecord(LEADER, tuple(made)), mapping, CONTEXT)
         assert msgspec.json.decode(msgspec.json.encode(normal.record), type=NormalizedRecord) == normal.record
 
 
@@ -255,5 +260,5 @@ def test_no_marc_record_breaks_a_mapping(fields):
 )
 def test_no_dublin_core_record_breaks_a_mapping(elements):
     record = XmlRecord(tuple(XmlElement(name, text) for name, text in elements))
-    for preset in ("generic", "slims-oai2", "slims-oai", "ojs", "eprints", "dspace"):
-        normalize(record, for_source(preset, "oai_dc"), CONTEXT)
+    for mapping in DUBLIN_CORE:
+        normalize(record, mapping, CONTEXT)
