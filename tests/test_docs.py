@@ -39,7 +39,7 @@ ALL = walk(induk, ("induk",))
 
 @pytest.mark.parametrize("name", [name for name, command in ALL if not isinstance(command, click.Group)])
 def test_the_readme_lists_the_command(name: str) -> None:
-    assert f"`{name}`" in README, f"add it by: python -m tests.test_docs"
+    assert f"`{name}`" in README, "add it by: python -m tests.test_docs"
 
 
 @pytest.mark.parametrize("name,command", ALL)
