@@ -90,6 +90,27 @@ def is_iso2709(payload: bytes) -> bool:
     return _LEADER.match(payload) is not None
 
 
+def _has_tag(payload: bytes, tag: bytes) -> bool:
+    """True when the directory names *tag*."""
+    base = int(payload[12:17]) if payload[12:17].isdigit() else 0
+    at = payload.find(tag, 24, base)
+    while at >= 0 and at % 12:
+        at = payload.find(tag, at + 1, base)
+    return at >= 0
+
+
+def marc_format(payload: bytes) -> str:
+    """`unimarc` for a record whose title stands in 200, otherwise `iso2709`."""
+    if _has_tag(payload, b"245") or not _has_tag(payload, b"200"):
+        return "iso2709"
+    return "unimarc"
+
+
+def _is_unimarc(root: etree._Element) -> bool:
+    tags = {tag for field in root if (tag := field.get("tag")) in ("200", "245")}
+    return tags == {"200"}
+
+
 def unwrapped(root: etree._Element) -> etree._Element:
     """The one record inside a collection; *root* itself when it is no collection or holds several."""
     inner = [child for child in root if local(child)]
@@ -97,10 +118,10 @@ def unwrapped(root: etree._Element) -> etree._Element:
 
 
 def xml_format(root: etree._Element) -> str:
-    """The format by root element: marcxml, oai_dc, mods, otherwise its local name in small letters."""
+    """The format by root element: marcxml, unimarc, oai_dc, mods, otherwise its local name in small letters."""
     name = local(root).lower()
     if name in ("record", "collection") and (_namespace(root) in MARC_NAMESPACES or _has_leader(root)):
-        return "marcxml"
+        return "unimarc" if _is_unimarc(root) else "marcxml"
     return _FORMATS.get(name, name)
 
 
@@ -182,7 +203,7 @@ def xml_identifier(root: etree._Element, kind: str, rule: str) -> str:
     MARCXML takes the rules of MARC; elsewhere a rule is the local name of an element. Empty means 001 with 003,
     the recordIdentifier of MODS, the first identifier of Dublin Core.
     """
-    if kind == "marcxml":
+    if kind in ("marcxml", "unimarc"):
         if rule:
             tag, _, code = rule.partition("$")
             return _marcxml_value(root, tag, code)
@@ -220,7 +241,7 @@ def _own_bytes(record: etree._Element) -> bytes:
 
 def from_marc(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
     """An ISO 2709 record as received."""
-    return _kept(iso2709_identifier(payload, rule), "iso2709", payload, place, flags)
+    return _kept(iso2709_identifier(payload, rule), marc_format(payload), payload, place, flags)
 
 
 def from_element(

@@ -16,7 +16,7 @@ from harvester.errors import ProtocolError, Refused, SourceUnavailable
 from harvester.model import Page, Window
 from harvester.sources.environment import Environment
 from harvester.sources.received import Portion
-from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slice
+from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slice, refuses_query
 
 OUT_OF_RANGE = "range"
 MAX_PASSES = 3
@@ -120,6 +120,7 @@ class SlicedHarvester:
         self._planner: Planner | None = None
         self._facts: dict[str, str] = {}
         self._notes: list[str] = []
+        self._refusal: ProtocolError | None = None
         self._pages = 0
         self._short = 0
 
@@ -143,7 +144,10 @@ class SlicedHarvester:
         """The count of all records; None when the server cannot tell."""
         try:
             return self.planner().count(Slice())
-        except ProtocolError:
+        except ProtocolError as error:
+            if not refuses_query(error):
+                raise
+            self._refusal = error
             return None
 
     def plan(self, window: Window = Window()) -> Plan:  # noqa: B008 - a frozen value
@@ -156,7 +160,9 @@ class SlicedHarvester:
             return self._everything()
         try:
             return self.planner().changed(window.since, window.until)
-        except ProtocolError:
+        except ProtocolError as error:
+            if not refuses_query(error):
+                raise
             return self._everything()
 
     def windows(self, window: Window = Window()) -> list[Window]:  # noqa: B008 - a frozen value
@@ -165,7 +171,11 @@ class SlicedHarvester:
         return [Window(window.since, window.until, str(planned.slice)) for planned in slices]
 
     def _everything(self) -> Plan:
-        plan = self.planner().everything(self.total())
+        total = self.total()
+        try:
+            plan = self.planner().everything(total)
+        except ProtocolError as error:
+            raise (self._refusal if error.code == "no-query" and self._refusal else error) from None
         cut_by_date = bool(plan.slices) and any(plan.slices[0].slice.parts[:1]) and self._is_date(plan.slices[0].slice)
         if plan.proof == "proven" and cut_by_date:
             self._facts["date-index"] = "works"

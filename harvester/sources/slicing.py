@@ -21,6 +21,7 @@ DIGITS = "0123456789"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MORE = LETTERS.upper() + "-_/.:()+ "
 TOO_MANY = "too-many"  # the code of the error of a server that only counts small results
+OUT_OF_SEARCHES = "searches"
 UNCOUNTED = 1 << 40
 NONE = "~"  # the prefix of what has no value in an index: sorts behind every other
 MAX_PREFIX = 40
@@ -31,6 +32,11 @@ _RANGES = {4: range(1, 13), 6: range(1, 32), 8: range(24), 10: range(60), 12: ra
 
 Proof = Literal["proven", "claimed", "partial"]
 Part = tuple[str, str]
+
+
+def refuses_query(error: ProtocolError) -> bool:
+    """True when the server only cannot do this search: a diagnostic (`bib-1/114`, `1/16`), or it cost too much."""
+    return "/" in error.code or error.code in (TOO_MANY, OUT_OF_SEARCHES)
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -192,6 +198,7 @@ class Planner:
         self._unsplit: set[Slice] = set()
         self._refused = False
         self._floor: float = float("inf")
+        self._wide = False
 
     @property
     def term_cap(self) -> int | None:
@@ -206,7 +213,7 @@ class Planner:
         """
         if one not in self._known:
             if len(self._known) >= self._bounds.searches:
-                raise ProtocolError(f"no plan within {self._bounds.searches} searches", code="searches")
+                raise ProtocolError(f"no plan within {self._bounds.searches} searches", code=OUT_OF_SEARCHES)
             self._known[one] = self._counted(one)
         return self._known[one]
 
@@ -221,12 +228,20 @@ class Planner:
     # ---- a full listing ------------------------------------------------------------------------------
 
     def everything(self, total: int | None) -> Plan:
-        """The slices of the whole source; *total* is the count of all records, None when the server has none."""
+        """The slices of the whole source; *total* is the count of all records, None when the server has none.
+
+        Raises:
+            ProtocolError: there is no total, and no index can be counted by.
+        """
         best: Plan | None = None
+        refusal = ProtocolError("there is no count of all records and no index to slice by", code="no-query")
         for at, axis in enumerate(self._axes):
             try:
                 plan = self._by_axis(at, total)
-            except ProtocolError:
+            except ProtocolError as error:
+                if not refuses_query(error):
+                    raise
+                refusal = error
                 continue  # the index is not there, or will not be cut
             if plan.proof == "proven":
                 return plan
@@ -234,30 +249,31 @@ class Planner:
                 best = plan
             if axis.kind == "list":
                 break
+        if total is None:
+            if best is None:
+                raise refusal
+            return best
         whole = self._whole(total)
         if best is None or (whole.proof != "partial" and best.proof == "partial"):
             return whole
         return best
 
-    def _whole(self, total: int | None) -> Plan:
+    def _whole(self, total: int) -> Plan:
         """Everything as one slice: believed, not proven, and partial when the server will not give it all."""
-        if total is None:
-            return self._plan([], None)
         proof: Proof = "partial" if self._bounds.too_large(total) else "claimed"
         return self._plan([Planned(Slice(), total)], total, proof)
 
     def _by_axis(self, at: int, total: int | None) -> Plan:
         axis = self._axes[at]
         plan = self._plan([], total)
-        for wide in (False, True):
+        # Impossible months and rare characters hide below a truncated parent, whose likely children are already more.
+        for floor, wide in ((float("inf"), False), *((floor, False) for floor in SUSPICIOUS), (SUSPICIOUS[-1], True)):
+            self._floor, self._wide = floor, wide
             roots = [Slice().within(axis.name, child) for child in axis.children("", wide)]
-            for floor in (float("inf"), *SUSPICIOUS):
-                self._floor = floor
-                plan = self._reconciled(at, roots, total)
-                if plan.proof != "partial":
-                    return plan
-            if axis.kind != "text":
+            plan = self._reconciled(at, roots, total)
+            if plan.proof != "partial":
                 break
+        self._floor, self._wide = float("inf"), False
         return plan
 
     def _reconciled(self, at: int, roots: list[Slice], total: int | None) -> Plan:
@@ -274,7 +290,9 @@ class Planner:
             if not self.count(one):
                 return []
             return self._smaller(one, at + 1)
-        except ProtocolError:
+        except ProtocolError as error:
+            if not refuses_query(error):
+                raise
             return []
 
     def _plan(self, leaves: Iterable[Planned], total: int | None, proof: Proof | None = None) -> Plan:
@@ -350,7 +368,7 @@ class Planner:
         """The non-empty children of *one*, with unlikely values when the likely ones do not add up."""
         axis, prefix = self._axes[at], one.parts[-1][1]
         found: list[Slice] = []
-        for wide in (False, True):
+        for wide in (self._wide, True):
             children = [one.within(axis.name, child) for child in axis.children(prefix, wide)]
             found = [child for child in children if self.count(child)]
             if sum(map(self.count, found)) >= self.count(one):
@@ -367,8 +385,9 @@ class Planner:
                 cut = _Cut(self, one, axis, self._bounds.most)
                 if cut.run():
                     return cut.leaves()
-            except ProtocolError:
-                continue
+            except ProtocolError as error:
+                if not refuses_query(error):
+                    raise
         self._unsplit.add(one)
         return [Planned(one, count)]
 

@@ -36,8 +36,9 @@ def error_of(diagnostics: tuple[Diagnostic, ...], place: str) -> SourceError:
     if diagnostics[0].code in _PASSING:
         return SourceUnavailable(f"diagnostic {said}", place=place)
     code = TOO_MANY if diagnostics[0].code in _TOO_MANY else diagnostics[0].code
-    hint = "check the credentials of the source" if code == "1/3" else ""
-    return ProtocolError(f"diagnostic {said}", place=place, code=code, hint=hint)
+    if code == "1/3":
+        return ProtocolError(f"log-in refused: {said}", place=place, code="login", hint="see credentials")
+    return ProtocolError(f"diagnostic {said}", place=place, code=code)
 
 
 class SruReader:

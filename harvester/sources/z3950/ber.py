@@ -14,6 +14,7 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, EXTERNAL, SEQUENCE = -1, 
 VISIBLE_STRING, GENERAL_STRING = -26, -27
 
 MAX_DEPTH = 32
+MAX_ELEMENTS = 10_000
 MAX_TAG_BYTES = 4
 MAX_LENGTH_BYTES = 8
 _FOREIGN = 1 << 40
@@ -138,14 +139,17 @@ def element(buffer: Buffer, at: int, stop: int) -> Element:
     return Element(tag, constructed, start, end, end)
 
 
-def elements(buffer: Buffer, start: int, stop: int) -> list[Element]:
+def elements(buffer: Buffer, start: int, stop: int, most: int = MAX_ELEMENTS) -> list[Element]:
     """The elements between *start* and *stop*, in order.
 
     Raises:
-        ProtocolError: something between them is no element.
+        ProtocolError: something between them is no element, or there are more than *most*.
     """
-    found = []
+    found: list[Element] = []
     while start < stop:
+        if len(found) >= most:
+            # Two bytes of an answer become a hundred in memory: ten megabytes of empty elements would be one gigabyte.
+            raise ProtocolError(f"BER: more than {most} elements in one")
         one = element(buffer, start, stop)
         found.append(one)
         start = one.next

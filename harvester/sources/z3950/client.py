@@ -164,11 +164,10 @@ class Connection:
         )
         if not answer.accepted:
             said = "; ".join(f"{one.code} {one.addinfo}".strip() for one in answer.diagnostics)
-            code = answer.diagnostics[0].code if answer.diagnostics else "init"
             raise ProtocolError(
                 f"server refused the log-in {said}".rstrip(),
                 place=target.place,
-                code=code,
+                code="login",
                 hint="check the credentials of the source",
             )
         return answer

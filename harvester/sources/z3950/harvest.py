@@ -176,9 +176,7 @@ class Z3950Reader:
 
     def scan(self, name: str, start: str, count: int) -> tuple[tuple[str, int], ...]:
         """Terms of the index *name* from *start* on, with the number of records of each."""
-        term = self._queries.any(name)
-        kept = tuple(one for one in term.attributes if one.type not in (2, 5))
-        reply = self.session.ask(Scan(pqf.Term(start, kept), count))
+        reply = self.session.ask(Scan(self._queries.start(name, start), count))
         assert isinstance(reply, Terms)
         return reply.terms
 

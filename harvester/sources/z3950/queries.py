@@ -19,7 +19,7 @@ INDEXES = {
     "date": "@attr 1=1012 @attr 4=3 @attr 5=1",
     "identifier": "@attr 1=12 @attr 4=3 @attr 5=1",
 }
-_RELATION, _TRUNCATION, _ALWAYS_MATCHES = 2, 5, 103
+_USE, _RELATION, _TRUNCATION, _ALWAYS_MATCHES = 1, 2, 5, 103
 
 
 class Queries(msgspec.Struct, frozen=True):
@@ -47,8 +47,13 @@ class Queries(msgspec.Struct, frozen=True):
 
     def any(self, name: str) -> Term:
         """Whatever has a value in the index *name* (relation AlwaysMatches)."""
-        kept = [one for one in self._attributes(name) if one.type not in (_RELATION, _TRUNCATION)]
+        # Zebra refuses AlwaysMatches beside a structure (117), and truncation would say something else.
+        kept = [one for one in self._attributes(name) if one.type == _USE]
         return Term("", (*kept, Attribute(_RELATION, _ALWAYS_MATCHES)))
+
+    def start(self, name: str, text: str) -> Term:
+        """The term of the index *name* that Scan begins at; truncation has no meaning there."""
+        return Term(text, tuple(one for one in self._attributes(name) if one.type not in (_RELATION, _TRUNCATION)))
 
     def _attributes(self, name: str) -> tuple[Attribute, ...]:
         found = dict(self.indexes).get(name)
