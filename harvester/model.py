@@ -461,7 +461,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     thin: bool = False  # no identifier, no author and no year: never merges by itself
     isbns: tuple[str, ...] = ()
     issns: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()  # kind:value of every further standard number, lccn and govdoc among them
+    ids: tuple[str, ...] = ()  # kind:value of every further standard number, lccn among them
+    documents: tuple[str, ...] = ()  # numbers of official documents
     oclcs: tuple[str, ...] = ()
     proper: str = ""  # folded $a without a leading article
     title: str = ""  # folded $a $b without a leading article
@@ -499,6 +500,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     host_part: str = ""
     score_format: str = ""
     extra: tuple[str, ...] = ()  # kind:value of further marks: grade, semester, curriculum, user (siswa, guru), scale
+    present: int = 0  # which fields are there, one bit each (match.comparing)
 
 
 class BlockingKey(NamedTuple):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harvester.match.rules import Feature, Rules, Table, Veto, When
+from harvester.match.comparing import shown
+from harvester.match.rules import Feature, Interaction, Rules, Table, Veto, When
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 
 class _Walk(NamedTuple):
-    """What the comparisons found: outcomes in the order of the stages, and whether the walk ended early."""
+    """What the comparisons found: outcomes but for `missing`, and whether the walk ended early."""
 
     outcomes: dict[str, str]
     score: float
@@ -43,13 +44,15 @@ def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
     walk = _walk(left, right, rules, table, stop=False)
     verdict, score, reason, more = _judge(left, right, rules, table, walk)
     evidence = tuple(
-        _evidence(feature, left, right, walk.outcomes[feature.name]) for stage in table.stages for feature in stage
+        _evidence(feature, left, right, walk.outcomes.get(feature.name, "missing"))
+        for stage in table.stages
+        for feature in stage
     )
     return Decision(verdict, score, reason, evidence + more)
 
 
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
-    """The outcome of every comparison of the pair, by its name."""
+    """The outcome of every comparison of the pair that says something, by its name."""
     table = rules.table(left.material, right.material)
     return _walk(left, right, rules, table, stop=False).outcomes
 
@@ -58,11 +61,16 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
     outcomes: dict[str, str] = {}
     score = 0.0
     support = 0
+    both, either = left.present & right.present, left.present | right.present
     early = ""
     late: list[Veto] = []
     for stage, features in enumerate(table.stages):
-        for name, comparison, points, veto, counts in features:
+        for name, comparison, points, veto, counts, needed, wanted in features:
+            if both & needed != needed or (wanted and not either & wanted):
+                continue
             outcome = comparison.compare(left, right)
+            if outcome == "missing":
+                continue
             outcomes[name] = outcome
             score += points[outcome]
             if outcome in veto:
@@ -72,9 +80,14 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
                     early = early or veto[outcome].why
             if outcome in counts:
                 support += counts[outcome]
-        if stop and score + table.remainders[stage] < rules.review_at:
+        if stop and score + table.remainders[stage] + _hope(table.bonuses[stage], outcomes) < rules.review_at:
             return _Walk(outcomes, score, early, tuple(late), support, True)
     return _Walk(outcomes, score, early, tuple(late), support, False)
+
+
+def _hope(bonuses: tuple[Interaction, ...], outcomes: dict[str, str]) -> float:
+    """The most that interactions can still add: those that nothing found so far speaks against."""
+    return sum(bonus.points for bonus in bonuses if _holds(bonus.when, outcomes))
 
 
 def _judge(
@@ -92,7 +105,7 @@ def _judge(
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
         score = rules.merge_at - 1
     veto = walk.early_veto or (_late_veto(walk) if score >= rules.review_at else "")
-    if not veto and rules.impression == "distinct" and walk.outcomes["impression"] in ("different", "one_side"):
+    if not veto and rules.impression == "distinct" and walk.outcomes.get("impression") in ("different", "one_side"):
         veto = "another printing (policy impression: distinct)"
     if veto:
         return "veto", score, veto, tuple(more)
@@ -103,7 +116,7 @@ def _judge(
 
 
 def _holds(when: When, outcomes: dict[str, str]) -> bool:
-    return all(outcomes[feature] in wanted for feature, wanted in when)
+    return all(outcomes.get(feature, "missing") in wanted for feature, wanted in when)
 
 
 def _late_veto(walk: _Walk) -> str:
@@ -116,22 +129,23 @@ def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk) -> str:
     needed = rules.support_generic if left.generic or right.generic else rules.support_needed
     if walk.support < needed:
         return "too little besides the title agrees"
-    if rules.impression == "review" and walk.outcomes["impression"] in ("different", "one_side"):
+    if rules.impression == "review" and walk.outcomes.get("impression") in ("different", "one_side"):
         return "another printing (policy impression: review)"
     return ""
 
 
-def _reason(table: Table, outcomes: dict[str, str], *, worst: bool) -> str:
+def _reason(table: Table, walked: dict[str, str], *, worst: bool) -> str:
     """The outcome with the fewest (or most) points, as `feature: outcome`; "" when nothing weighs."""
-    best_name, best_points = "", 0.0
-    for stage in table.stages:
-        for feature in stage:
-            points = feature.points[outcomes[feature.name]] if feature.name in outcomes else 0.0
-            if points < best_points if worst else points > best_points:
-                best_name, best_points = feature.name, points
-    return f"{best_name}: {outcomes[best_name]}" if best_name else ""
+    points = {
+        feature.name: feature.points[walked[feature.name]]
+        for stage in table.stages
+        for feature in stage
+        if feature.name in walked
+    }
+    name = min(points, key=lambda one: (points[one] if worst else -points[one], one), default="")
+    return f"{name}: {walked[name]}" if name and (points[name] < 0) == worst and points[name] else ""
 
 
 def _evidence(feature: Feature, left: Profile, right: Profile, outcome: str) -> Evidence:
-    show = feature.comparison.show
-    return Evidence(feature.name, show(left), show(right), outcome, feature.points[outcome])
+    shows = feature.comparison.shows
+    return Evidence(feature.name, shown(left, shows), shown(right, shows), outcome, feature.points[outcome])

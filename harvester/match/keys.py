@@ -42,6 +42,8 @@ def _identifier_keys(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "issn", value
     for value in profile.ids:
         yield "number", value
+    for value in profile.documents:
+        yield "number", f"govdoc:{value}"
     for value in profile.oclcs:
         yield "number", f"oclc:{value}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from harvester.match.agents import (
     all_names,
     born,
@@ -17,6 +19,7 @@ from harvester.match.agents import (
 from harvester.match.arabic import in_script, looks_romanized, skeleton
 from harvester.match.bogus import is_bogus
 from harvester.match.compare import decide
+from harvester.match.comparing import present
 from harvester.match.rules import Rules
 from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
 from harvester.match.vocabulary import Vocabulary
@@ -60,17 +63,15 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
     thesis = record.thesis
     publisher = publisher_words(record.publications, known)
     year = dates.year_from or (thesis.year if thesis and thesis.year else 0) or dates.copyright_year or 0
-    return Profile(
+    made = Profile(
         material=record.material,
         level=_LEVELS.get(record.level, record.level),
         form=record.carrier_form,
-        thin=not (identifiers["isbn"] or identifiers["issn"] or identifiers["id"] or identifiers["oclc"])
-        and author is None
-        and not record.title.responsibility
-        and not year,
+        thin=not any(identifiers.values()) and author is None and not record.title.responsibility and not year,
         isbns=identifiers["isbn"],
         issns=identifiers["issn"],
         ids=identifiers["id"],
+        documents=identifiers["govdoc"],
         oclcs=identifiers["oclc"],
         proper=area.proper,
         title=area.full,
@@ -109,6 +110,7 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         score_format=fold(record.score_format),
         extra=_extra(record, area),
     )
+    return msgspec.structs.replace(made, present=present(made))
 
 
 def self_merges(profile: Profile, rules: Rules) -> bool:
@@ -117,11 +119,11 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
 
 
 def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = {"isbn": set(), "issn": set(), "oclc": set(), "id": set()}
+    found: dict[str, set[str]] = {"isbn": set(), "issn": set(), "oclc": set(), "govdoc": set(), "id": set()}
     for item in record.identifiers:
         if item.status != "valid" or not item.value or item.kind in _LOCAL or is_bogus(item.value):
             continue
-        if item.kind in ("isbn", "issn", "oclc"):
+        if item.kind in found:
             found[item.kind].add(item.value)
         else:
             found["id"].add(f"{item.kind}:{item.value.lower()}")

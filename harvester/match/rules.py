@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from harvester import yaml_file
 from harvester.errors import ConfigError
+from harvester.match.comparing import mask
 from harvester.match.comparisons import Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
 from harvester.registry import suggestion
@@ -46,6 +47,8 @@ class Feature(NamedTuple):
     points: dict[str, float]
     vetoes: dict[str, Veto]
     support: dict[str, int]
+    both: int  # bits of the fields that both profiles must have for the comparison to be called
+    either: int
 
 
 class Interaction(NamedTuple):
@@ -62,6 +65,7 @@ class Table(NamedTuple):
     stages: tuple[tuple[Feature, ...], ...]
     remainders: tuple[float, ...]
     interactions: tuple[Interaction, ...]
+    bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
 
 
 @dataclass(frozen=True)
@@ -290,16 +294,25 @@ class _Reader:
                 {outcome: points.get(name, {}).get(outcome, 0.0) for outcome in known.outcomes},
                 {outcome: veto for outcome, veto in vetoes.get(name, {}).items() if veto.why},
                 {outcome: int(count) for outcome, count in support.get(name, {}).items()},
+                mask(known.both),
+                mask(known.either),
             )
             for name, known in sorted(self.known.items())
         ]
         stages = tuple(
             tuple(feature for feature in features if feature.comparison.stage == stage) for stage in range(STAGES)
         )
-        bonus = sum(max(interaction.points, 0.0) for interaction in interactions)
         best = [sum(max(feature.points.values()) for feature in stage) for stage in stages]
-        remainders = tuple(sum(best[stage + 1 :]) + bonus for stage in range(STAGES))
-        return Table(stages, remainders, interactions)
+        remainders = tuple(sum(best[stage + 1 :]) for stage in range(STAGES))
+        bonuses = tuple(
+            tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
+        )
+        return Table(stages, remainders, interactions, bonuses)
+
+    def so_far(self, interaction: Interaction, stage: int) -> Interaction:
+        """*interaction* with only those of its conditions that are known after *stage*."""
+        known = tuple(pair for pair in interaction.when if pair[0] in self.known and self.known[pair[0]].stage <= stage)
+        return interaction._replace(when=known)
 
     def vocabulary(self) -> Vocabulary:
         values = self.section("vocabulary")

@@ -53,7 +53,7 @@ def spelled(word: str) -> str:
 
 def roman(word: str) -> str:
     """The arabic number of a roman numeral, "" when *word* is none."""
-    if not _ROMAN.match(word):
+    if not _ROMAN.match(word) or word in ("l", "c"):
         return ""
     total = 0
     for letter, following in zip(word, [*word[1:], ""], strict=True):
@@ -106,7 +106,7 @@ def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3); its words when it holds none."""
     tokens = fold(text).split()
     telling = [token for token in tokens if token not in vocabulary.parts] or tokens
-    found = [number(token) for token in telling if number(token)]
+    found = [number(token) or token for token in telling if number(token) or any(map(str.isdigit, token))]
     return found or ([" ".join(telling)] if telling else [])
 
 

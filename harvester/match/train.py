@@ -76,7 +76,7 @@ def _names(left: Profile, right: Profile, rules: Rules) -> list[Name]:
     names += [
         ("interaction", interaction.name)
         for interaction in rules.tables["book"].interactions
-        if all(found[feature] in wanted for feature, wanted in interaction.when)
+        if all(found.get(feature, "missing") in wanted for feature, wanted in interaction.when)
     ]
     return names
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.model import Profile
 
@@ -21,7 +21,7 @@ _KINDS = {
 _CONTENT_FREE = frozenset(("electronic", "online"))
 
 
-@comparison(0, "equal alike different", lambda profile: profile.material)
+@comparison(0, "equal alike different", shows="material")
 def material(left: Profile, right: Profile) -> str:
     """`alike` where both words are used for one thing; serials, scores, recordings, films and maps part."""
     if left.material == right.material:
@@ -30,7 +30,7 @@ def material(left: Profile, right: Profile) -> str:
     return "alike" if mine == theirs or not mine or not theirs else "different"
 
 
-@comparison(0, "missing equal different", lambda profile: profile.level)
+@comparison(0, "equal different", both="level")
 def level(left: Profile, right: Profile) -> str:
     """Monograph, serial or part of a host."""
     if not left.level or not right.level:
@@ -38,7 +38,7 @@ def level(left: Profile, right: Profile) -> str:
     return "equal" if left.level == right.level else "different"
 
 
-@comparison(0, "missing equal alike one_side different", lambda profile: profile.form)
+@comparison(0, "equal alike one_side different", either="form")
 def form(left: Profile, right: Profile) -> str:
     """Print, online, micro, braille, large print; `one_side` when one record is silent and the other is not print."""
     mine, theirs = left.form, right.form
@@ -49,7 +49,7 @@ def form(left: Profile, right: Profile) -> str:
     return "alike" if mine in _CONTENT_FREE and theirs in _CONTENT_FREE else "different"
 
 
-@comparison(0, "missing equal overlap different", lambda profile: " ".join(profile.languages))
+@comparison(0, "equal overlap different", both="languages")
 def language(left: Profile, right: Profile) -> str:
     """The languages of the text."""
     if not left.languages or not right.languages:
@@ -59,7 +59,7 @@ def language(left: Profile, right: Profile) -> str:
     return "overlap" if meet(left.languages, right.languages) else "different"
 
 
-@comparison(0, "missing equal different", lambda profile: profile.score_format)
+@comparison(0, "equal different", both="score_format")
 def score_format(left: Profile, right: Profile) -> str:
     """Full score, vocal score, parts …"""
     if not left.score_format or not right.score_format:
@@ -67,7 +67,7 @@ def score_format(left: Profile, right: Profile) -> str:
     return "equal" if left.score_format == right.score_format else "different"
 
 
-@comparison(1, "missing equal different", lambda profile: profile.country)
+@comparison(1, "equal different", both="country")
 def country(left: Profile, right: Profile) -> str:
     """The country of publication."""
     if not left.country or not right.country:
@@ -75,13 +75,13 @@ def country(left: Profile, right: Profile) -> str:
     return "equal" if left.country == right.country else "different"
 
 
-@comparison(0, "missing present", lambda profile: "thin" if profile.thin else "")
+@comparison(0, "present", either="thin")
 def thin(left: Profile, right: Profile) -> str:
     """`present` when a record has no identifier, no author and no year."""
     return "present" if left.thin or right.thin else "missing"
 
 
-@comparison(2, "missing equal different", lambda profile: f"{profile.host} {profile.host_part}".strip())
+@comparison(2, "equal different", both="host", shows="host host_part")
 def host(left: Profile, right: Profile) -> str:
     """The host of a part and the place in it."""
     if not left.host or not right.host:
@@ -92,7 +92,7 @@ def host(left: Profile, right: Profile) -> str:
     return "equal" if long.startswith(short) else "different"
 
 
-@comparison(2, "missing equal overlap one_side different", lambda profile: " ".join(profile.extra))
+@comparison(2, "equal overlap one_side different", either="extra")
 def extra(left: Profile, right: Profile) -> str:
     """Grade, semester, curriculum, user (siswa, guru), scale …: compared within their kind."""
     if left.extra == right.extra:

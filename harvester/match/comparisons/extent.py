@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.model import Profile
 
 
-@comparison(1, "missing equal close near far volumes", lambda profile: str(profile.pages or ""))
+@comparison(1, "equal close near far volumes", either="pages")
 def pages(left: Profile, right: Profile) -> str:
     """The largest pagination: close within 3 pages or 4 %, near within 10 %; `volumes` against pages of one volume."""
     mine, theirs = left.pages, right.pages
@@ -20,7 +20,7 @@ def pages(left: Profile, right: Profile) -> str:
     return "near" if gap * 10 <= most else "far"
 
 
-@comparison(1, "missing equal different", lambda profile: str(profile.volumes or ""))
+@comparison(1, "equal different", both="volumes")
 def volumes(left: Profile, right: Profile) -> str:
     """The number of volumes, where both say one."""
     if not left.volumes or not right.volumes:
@@ -28,7 +28,7 @@ def volumes(left: Profile, right: Profile) -> str:
     return "equal" if left.volumes == right.volumes else "different"
 
 
-@comparison(1, "missing equal close different", lambda profile: str(profile.height or ""))
+@comparison(1, "equal close different", both="height")
 def height(left: Profile, right: Profile) -> str:
     """Height in centimetres; one centimetre is a matter of rounding."""
     if not left.height or not right.height:

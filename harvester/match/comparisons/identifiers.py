@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.model import Profile
 
 # Before ISBNs were common, one manifestation often carries the number of a later printing or binding.
@@ -14,7 +14,7 @@ def meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     return any(value in right for value in left)
 
 
-@comparison(0, "missing shared different different_early different_but_other_shared", lambda p: " ".join(p.isbns))
+@comparison(0, "shared different different_early different_but_other_shared", both="isbns")
 def isbn(left: Profile, right: Profile) -> str:
     """`different` is firm only when no other identifier is shared and both years allow ISBNs."""
     if not left.isbns or not right.isbns:
@@ -28,7 +28,7 @@ def isbn(left: Profile, right: Profile) -> str:
     return "different"
 
 
-@comparison(0, "missing shared different", lambda profile: " ".join(profile.issns))
+@comparison(0, "shared different", both="issns")
 def issn(left: Profile, right: Profile) -> str:
     """ISSNs of the record itself, not of its series."""
     if not left.issns or not right.issns:
@@ -36,7 +36,7 @@ def issn(left: Profile, right: Profile) -> str:
     return "shared" if meet(left.issns, right.issns) else "different"
 
 
-@comparison(0, "missing shared different", lambda profile: " ".join(profile.oclcs))
+@comparison(0, "shared different", both="oclcs")
 def oclc(left: Profile, right: Profile) -> str:
     """Half of the true duplicates in swissbib carry different OCLC numbers: `different` is no veto."""
     if not left.oclcs or not right.oclcs:
@@ -44,40 +44,33 @@ def oclc(left: Profile, right: Profile) -> str:
     return "shared" if meet(left.oclcs, right.oclcs) else "different"
 
 
+@comparison(0, "shared different different_twice", both="ids")
+def standard_number(left: Profile, right: Profile) -> str:
+    """LCCN, DOI, ISMN, EAN, publisher number …; compared within their kind."""
+    if meet(left.ids, right.ids):
+        return "shared"
+    if _kinds(left.ids).isdisjoint(_kinds(right.ids)):
+        return "missing"
+    return "different_twice" if _oclcs_differ(left, right) and not meet(left.isbns, right.isbns) else "different"
+
+
 def _kinds(values: tuple[str, ...]) -> set[str]:
     return {value.partition(":")[0] for value in values}
 
 
-@comparison(0, "missing shared different different_twice", lambda profile: " ".join(profile.ids))
-def standard_number(left: Profile, right: Profile) -> str:
-    """LCCN, DOI, ISMN, EAN, publisher number …; compared within their kind."""
-    if not left.ids or not right.ids:
-        return "missing"
-    if meet(left.ids, right.ids):
-        return "shared"
-    kinds = (_kinds(left.ids) & _kinds(right.ids)) - {"govdoc"}
-    if not kinds:
-        return "missing"
-    return "different" if meet(left.isbns, right.isbns) or not _documents_differ(left, right) else "different_twice"
-
-
-def _documents_differ(left: Profile, right: Profile) -> bool:
+def _oclcs_differ(left: Profile, right: Profile) -> bool:
     return bool(left.oclcs and right.oclcs) and not meet(left.oclcs, right.oclcs)
 
 
-@comparison(0, "missing shared different different_twice", lambda profile: " ".join(profile.ids))
+@comparison(0, "shared different different_twice", both="documents")
 def document_number(left: Profile, right: Profile) -> str:
     """Numbers of official documents (SuDoc and the like); two series of numbers that both differ part two documents."""
-    mine = [value for value in left.ids if value.startswith("govdoc:")]
-    theirs = [value for value in right.ids if value.startswith("govdoc:")]
-    if not mine or not theirs:
-        return "missing"
-    if any(value in theirs for value in mine):
+    if meet(left.documents, right.documents):
         return "shared"
-    return "different_twice" if _documents_differ(left, right) else "different"
+    return "different_twice" if _oclcs_differ(left, right) else "different"
 
 
-@comparison(0, "missing equal different", lambda profile: profile.student)
+@comparison(0, "equal different", both="student")
 def student(left: Profile, right: Profile) -> str:
     """The student number of a thesis."""
     if not left.student or not right.student:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from rapidfuzz import fuzz
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.match.comparisons.titles import alike
 from harvester.model import Profile
 
 
-@comparison(
-    3, "missing nobody one_side equal body alike found namesake different", lambda profile: " ".join(profile.author)
-)
+@comparison(3, "nobody one_side equal body alike found namesake different", shows="author")
 def author(left: Profile, right: Profile) -> str:
     """The first author, whatever the order of the words of a name (never a surname: Indonesian names have none).
 
@@ -72,7 +70,7 @@ def _counterpart(word: str, candidates: list[str]) -> str | None:
     return next((other for other in candidates if len(other) > 1 and alike(word, other)), None)
 
 
-@comparison(3, "missing shared different", lambda profile: " ".join(profile.responsibility))
+@comparison(3, "shared different", both="responsibility")
 def responsibility(left: Profile, right: Profile) -> str:
     """Whether the statements of responsibility have a significant word in common."""
     if not left.responsibility or not right.responsibility:
@@ -84,7 +82,7 @@ def responsibility(left: Profile, right: Profile) -> str:
     return "different"
 
 
-@comparison(0, "missing agree unsure different", lambda profile: " ".join((*profile.author, *profile.institution)))
+@comparison(0, "agree unsure different", shows="author institution")
 def thesis(left: Profile, right: Profile) -> str:
     """Author and degree institution of theses, of which near-equal titles are the rule; `unsure` when one is absent."""
     if left.material != "thesis" and right.material != "thesis":

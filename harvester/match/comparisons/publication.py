@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rapidfuzz import fuzz
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.match.comparisons.titles import alike
 from harvester.model import Profile
 
 
-@comparison(3, "missing one_side shared alike different", lambda profile: " ".join(profile.publisher))
+@comparison(3, "one_side shared alike different", either="publisher")
 def publisher(left: Profile, right: Profile) -> str:
     """Significant words of the publisher: one shared, one alike (initials, typing error), none."""
     mine, theirs = left.publisher, right.publisher
@@ -28,7 +28,7 @@ def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
     return len(long) > 1 and any(sorted(word) == sorted(other[0] for other in long) for word in short)
 
 
-@comparison(3, "missing equal alike different", lambda profile: profile.place)
+@comparison(3, "equal alike different", both="place")
 def place(left: Profile, right: Profile) -> str:
     """The first place of publication."""
     if not left.place or not right.place:
@@ -38,11 +38,7 @@ def place(left: Profile, right: Profile) -> str:
     return "alike" if fuzz.partial_ratio(*sorted((left.place, right.place))) >= 80 else "different"
 
 
-@comparison(
-    2,
-    "missing equal title_only one_side other_number different",
-    lambda profile: " ".join((*profile.series, *profile.series_numbers)),
-)
+@comparison(2, "equal title_only one_side other_number different", either="series", shows="series series_numbers")
 def series(left: Profile, right: Profile) -> str:
     """Series title and number; `other_number` parts two volumes of one series, `different` is two series."""
     if not left.series or not right.series:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.model import Profile
 
+# Titles with more differing words than this have no typing errors but other words.
+MOST_TYPING_ERRORS = 5
 
-@comparison(3, "missing equal spelling romanized variant shorter near half far", lambda profile: profile.title)
+
+@comparison(3, "equal spelling romanized variant shorter near half far", both="proper", shows="title")
 def title(left: Profile, right: Profile) -> str:
     """The title proper, or the whole title where partners divide it otherwise.
 
@@ -47,7 +50,7 @@ def _distance(left: Profile, right: Profile) -> str:
     return "half" if ratio >= 70 else "far"
 
 
-@comparison(2, "missing same typo extra one two many", lambda profile: " ".join(profile.words))
+@comparison(2, "same typo extra one two many", both="words")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
@@ -73,12 +76,14 @@ def _differing(mine: list[str], theirs: list[str]) -> str:
         return "same"
     if "".join(mine) == "".join(theirs):
         return "typo"
+    if min(len(mine), len(theirs)) > MOST_TYPING_ERRORS:
+        return "many"
     left, right = sorted((mine, theirs))
     remaining = list(right)
     typing_errors = 0
     unmatched = 0
     for word in left:
-        partner = next((other for other in remaining if alike(word, other)), None)
+        partner = next((other for other in remaining if word[0] == other[0] and alike(word, other)), None)
         if partner is None:
             unmatched += 1
         else:
@@ -103,7 +108,7 @@ def alike(left: str, right: str) -> bool:
     return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
 
 
-@comparison(2, "missing equal one_side different", lambda profile: " ".join(profile.numbers))
+@comparison(2, "equal one_side different", either="numbers")
 def numbers(left: Profile, right: Profile) -> str:
     """Numbers in the title that are not the number of a part; `different` when each side has one of its own."""
     if left.numbers == right.numbers:
@@ -115,17 +120,23 @@ def numbers(left: Profile, right: Profile) -> str:
 
 def _names_apart(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     """Whether some name of *mine* has no counterpart in *theirs*."""
-    return not all(any(fuzz.token_set_ratio(*sorted((one, other))) >= 85 for other in theirs) for one in mine)
+    return not all(any(_same_name(one, other) for other in theirs) for one in mine)
 
 
-@comparison(2, "missing equal overlap one_side set different", lambda profile: " ".join(profile.parts))
+def _same_name(one: str, other: str) -> bool:
+    mine, theirs = set(one.split()), set(other.split())
+    return mine <= theirs or theirs <= mine or fuzz.ratio(*sorted((one, other))) >= 85
+
+
+@comparison(2, "equal overlap one_side set different", either="parts")
 def parts(left: Profile, right: Profile) -> str:
     """Part numbers; `set` when one side is a volume and the other the whole work in several volumes."""
     mine, theirs = left.parts, right.parts
     if mine == theirs:
         return "equal" if mine else "missing"
     if mine and theirs:
-        return "overlap" if meet(mine, theirs) else "different"
+        short, long = sorted((mine, theirs), key=len)
+        return "overlap" if long[: len(short)] == short else "different"
     part, whole = (left, right) if mine else (right, left)
     if part.parts == ("1",) and whole.numbers == ("1",):
         return "equal"
@@ -134,7 +145,7 @@ def parts(left: Profile, right: Profile) -> str:
     return "different" if whole.numbers and not meet(whole.numbers, part.parts) and not part.numbers else "one_side"
 
 
-@comparison(2, "missing equal alike in_title one_side different", lambda profile: " / ".join(profile.part_names))
+@comparison(2, "equal alike in_title one_side different", either="part_names")
 def part_names(left: Profile, right: Profile) -> str:
     """Names of parts; `in_title` when the other side has the name inside its title."""
     mine, theirs = left.part_names, right.part_names

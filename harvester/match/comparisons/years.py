@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rapidfuzz import fuzz
 
-from harvester.match.comparisons import comparison
+from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.model import Profile
 
@@ -12,15 +12,11 @@ from harvester.model import Profile
 PRINTING_YEARS = 25
 
 
-def _years(profile: Profile) -> str:
-    return " ".join(str(year) for year in profile.years) or str(profile.year or "")
-
-
 def _same_edition(left: Profile, right: Profile) -> bool:
     return left.edition == right.edition or not left.edition or not right.edition
 
 
-@comparison(1, "missing equal within unsure shared printing one near far", _years)
+@comparison(1, "equal within unsure shared printing one near far", both="year", shows="year years")
 def year(left: Profile, right: Profile) -> str:
     """The year of publication.
 
@@ -53,7 +49,7 @@ def meet_years(left: Profile, right: Profile) -> bool:
     return any(value in right.years for value in left.years)
 
 
-@comparison(0, "missing equal first one_side different", lambda profile: str(profile.edition or ""))
+@comparison(0, "equal first one_side different", either="edition")
 def edition(left: Profile, right: Profile) -> str:
     """The number of the edition; `first` when one side says 1 and the other nothing."""
     mine, theirs = left.edition, right.edition
@@ -64,7 +60,7 @@ def edition(left: Profile, right: Profile) -> str:
     return "first" if mine + theirs == 1 else "one_side"
 
 
-@comparison(3, "missing equal alike one_side different", lambda profile: " ".join(profile.edition_words))
+@comparison(3, "equal alike one_side different", either="edition_words")
 def edition_words(left: Profile, right: Profile) -> str:
     """What the edition statement says beside its number: revised, abridged, student edition …"""
     mine, theirs = left.edition_words, right.edition_words
@@ -77,7 +73,7 @@ def edition_words(left: Profile, right: Profile) -> str:
     return "different"
 
 
-@comparison(0, "missing equal one_side different", lambda profile: str(profile.impression or ""))
+@comparison(0, "equal one_side different", either="impression")
 def impression(left: Profile, right: Profile) -> str:
     """The printing (cetakan). It is no edition: what it means is the policy `impression` of the rules."""
     mine, theirs = left.impression, right.impression
