@@ -38,3 +38,9 @@ def _traps(record: NormalizedRecord, filled: int, rules: Quality) -> tuple[str, 
         "broken": "\ufffd" in joined,
     }
     return tuple(name for name, holds in found.items() if holds)
+
+
+def share(record: NormalizedRecord, rules: Quality) -> float:
+    """The quality of *record* between 0 and 1, as `policy.quality_floor` measures it."""
+    most = sum(points for _, points in rules.points if points > 0)
+    return min(1.0, max(0.0, judge(record, rules)[0] / most)) if most else 1.0

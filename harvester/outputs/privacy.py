@@ -6,6 +6,7 @@ values go unless the partner switched its filters off (policy.value_filters).
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -88,8 +89,11 @@ def hide(text: str) -> str:
     return text
 
 
+_SUSPICIOUS = re.compile(r"\d|@|at[\])]", re.IGNORECASE)
+
+
 def _suspicious(text: str) -> bool:
-    return "@" in text or "%40" in text or "at]" in text or "at)" in text or any(map(str.isdigit, text))
+    return _SUSPICIOUS.search(text) is not None
 
 
 def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterDocument | None:
@@ -158,13 +162,13 @@ def filtered_record(record: NormalizedRecord, known: tuple[str, ...] = ()) -> No
     changed: dict[str, Any] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
-        cleaned = _walk(value, known, name)
+        if not value or ((cleaned := _walk(value, known)) is value and name not in ("links", "local")):
+            continue
         if name == "links":
             cleaned = tuple(link for link in value if not _bears_number(link, known, thesis))
         elif name == "local":
             cleaned = tuple((key, _clean(text, known)) for key, text in value if key.casefold() not in PERSONAL)
-        if cleaned != value:
-            changed[name] = cleaned
+        changed[name] = cleaned
     if record.thesis and record.thesis.student_id:
         changed["thesis"] = msgspec.structs.replace(changed.get("thesis", record.thesis), student_id="")
     return msgspec.structs.replace(record, **changed) if changed else record
@@ -175,21 +179,26 @@ def _bears_number(link: Link, known: tuple[str, ...], thesis: bool) -> bool:
     return _clean(text, known) != text or (thesis and bool(_STUDENT_FILE.search(link.url)))
 
 
-def _walk(value: Any, known: tuple[str, ...], field: str) -> Any:
+def _walk(value: Any, known: tuple[str, ...]) -> Any:
+    """*value* with every text in it cleaned; itself if nothing was to be cleaned."""
     if isinstance(value, str):
-        return _clean(value, known) if value else value
+        text = _clean(value, known)
+        return value if text == value else text
     if isinstance(value, tuple):
-        walked = tuple(_walk(single, known, field) for single in value)
-        return value if walked == value else walked
-    if isinstance(value, Identifier) and value.kind in STANDARD:
+        walked = tuple([_walk(single, known) for single in value])
+        return value if all(map(operator.is_, walked, value)) else walked
+    if not isinstance(value, msgspec.Struct) or (isinstance(value, Identifier) and value.kind in STANDARD):
         return value  # an ISBN-10 of the group 0 looks like a telephone number
-    if isinstance(value, msgspec.Struct):
-        parts = {name: _walk(getattr(value, name), known, field) for name in value.__struct_fields__}
-        if isinstance(value, Contributor):
-            parts["name"] = _LONG_NUMBER.sub(HIDDEN, parts["name"]).strip(" ,;/-")
-        changed = {name: part for name, part in parts.items() if part != getattr(value, name)}
-        return msgspec.structs.replace(value, **changed) if changed else value
-    return value
+    changed: dict[str, Any] = {}
+    for name in value.__struct_fields__:
+        part = getattr(value, name)
+        if part and (cleaned := _walk(part, known)) is not part:
+            changed[name] = cleaned
+    if isinstance(value, Contributor):
+        name = changed.get("name", value.name)
+        if _LONG_NUMBER.search(name):
+            changed["name"] = _LONG_NUMBER.sub(HIDDEN, name).strip(" ,;/-")
+    return msgspec.structs.replace(value, **changed) if changed else value
 
 
 def _clean(text: str, known: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ Source: vufind-org/vufind solr/vufind/biblio/conf/schema.xml and its dynamic fie
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -62,11 +63,14 @@ def unique(values: Iterable[Any]) -> list[Any]:
     return list(kept.values())
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
+
+
 def _cut(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     limit = LENGTHS.get(name, LENGTH)
-    value = "".join(character for character in value if character >= " " or character in "\t\n")
+    value = _CONTROL.sub("", value)
     return value if len(value) <= limit else value[:limit]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import ConfigError
 from harvester.merge.offers import show
+from harvester.merge.quality import share
 from harvester.merge.survivorship import fingerprint, load, merge
 from harvester.model import (
     Address,
@@ -269,6 +270,13 @@ def test_the_hash_names_the_text(tmp_path: Path) -> None:
     path = tmp_path / "survivorship.yaml"
     path.write_text(RULES.text + "\n# changed\n", "utf-8")
     assert load(path).hash != RULES.hash
+
+
+def test_quality_lies_between_nothing_and_one() -> None:
+    stub, shouting = NormalizedRecord(title=Title("Laporan")), NormalizedRecord(title=Title("LAPORAN TAHUNAN"))
+    full = member("a/1", contributors=by("Hirata, Andrea"), dates=Dates(2005), identifiers=(Identifier("isbn", "1"),),
+                  publications=(Publication("Yogya"),), languages=("ind",)).record  # fmt: skip
+    assert 0.0 == share(shouting, RULES.quality) <= share(stub, RULES.quality) < share(full, RULES.quality) < 1.0
 
 
 # ---- properties --------------------------------------------------------------------------------------

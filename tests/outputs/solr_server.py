@@ -25,8 +25,8 @@ _MULTI = (
     "allfields institution collection building language format author author_variant author_role author2 "
     "author2_variant author2_role author_corporate author_corporate_role author_additional physical publisher "
     "publishDate contents url ctrlnum isbn issn oclc_num callnumber-raw callnumber-search dewey-hundreds dewey-tens "
-    "dewey-ones dewey-full dewey-raw dewey-search title_alt title_old title_new dateSpan series series2 topic topic_facet "
-    "genre genre_facet geographic geographic_facet era era_facet"
+    "dewey-ones dewey-full dewey-raw dewey-search title_alt title_old title_new dateSpan series series2 topic "
+    "topic_facet genre genre_facet geographic geographic_facet era era_facet"
 )
 SINGLE, MULTI = frozenset(_SINGLE.split()), frozenset(_MULTI.split())
 DYNAMIC_SINGLE, DYNAMIC_MULTI = ("_str", "_boolean", "_date", "_txt", "_isn"), ("_str_mv", "_txt_mv", "_date_mv")
