@@ -9,10 +9,17 @@ from datetime import timedelta
 import pymarc
 import pytest
 from lxml import etree
+from oaipmh.client import Client
+from oaipmh.metadata import MetadataRegistry, oai_dc_reader
 from sickle import Sickle
 from sickle.oaiexceptions import NoRecordsMatch
 
+from harvester.clock import SystemClock
+from harvester.formats import marcxml
+from harvester.model import Source, Window
 from harvester.outputs.oai_provider import Repository, respond
+from harvester.sources import sources
+from harvester.sources.environment import Environment, Limits
 from tests.outputs.oai_server import OaiServer
 from tests.outputs.union import Union, book, held_by, write_marc
 
@@ -272,3 +279,30 @@ def test_dublin_core_holds_the_union_record(union: Union, served: OaiServer) -> 
         "identifier": ["ISBN:9789793062792", "https://example.org/teks"],
         "language": ["ind"],
     }
+
+
+def test_the_client_of_the_oaipmh_package_sees_the_same_catalogue(union: Union, served: OaiServer) -> None:
+    registry = MetadataRegistry()
+    registry.registerReader("oai_dc", oai_dc_reader)
+    client = Client(served.url, registry)
+    assert client.identify().deletedRecord() == "persistent"
+    found = {
+        header.identifier().rpartition(":")[2]: metadata.getField("title")[0]
+        for header, metadata, _ in client.listRecords(metadataPrefix="oai_dc")
+        if not header.isDeleted()
+    }
+    assert found == titles(union)
+    assert [header.identifier() for header in client.listIdentifiers(metadataPrefix="oai_dc", set="partner:ugm")] == [
+        "oai:induk.test:31"
+    ]
+
+
+def test_our_own_harvester_takes_the_union_as_a_source(union: Union, served: OaiServer) -> None:
+    source = Source("induk", "oai-pmh", url=served.url, metadata_prefix="marc21", internal=True)
+    environment = Environment(clock=SystemClock(), limits=Limits(delay_seconds=0))
+    pages = list(sources.get("oai-pmh")(source, environment).pages(Window()))
+    records = {one.identifier.rpartition(":")[2]: one for page in pages for one in page.records}
+    assert [one for page in pages for one in page.damages] == []
+    assert {key for key, one in records.items() if one.deleted} == {"3", "4"}
+    marc = {key: marcxml.parse(one.payload) for key, one in records.items() if not one.deleted}
+    assert {key: one.bodies("245")[0].split("\x1fa")[1].split("\x1f")[0] for key, one in marc.items()} == titles(union)
