@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from harvester.sources.sheet_values import Cell
+from harvester.sources.sheet_values import EMPTY, Cell
 
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINES_IN_ROW = 500
@@ -94,7 +94,7 @@ def _rows(lines: list[tuple[str, bool]], start: int, separator: str) -> Iterator
             text, odd = lines[at]
             found, raw_quotes, used = text.replace('"', "").split(separator), True, 1
         codes = (("encoding",) if odd else ()) + (("quotes",) if raw_quotes else ())
-        yield Row(at + 1, tuple(Cell(field) for field in found), codes)
+        yield Row(at + 1, tuple(Cell(field) if field else EMPTY for field in found), codes)
         at += used
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,13 @@ class Header(NamedTuple):
     flags: tuple[str, ...] = ()
     rows: int = 1
 
+    @property
+    def titles(self) -> frozenset[str]:
+        """The names that the column of titles can have."""
+        return next((column.names for column in self.columns.values() if column.name == "title"), frozenset())
 
+
+@functools.cache
 def letter(position: int) -> str:
     """A, B, … AA for the position (from 0) of a column."""
     text = ""

@@ -69,6 +69,8 @@ def _shown_zeros(number_format: str) -> int:
 
 def clean(text: str) -> tuple[str, bool]:
     """*text* on one line without invisible characters, and whether any were there."""
+    if text.isprintable():
+        return " ".join(text.split()), False
     cleaned = _CONTROLS.sub("", text)
     return " ".join(cleaned.replace("\xa0", " ").split()), cleaned != text
 

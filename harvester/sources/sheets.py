@@ -171,11 +171,14 @@ class Sheets:
         flags = [flag(code, place) for code in row.codes]
         for position, column in header.columns.items():
             cell = row.cells[position] if position < len(row.cells) else EMPTY
-            where = f"{sheet}!{letter(position)}{row.number}"
-            if cell is EMPTY and where.rpartition("!")[2] in remarks.formulas:
+            if cell is EMPTY:
+                if f"{letter(position)}{row.number}" not in remarks.formulas:
+                    continue
                 cell = Cell("", "formula")
             found = read(cell, column.type, layout.lists)
-            flags += [flag(code, where, clean(cell.text)[0]) for code in found.codes]
+            if found.codes:
+                where = f"{sheet}!{letter(position)}{row.number}"
+                flags += [flag(code, where, clean(cell.text)[0]) for code in found.codes]
             if found.values:
                 cells[column.name] = cells.get(column.name, ()) + found.values
         return self._judged(place, row, cells, tuple(flags), header)
@@ -188,7 +191,7 @@ class Sheets:
         title = cells.get("title", ())
         if title and title[0].casefold().strip(". ") in _DITTO:
             return self._row_refusal("ditto", _cell_place(place, header), row, value=title[0])
-        if title and not _repeats_header(row, header):
+        if title and not (fold(title[0]) in header.titles and _repeats_header(row, header)):
             return Entry(cells, place, flags, sheet_identity.candidates(cells, layout))
         # A caption ("Kelas VII"), a sum ("Jumlah 250") or the names once more at the top of a printed page.
         if title or _is_caption(row, cells):
