@@ -16,6 +16,7 @@ from harvester.normalize.paths import Record, View, view
 from harvester.normalize.rules import Rule
 from harvester.normalize.targets import TARGETS
 
+NOT_BIBLIOGRAPHIC = frozenset("uvwxyzq")  # leader/06 of authority, holdings, classification and community records
 _RECORDS: dict[str, tuple[type, ...]] = {
     "marc": (MarcRecord,),
     "row": (RowRecord,),
@@ -42,7 +43,10 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     """
     if not isinstance(record, _RECORDS[mapping.format_family]):
         message = f"mapping {mapping.name} reads {mapping.format_family}, not {type(record).__name__}"
-        raise RecordError(message, reason="wrong_mapping", stage="map", place=context.place)
+        raise RecordError(message, reason="wrong-mapping", stage="map", place=context.place)
+    if mapping.format_family == "marc" and record.leader[6:7] in NOT_BIBLIOGRAPHIC:  # type: ignore[union-attr]
+        message = f"leader/06 is {record.leader[6:7]!r}: an authority or holdings record"  # type: ignore[union-attr]
+        raise RecordError(message, reason="not-bibliographic", stage="map", place=context.place)
     found = view(record, mapping.keys)
     if mapping.ignored is not None:
         found = mapping.ignored(found)

@@ -19,10 +19,11 @@ _IMPRESSION = re.compile(
     r"(?:\s*,?\s*(?:tahun\s+|th\.\s*)?(?:(?:jan|feb|mar|apr|mei|jun|jul|agu|sep|okt|nov|des)\w*\.?\s+)?(?:1[89]|20)[0-9]{2})?",
     re.IGNORECASE,
 )
+_EDITION_WORD = "edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|druk|izd|painos|vyd"
 _EDITION = re.compile(
-    rf"(?<!\w)(?:edisi|edition|edn|ed|éd|auflage|aufl|uitgave|uitg|druk|الطبعة)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*)?(?P<after>{_N})(?!\w)"
-    rf"|(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|e|de|ste|ème|eme|\.|ª|\b)*\s*"
-    rf"(?:(?:\w+\.?\s+){{0,2}}?)(?:edisi|edition|edn|ed|éd|auflage|aufl|uitgave|uitg|druk|édition)\b",
+    rf"(?<!\w)(?:{_EDITION_WORD}|الطبعة|ṭabʻah|tabʻah|tab'ah)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*|al-)?(?P<after>{_N})(?!\w)"
+    rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|e|a|de|ste|ème|eme|\.|ª)*[,\s]\s*"
+    rf"(?:[^\s,;]+,?\s+){{0,4}}?\[?(?:{_EDITION_WORD})\b",
     re.IGNORECASE,
 )
 _REVISED = re.compile(

@@ -9,7 +9,7 @@ import msgspec
 
 from harvester.model import Holding, NormalizedRecord, Warning
 
-_NO_TITLE = Warning("title_missing", "title")
+_NO_TITLE = Warning("title-missing", "title")
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -79,8 +79,8 @@ def _doubts(record: NormalizedRecord) -> list[Warning]:
     doubts = [] if record.title.proper or record.title.original else [_NO_TITLE]
     for identifier in record.identifiers:
         if identifier.status == "invalid":
-            doubts.append(Warning(f"{identifier.kind}_invalid", "identifiers", identifier.value))
+            doubts.append(Warning(f"{identifier.kind}-invalid", "identifiers", identifier.value))
     dates = record.dates
     if dates.year_from is None and dates.text:
-        doubts.append(Warning("year_unreadable", "dates", dates.text[:200]))
+        doubts.append(Warning("year-unreadable", "dates", dates.text[:200]))
     return doubts

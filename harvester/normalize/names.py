@@ -14,13 +14,14 @@ _MAYBE = r"H|R\.\s?A|R\.\s?M|R\.\s?Ng|R"
 _LEADING = re.compile(rf"(?:{_SURE})(?:\.\s*|\s+)(?=\S)")
 _LEADING_MAYBE = re.compile(rf"(?:{_MAYBE})\.\s*(?=\S)")
 _DEGREE = re.compile(
-    r"(?:(?:S|M|D|A|B|Sp|Lc|Ph|LL|Dipl|Grad)\.\s?(?:[A-Z][A-Za-z]{0,5}\.?\s?)(?:[A-Z][A-Za-z]{0,3}\.?\s?){0,3}"
+    r"(?:(?:S|M|D|A|B|Sp)\.(?:[A-Z][A-Za-z]{0,5}\.?)(?:[A-Z][A-Za-z]{0,3}\.?){0,3}(?:\s?I\.?)?|LL\.\s?[BMD]\.?"
     r"|S\.?\s?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Ked|Farm|Psi|Th|Sn|Ds|Kep|Keb|Hut|Stat|Gz)\.?(?:\s?I\.?)?"
-    r"|M\.?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Farm|Psi|Sn|Kep|Eng|Sc|Phil|Kn|Ikom)\.?(?:\s?I\.?)?"
+    r"|M\.?\s?(?:Pd|Kom|Si|Sos|Ag|Hum|Kes|Farm|Psi|Sn|Kep|Eng|Sc|Phil|Kn|Ikom)\.?(?:\s?I\.?)?"
     r"|SH|SE|ST|SS|SIP|SKM|STP|MM|MT|MH|MA|MBA|MSc|MSi|MPH|M\.?Ec|PhD|Ph\.?\s?D|Lc|Apt|Ak|CPA|CA|Ners|Amd"
     r"|A\.?Md\.?(?:\s?\w{1,4}\.?)?|Sp\.?\s?[A-Z]\w{0,4}|BSc|B\.?Sc|BA|DEA|Esq"
     r"|(?:(?:Prof|Dr|dr|drg|Ir|Drs|Dra|H|Hj|K\.?\s?H|Haji|Sir|Pdt)\b\.?\s?)+|et al)\.?(?:\s?\([^)]*\))?",
 )
+_PARTICLE = re.compile(r"\b(?:van|von|der|den|ter|ten|de|du|da|di|del|la|le|zu|y)\b")
 _INITIALS = re.compile(r"(?:[A-Z]\.\s?)+")
 _BODY = re.compile(
     r"\b(?:universitas|university|universit\w+|institut\w*|departemen|department|kementerian|ministry|badan"
@@ -29,8 +30,9 @@ _BODY = re.compile(
     r"|society|perhimpunan|ikatan|"
     r"majelis|komisi|commission|committee|komite|dewan|council|balai|kantor|biro|bureau|office|fakultas"
     r"|faculty|jurusan|sekolah|"
-    r"school|pt|cv|inc|ltd|corp|company|republik|indonesia\.|united states|congress|house|senate|agency"
-    r"|administration|museum|tim|bank)\b",
+    r"school|inc|ltd|corp|company|republik|indonesia\.|united states|agency"
+    r"|administration|museum)\b|^(?:pt|cv)\b|\btim (?:penyusun|penulis|redaksi|penerjemah)"
+    r"|^bank (?:indonesia|dunia|\w+)",
     re.IGNORECASE,
 )
 _MARKS = " ,;:/"
@@ -76,7 +78,8 @@ def _is_degree(piece: str, head: str, left: int) -> bool:
     if not _DEGREE.fullmatch(piece):
         return False
     # "Fisher, M.A." is a surname with initials; "Quraish Shihab, M.A." has a degree.
-    return not (left == 1 and " " not in head and _INITIALS.fullmatch(piece if piece.endswith(".") else piece + "."))
+    surname = " " not in head or _PARTICLE.search(head) is not None
+    return not (left == 1 and surname and _INITIALS.fullmatch(piece if piece.endswith(".") else piece + "."))
 
 
 def _stopped(name: str) -> str:

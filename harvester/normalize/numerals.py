@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _WORDS = {
-    1: "satu pertama kesatu perdana first one erste ersten premier premiere première eerste i",
-    2: "dua kedua second two zweite zweiten deuxieme deuxième tweede",
-    3: "tiga ketiga third three dritte troisieme troisième derde",
+    1: "satu pertama kesatu perdana first one erste ersten premier premiere première eerste الأولى الاولى ūlá ula",
+    2: "dua kedua second two zweite zweiten deuxieme deuxième tweede الثانية thāniyah tsaniyah",
+    3: "tiga ketiga third three dritte troisieme troisième derde الثالثة thālithah tsalitsah",
     4: "empat keempat fourth four vierte quatrieme quatrième vierde",
     5: "lima kelima fifth five fünfte cinquieme cinquième vijfde",
     6: "enam keenam sixth six sechste sixième zesde",

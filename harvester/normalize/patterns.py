@@ -13,7 +13,7 @@ MAX_VALUE = 20_000  # characters of a value that a pattern is shown
 
 
 class Pattern:
-    """A compiled pattern that raises RecordError (pattern_timeout) instead of hanging."""
+    """A compiled pattern that raises RecordError (pattern-timeout) instead of hanging."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -43,7 +43,7 @@ class Pattern:
 
     def _late(self, value: str) -> RecordError:
         message = f"the pattern {self.text!r} takes longer than {LIMIT} s on {value[:60]!r}"
-        return RecordError(message, reason="pattern_timeout", stage="map")
+        return RecordError(message, reason="pattern-timeout", stage="map")
 
 
 @lru_cache(maxsize=1024)

@@ -22,6 +22,7 @@ _GREGORIAN = re.compile(r"\b((?:1[5-9]|20)[0-9]{2})\s*M\b")
 _YEAR = r"(?:1[0-9]|20)[0-9]{2}"
 _RANGE = re.compile(rf"({_YEAR})\s*\??\]?\s*[-–—/]\s*\[?((?:1[0-9]|20)?[0-9]{{2}})?(?![0-9])(\s*\?)?")
 _PART_YEAR = re.compile(r"\b(1[0-9]|20)([0-9])?[-_?ux]{1,2}(?:-?\??)")
+_DECADE = re.compile(r"\b(1[0-9]{2}0|20[0-9]0)(?:s|-?an)\b")
 _COPYRIGHT = re.compile(rf"(?:©|\bc|\bcop(?:yright)?\.?\s?|℗|\bp|hak cipta\s?)\s?({_YEAR})", re.IGNORECASE)
 _ANY_YEAR = re.compile(rf"(?<![0-9]){_YEAR}(?![0-9])")
 _CORRECTED = re.compile(rf"\[?i\.\s?e\.?,?\s?({_YEAR})")
@@ -48,6 +49,8 @@ def _ordinary(text: str) -> Dates:
     certain = "?" not in text and "[" not in text and not re.search(r"\bca\.?\b|\bsekitar\b", text)
     if match := _CORRECTED.search(text):
         return Dates(int(match[1]), int(match[1]), "single", text=text)
+    if match := _DECADE.search(text):
+        return Dates(int(match[1]), int(match[1]) + 9, "range", False, text=text)
     if match := _RANGE.search(text):
         first, last = int(match[1]), match[2]
         if not last:

@@ -91,7 +91,7 @@ def test_the_order_of_different_tags_is_no_content_but_the_order_of_equal_ones_i
 def test_flags_of_the_reader_become_warnings_with_their_field():
     record = marc("245 00 $aX", "020    $a9789793062793", flags=("encoding:cp1252:245",))
     codes = [(one.code, one.field, one.value) for one in normalize(record, load("marc21"), CONTEXT).warnings]
-    assert codes == [("encoding-cp1252", "245", ""), ("isbn_invalid", "identifiers", "9789793062793")]
+    assert codes == [("encoding-cp1252", "245", ""), ("isbn-invalid", "identifiers", "9789793062793")]
 
 
 def test_a_trace_replays_to_the_same_record_and_names_file_and_line():
@@ -115,7 +115,7 @@ def test_a_catastrophic_pattern_stops_one_record_only(tmp_path):
     mapping = load("x", [tmp_path])
     bad, good = dc(title="X", description="a" * 4000 + "!"), dc(title="Y", description="aaa")
     failed, fine = normalize_batch([(bad, CONTEXT), (good, CONTEXT)], mapping)
-    assert isinstance(failed, RecordError) and failed.reason == "pattern_timeout" and "x.yaml:4" in str(failed)
+    assert isinstance(failed, RecordError) and failed.reason == "pattern-timeout" and "x.yaml:4" in str(failed)
     assert fine.record.abstract == "aaa"
 
 
@@ -262,3 +262,9 @@ def test_no_dublin_core_record_breaks_a_mapping(elements):
     record = XmlRecord(tuple(XmlElement(name, text) for name, text in elements))
     for mapping in DUBLIN_CORE:
         normalize(record, mapping, CONTEXT)
+
+
+def test_an_authority_record_is_no_bibliographic_record():
+    with pytest.raises(RecordError, match="authority or holdings") as caught:
+        normalize(marc("100 1  $aHamka", leader="00000nz  a2200000n  4500"), load("marc21"), CONTEXT)
+    assert caught.value.reason == "not-bibliographic"

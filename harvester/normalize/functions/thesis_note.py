@@ -28,6 +28,7 @@ def thesis_note(value: str) -> Thesis | None:
     >>> thesis_note("Skripsi (S1)--Fakultas Hukum, Universitas Indonesia, 2011.")
     Thesis(degree='Skripsi', institution='Universitas Indonesia', faculty='Fakultas Hukum', year=2011, student_id='')
     """
+    value = value.replace("--", ", ").replace("—", ", ")
     degree, place, faculty, year = (p.search(value) for p in (_DEGREE, _INSTITUTION, _FACULTY, _YEAR))
     if not (degree or place or faculty):
         return None

@@ -11,7 +11,8 @@ _NON_SORTING = dict.fromkeys((0x88, 0x89, 0x98, 0x9C))
 _TAIL = re.compile(r"[\s/:;=,]+$")
 # A last full stop belongs to an initial (J.), an abbreviation (Inc., Tbk.) or an ellipsis; otherwise it is ISBD.
 _ABBREVIATED = re.compile(
-    r"(?:\.\.|\b\w|\b(?:Inc|Ltd|Co|Corp|Tbk|dkk|etc|al|ed|jil|vol|no|cet|Jr|Sr|St|ca)|\.\w{1,4})\.$", re.IGNORECASE
+    r"(?:\.\.|\b[^\W\d_]|\b(?:Inc|Ltd|Co|Corp|Tbk|dkk|etc|al|ed|jil|vol|no|cet|Jr|Sr|St|ca)|\.\w{1,4})\.$",
+    re.IGNORECASE,
 )
 
 
