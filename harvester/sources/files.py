@@ -33,7 +33,7 @@ PAGE_RECORDS = 500
 PAGE_BYTES = 8 << 20
 MAX_SHEET = 256 << 20
 FULL, DELTA, DELETES = "full", "delta", "deletes"
-_TYPES: dict[str, tuple[type, ...]] = {
+OPTIONS: dict[str, tuple[type, ...]] = {
     "content": (str,),
     "pattern": (str,),
     "delete_pattern": (str,),
@@ -358,9 +358,9 @@ def _check_options(source: Source) -> None:
     for name, value in source.options.items():
         if name in _SHARED:
             continue
-        if name not in _TYPES:
-            problems.append(f"{source.code}: unknown option {name!r} ({suggestion(name, list(_TYPES))})")
-        elif not isinstance(value, _TYPES[name]) or (isinstance(value, bool) and bool not in _TYPES[name]):
+        if name not in OPTIONS:
+            problems.append(f"{source.code}: unknown option {name!r} ({suggestion(name, list(OPTIONS))})")
+        elif not isinstance(value, OPTIONS[name]) or (isinstance(value, bool) and bool not in OPTIONS[name]):
             problems.append(f"{source.code}: option {name!r} is of the wrong kind: {value!r}")
     for name, known in (("content", (FULL, DELTA, DELETES)), ("format", KINDS), ("language", ("id", "en"))):
         value = source.options.get(name, known[0])

@@ -132,7 +132,7 @@ def _exact(row: Row, layout: Layout) -> dict[int, Column]:
 def _named(text: str, layout: Layout) -> Column | None:
     """The column of that name; of "Judul / Title" and "Tahun (terbit)" the first part may do."""
     column = layout.column(text)
-    for sign in "/(\n:":
+    for sign in "/(\n":
         if column is None and sign in text:
             column = layout.column(text.split(sign)[0])
     return column

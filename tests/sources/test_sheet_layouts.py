@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.model import HarvestedRecord
-from harvester.sources import sheet_layout
+from harvester.sources import sheet_layout, sheet_template
+from harvester.sources.files import OPTIONS
 from harvester.sources.sheets import Sheets
+from harvester.text import fold
 
 CASES = [
     pytest.param(name, case, id=f"{name}: {case['label']}")
@@ -64,3 +68,34 @@ order: [titel]
 def test_an_unknown_layout_suggests_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean school-xlsx"):
         sheet_layout.load("school-xls")
+
+
+def test_the_template_for_schools_reads_back_when_it_is_filled_in() -> None:
+    book = load_workbook(io.BytesIO(sheet_template.write()))
+    sheet = book["Buku"]
+    for column, value in ((2, "Bumi manusia"), (4, "Toer, Pramoedya Ananta"), (9, "005"), (16, "0012"), (17, "2")):
+        sheet.cell(2, column).value = value
+    target = io.BytesIO()
+    book.save(target)
+    found = list(Sheets("buku.xlsx").found(io.BytesIO(target.getvalue())))
+    (record,) = [each for each in found if isinstance(each, HarvestedRecord)]
+    assert record.identifier == "inv:12"
+    assert json.loads(record.payload)["cells"] == {
+        "title": ["Bumi manusia"],
+        "author": ["Toer, Pramoedya Ananta"],
+        "classification": ["005"],
+        "inventory": ["0012"],
+        "copies": ["2"],
+    }
+    assert [each for each in found if isinstance(each, str)] == ["sheet-ignored:Petunjuk"]
+
+
+def test_every_column_of_the_template_is_known_or_ignored() -> None:
+    layout = sheet_layout.load("school-xlsx")
+    header = [cell.value for cell in next(load_workbook(io.BytesIO(sheet_template.write()))["Buku"].iter_rows())]
+    assert [name for name in header if not layout.column(str(name)) and fold(str(name)) not in layout.ignored] == []
+
+
+def test_the_documentation_names_every_option() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+    assert [option for option in OPTIONS if f"`{option}`" not in text] == []

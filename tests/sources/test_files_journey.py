@@ -1,0 +1,103 @@
+"""Sheets and files through the whole pipeline: what a librarian edits is an edit, what shrinks halts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from db.tables import record, run
+from tests.journey import Consortium
+from tests.sources.file_fixtures import drop, marc, marc_file
+from tests.sources.test_sheets import HEADER, xlsx
+
+ROWS: list[list[Any]] = [
+    [number, f"Sejarah desa {number}", f"Penulis {number}", "Balai Pustaka", 1990, "", "959.8", f"{number:04}", 1]
+    for number in range(1, 201)
+]
+
+
+def consortium(tmp_path: Path, **options: Any) -> tuple[Consortium, Path]:
+    made = Consortium(tmp_path / "induk", f"sqlite:///{tmp_path}/induk.db")
+    folder = tmp_path / "kiriman"
+    folder.mkdir()
+    made.add("sd-3", protocol="files", url=str(folder), options=options)
+    return made, folder
+
+
+def night(made: Consortium) -> tuple[Any, dict[str, int]]:
+    """The outcome of tonight's harvest and the counters of its run."""
+    outcome = made.harvest()["sd-3"]
+    with made.opened() as pipeline, pipeline.database.read() as conn:
+        row = conn.execute(select(run).where(run.c.id == outcome.run_id)).mappings().one()
+    names = ("created", "updated", "unchanged", "deleted", "quarantined")
+    return outcome, {name: row[name] for name in names if row[name]}
+
+
+def active(made: Consortium) -> int:
+    with made.opened() as pipeline, pipeline.database.read() as conn:
+        return len(conn.execute(select(record.c.id).where(record.c.state == "active")).all())
+
+
+def test_the_nights_of_a_school_with_a_sheet(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
+    outcome, counts = night(made)
+    assert (outcome.verdict, outcome.proof, counts) == ("complete", "proven", {"created": 200})
+
+    assert night(made)[1] == {}, "the same file is not read twice"
+
+    drop(folder, "buku.xlsx", xlsx(["DAFTAR BUKU"], HEADER, *reversed(ROWS)))
+    assert night(made)[1] == {"unchanged": 200}, "other order, other place, same records"
+
+    edited = [list(row) for row in ROWS]
+    edited[7][1] = "Sejarah desa delapan"
+    drop(folder, "buku.xlsx", xlsx(HEADER, *edited))
+    assert night(made)[1] == {"updated": 1, "unchanged": 199}
+
+    drop(folder, "buku.xlsx", xlsx(HEADER, *edited[:140]))
+    outcome, _ = night(made)
+    assert outcome.verdict == "halted"
+    assert active(made) == 200, "30 percent less is for a person to decide"
+
+
+def test_a_few_rows_less_are_deletions(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
+    night(made)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS[:198]))
+    assert night(made)[0].verdict == "complete"
+    assert active(made) == 198
+
+
+def test_a_sheet_with_borrowers_deletes_nothing_and_makes_the_night_partial(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS[:10]))
+    night(made)
+    drop(folder, "buku.xlsx", xlsx(["Judul", "Peminjam"], ["Sejarah desa 1", "Budi"]))
+    assert night(made)[0].verdict == "partial"
+    assert active(made) == 10
+
+
+def test_deltas_and_deletions_are_applied_once_and_in_order(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path, content="delta")
+    drop(folder, "2026-01-first.mrc", marc_file() + b"".join(marc(f"c{number}") for number in range(25)))
+    drop(folder, "2026-02.mrc", marc("b1", title="Bumi manusia, cetakan baru") + marc("b6"))
+    assert night(made)[1] == {"created": 31, "updated": 1}
+    drop(folder, "2026-03-deleted.txt", b"b2\n")
+    assert night(made)[1] == {"deleted": 1}
+    assert active(made) == 30
+    assert night(made)[1] == {}
+
+
+def test_a_cut_file_is_partial_until_it_is_sent_again(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "full.mrc", marc_file())
+    night(made)
+    drop(folder, "full.mrc", marc_file()[:-30])
+    assert night(made)[0].verdict == "partial"
+    assert night(made)[0].verdict == "partial"
+    assert active(made) == 5
+    drop(folder, "full.mrc", marc_file())
+    assert night(made)[0].verdict == "complete"
