@@ -10,7 +10,7 @@ import msgspec
 
 from harvester.errors import RecordError
 from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
-from harvester.normalize.finish import Context, finish
+from harvester.normalize.finish import Context, holdings_of, warnings_of
 from harvester.normalize.mapping import Mapping
 from harvester.normalize.paths import Record, View, view
 from harvester.normalize.rules import Rule
@@ -54,8 +54,8 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     made = _traced(mapping, found, steps, context) if trace else _fast(mapping, found, context)
     for name in mapping.distrust:
         made.pop(name, None)
-    normal, warnings = finish(_record(made), record.flags, context)
-    return Normalized(normal, warnings, tuple(steps))
+    normal = _record(made, context)
+    return Normalized(normal, warnings_of(normal, record.flags, context), tuple(steps))
 
 
 def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> Iterator[Normalized | RecordError]:
@@ -85,12 +85,11 @@ def content_hash(record: Record, mapping: Mapping) -> bytes:
 
 def _fast(mapping: Mapping, found: View, context: Context) -> Made:
     made: Made = {}
-    for rule in mapping.plan(found):
-        name = rule.target.name
-        if name in made and (rule.target.kind == "one" or rule.fallback):
+    for name, once, run, rule in mapping.plan(found):
+        if once and name in made:
             continue
         try:
-            values = rule.run(found)
+            values = run(found)
         except RecordError as error:
             raise _placed(error, rule, context) from error
         if values:
@@ -122,7 +121,7 @@ def _placed(error: RecordError, rule: Rule, context: Context) -> RecordError:
     return RecordError(message, reason=error.reason, stage="map", place=context.place)
 
 
-def _record(made: Made) -> NormalizedRecord:
+def _record(made: Made, context: Context) -> NormalizedRecord:
     """The record of all *made* values: the first of what is one, all different ones of what is many."""
     fields: dict[str, Any] = {}
     for name, values in made.items():
@@ -132,6 +131,7 @@ def _record(made: Made) -> NormalizedRecord:
             fields[name] = values[0]
     if any("." in name for name in made):
         _join_parts(fields)
+    fields["holdings"] = holdings_of(fields.get("holdings", ()), fields.get("control_number", ""), context)
     return NormalizedRecord(**fields)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from harvester.model import Holding, NormalizedRecord, Warning
 
+_NO_HOLDING = Holding()
 _NO_TITLE = Warning("title-missing", "title")
 
 
@@ -31,24 +32,22 @@ class Context(msgspec.Struct, frozen=True):
         return f"{self.source}/{self.identifier}"
 
 
-def finish(
-    record: NormalizedRecord, flags: Iterable[str], context: Context
-) -> tuple[NormalizedRecord, tuple[Warning, ...]]:
-    """*record* with its holdings completed (at least one, unless it is deleted), and its warnings."""
-    holdings = () if context.deleted else _holdings(record, context)
-    done = msgspec.structs.replace(record, holdings=holdings) if holdings != record.holdings else record
-    warnings = [_warning(flag) for flag in (*context.flags, *flags)]
-    warnings += _doubts(done)
-    return done, tuple(dict.fromkeys(warnings)) if len(warnings) > 1 else tuple(warnings)
-
-
-def _holdings(record: NormalizedRecord, context: Context) -> tuple[Holding, ...]:
+def holdings_of(given: tuple[Holding, ...], control_number: str, context: Context) -> tuple[Holding, ...]:
+    """The holdings of a record with link, lending and date: at least one, and none of a deleted record."""
+    if context.deleted:
+        return ()
     url = ""
     if "{id}" in context.opac_url:
-        number = context.local_id or record.control_number or context.identifier
+        number = context.local_id or control_number or context.identifier
         url = context.opac_url.replace("{id}", quote(number, safe=""))
-    given = record.holdings or (Holding(),)
-    return tuple(_completed(holding, url, context) for holding in given)
+    return tuple([_completed(holding, url, context) for holding in given or (_NO_HOLDING,)])
+
+
+def warnings_of(record: NormalizedRecord, flags: Iterable[str], context: Context) -> tuple[Warning, ...]:
+    """What the readers flagged and what is doubtful about *record* itself, each once."""
+    warnings = [_warning(flag) for flag in (*context.flags, *flags)]
+    warnings += _doubts(record)
+    return tuple(dict.fromkeys(warnings)) if len(warnings) > 1 else tuple(warnings)
 
 
 def _completed(holding: Holding, url: str, context: Context) -> Holding:

@@ -6,7 +6,7 @@ A preset names for each format what it extends and only what differs; see docs/m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -40,6 +40,7 @@ BASE = {"marc": "marc21", "unimarc": "unimarc", "dc": "oai_dc", "mods": "mods", 
 _HEAD = ("mapping", "title", "version", "family", "extends", "identifier")
 KEYS = (*_HEAD, "volatile", "ignore", "distrust", "fields", "add", "remove", "tests")
 PRESET_KEYS = ("preset", "title", "version", "identifier", "formats", "notes")
+Planned = tuple[str, bool, Callable[[View], list[Any]], Rule]
 MAX_PLANS = 5000  # different sets of tags whose rules are remembered
 PACKAGE = Path(mappings.__file__).parent
 
@@ -58,19 +59,23 @@ class Mapping:
         self.ignored: Removal | None = compile_removal(head.ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
-        self._plans: dict[frozenset[str], tuple[Rule, ...]] = {}
+        self._plans: dict[frozenset[str], tuple[Planned, ...]] = {}
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
         self.hash = blake2b(f"{name}\n{self.text}".encode(), digest_size=16).hexdigest()
 
-    def plan(self, found: View) -> tuple[Rule, ...]:
-        """The rules that can give something for a record with just these tags; remembered by the tags."""
+    def plan(self, found: View) -> tuple[Planned, ...]:
+        """The rules that can give something for a record with just these tags; remembered by the tags.
+
+        Each with its field's name and whether it is skipped once the field has a value.
+        """
         tags = frozenset(found)
         rules = self._plans.get(tags)
         if rules is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
-            rules = tuple(rule for rule in self.rules if rule.keys is None or not rule.keys.isdisjoint(tags))
+            fitting = [rule for rule in self.rules if rule.keys is None or not rule.keys.isdisjoint(tags)]
+            rules = tuple((r.target.name, r.fallback or r.target.kind == "one", r.run, r) for r in fitting)
             self._plans[tags] = rules
         return rules
 

@@ -17,16 +17,21 @@ _END = re.compile(rf"(?:^|(?P<mark>[\s,.:;(\[–-]+)){_STATEMENT}[\s.)\]:/]*$", 
 _ANY = re.compile(rf"(?<![\w]){_STATEMENT}", re.IGNORECASE)
 # Weak words name a part only behind a mark: "Buku 1" may be the title's own words, "no. 5" a street.
 _WEAK = frozenset(["buku", "book", "bk", "v", "seri", "series", "nomor", "no", "number", "band", "part", "pt", "tom"])
+_ROMANS = (
+    ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx", "xxi", "xxii", "xxiii", "xxiv", "xxv", "xxx", "xl", "l"]
+)
 _TOKEN = re.compile(r"[^\W\d_]+")
 _NAMES = frozenset(re.findall(r"[^\W\d_]+", _WORD.replace("al-juz", "")))
+_LAST = frozenset(WORDS) | frozenset(_ROMANS)
 TAIL = 40  # characters at the end in which a part statement stands
 
 
 def split_part(text: str) -> tuple[str, str]:
     """*text* without a part statement at its end, and that statement; ("Fisika", "Jilid 2") or (text, "")."""
-    start = max(0, len(text) - TAIL)
-    if _NAMES.isdisjoint(_TOKEN.findall(text[start:].lower())):
+    last = text.rstrip(" .)]:/").rpartition(" ")[2]
+    if not last[-1:].isdecimal() and last.casefold() not in _LAST:
         return text, ""
+    start = max(0, len(text) - TAIL)
     match = _END.search(text, start)
     if match is None:
         return text, ""

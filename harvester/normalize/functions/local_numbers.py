@@ -10,6 +10,9 @@ PATTERN = re.compile(
     r"\b(NIM|NPM|NRP|NIDN|NIDK|NIP|NUPTK|KODEPRODI|KODE PRODI)\s*[.:\-#]?\s*([0-9A-Z][0-9A-Z./-]{3,24})", re.IGNORECASE
 )
 
+# RAMA writes its names in capitals; most texts of other libraries end here.
+_HINT = re.compile(r"N(?:I[MDP]|PM|RP|UPTK)|KODE|Ni[mp]|Kode")
+
 
 @functions.register("local_numbers")
 def local_numbers(value: str) -> list[tuple[str, str]]:
@@ -18,14 +21,7 @@ def local_numbers(value: str) -> list[tuple[str, str]]:
     >>> local_numbers("Budi Santoso, NIM: 1301120045"), local_numbers("NIDN0012037501 KODEPRODI62201")
     ([('nim', '1301120045')], [('nidn', '0012037501'), ('kodeprodi', '62201')])
     """
-    upper = value.upper()
-    if (
-        "NI" not in upper
-        and "NPM" not in upper
-        and "NRP" not in upper
-        and "PRODI" not in upper
-        and "NUPTK" not in upper
-    ):
+    if not _HINT.search(value):
         return []
     if len(value) > 5000:
         value = value[:5000]
