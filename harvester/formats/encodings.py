@@ -172,15 +172,22 @@ def _cesu8(raw: bytes) -> str | None:
 
 
 def _votes(readings: Sequence[Sequence[Reading]]) -> dict[str, float]:
-    """Mean points of each charset over the contested fields of a record."""
+    """Mean points of each charset over the contested fields of a record, long fields counting for more."""
     contested = [found for found in readings if len(found) > 1]
     # A field with escape sequences is MARC-8 beyond doubt; so, then, are its neighbours.
     escaped = any(len(found) == 1 and found[0].charset == "marc8" for found in readings)
-    totals = {"marc8": 0.6} if escaped else {}
+    totals = {"marc8": 5.0} if escaped else {}
+    whole = sum(_weight(found) for found in contested)
     for found in contested:
+        share = _weight(found) / whole
         for reading in found:
-            totals[reading.charset] = totals.get(reading.charset, 0.0) + reading.points / len(contested)
+            totals[reading.charset] = totals.get(reading.charset, 0.0) + reading.points * share
     return totals
+
+
+def _weight(found: Sequence[Reading]) -> float:
+    """How much a field says: one and its characters beyond ASCII, as its first reading has them."""
+    return 1.0 + sum(character > "\x7f" for character in found[0].text)
 
 
 def _best(found: Sequence[Reading], totals: dict[str, float]) -> Reading:

@@ -94,22 +94,29 @@ def from_element(record: Any, flags: tuple[str, ...] = ()) -> LightMarc:
 
 def _tag(field: Any, flags: dict[str, None]) -> str:
     """The field's tag; "" (and a flag) when it has none: such a field cannot be addressed."""
-    tag = str(field.get("tag") or "").strip()
+    tag = (_attribute(field, "tag") or "").strip()
     if len(tag) != 3:
         flags[f"structure:tag:{tag[:12]}" if tag else "structure:no-tag"] = None
-    return str(tag)
+    return tag
 
 
 def _data(field: Any, flags: dict[str, None]) -> str:
-    """The body of a data field; its own text outside subfields is not lost, but kept as code ""."""
-    get = field.get
-    parts = [get("ind1", " ")[:1] or " ", get("ind2", " ")[:1] or " "]
+    """The body of a data field; text outside subfields, if there is nothing else, stands behind the indicators."""
+    parts = [(_attribute(field, name) or " ")[:1] for name in ("ind1", "ind2")]
     if not len(field) and field.text and field.text.strip():
-        flags[f"structure:no-subfield:{get('tag', '')[:3]}"] = None
+        flags[f"structure:no-subfield:{(_attribute(field, 'tag') or '')[:3]}"] = None
         return "".join([*parts, str(field.text)])
     for subfield in field:
-        code = subfield.get("code", "")
+        code = _attribute(subfield, "code") or ""
         if len(code) != 1:
-            flags[f"structure:code:{get('tag', '')[:3]}"] = None
+            flags[f"structure:code:{(_attribute(field, 'tag') or '')[:3]}"] = None
         parts.append(f"\x1f{code[:1] or ' '}{subfield.text or '' if not len(subfield) else text_of(subfield)}")
     return "".join(parts)
+
+
+def _attribute(element: Any, name: str) -> str | None:
+    """Attribute *name*, with a namespace or without (MarcXchange exports write mx:tag)."""
+    value: str | None = element.get(name)
+    if value is None:
+        value = next((each for key, each in element.attrib.items() if local(key) == name), None)
+    return value

@@ -82,6 +82,8 @@ def _letter(before: str, character: str, after: str) -> float:
         return _script_letter(before, character, after)
     small = character.lower()
     points = 1.0 if small in LETTERS or character == "ẞ" else -0.6
+    if not before.isalpha() and not after.isalpha() and small not in "àèéêëòóôöâåæø":
+        points -= 1.0  # a word of one letter is no word
     if small in RARE_IN_CP1252:
         points -= 0.4
     if after.lower() in HIATUS_OF_MARC8.get(small, ""):
@@ -135,7 +137,7 @@ def _script_letter(before: str, character: str, after: str) -> float:
     own = script(character)
     if own in (script(before), script(after)) or own in ("CJK", "HIRAGANA", "KATAKANA"):
         return 1.0
-    return -0.6
+    return -0.6 if before.isalpha() or after.isalpha() else -0.1
 
 
 def _mark(before: str, character: str) -> float:

@@ -55,6 +55,17 @@ def test_flags_name_the_field_and_the_fields_of_a_record_vote_together() -> None
     assert flags == ("encoding:latin1-under-marc8:245", "encoding:latin1-under-marc8:520")
 
 
+def test_a_field_with_escape_sequences_settles_the_charset_of_its_neighbours() -> None:
+    raws = [b"  \x1fa\x1b(N7QRP\x1b(B", b"  \x1faS\xe3o"]
+    assert decode_bodies(["880", "245"], raws, "marc8")[0][1] == "  \x1faSô"
+    assert decode_bodies(["500", "245"], [b"plain", *raws[1:]], "marc8")[0][1] == "  \x1faSão"
+
+
+def test_short_fields_follow_the_script_of_the_longer_ones() -> None:
+    raws = ["  \x1faОсновы расчета".encode("cp1251"), "  \x1fa186 с.".encode("cp1251")]
+    assert decode_bodies(["245", "300"], raws, "marc8")[0] == ["  \x1faОсновы расчета", "  \x1fa186 с."]
+
+
 def test_fields_of_one_record_may_be_in_different_charsets() -> None:
     raws = ["  \x1faUniversité".encode(), "  \x1faHistoire générale".encode("latin-1")]
     texts, flags = decode_bodies(["245", "500"], raws, "utf8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from xml.sax.saxutils import escape
 
@@ -27,6 +28,7 @@ def record(*fields: str, prefix: str = "", attributes: str = f' xmlns="{SLIM}"')
 
 TITLE = '<datafield tag="245" ind1="1" ind2="0"><subfield code="a">Bumi manusia</subfield></datafield>'
 NUMBER = '<controlfield tag="001">0001</controlfield>'
+MX_NUMBER, MX_TITLE = (re.sub(" (tag|code|ind1|ind2)=", r" mx:\1=", field) for field in (NUMBER, TITLE))
 FIELDS = (("001", "0001"), ("245", "10\x1faBumi manusia"))
 
 
@@ -54,6 +56,7 @@ def test_every_field_and_subfield_equals_what_pymarc_reads() -> None:
             .replace(b"<marc:/", b"</marc:")
             .replace(b"xmlns", b"xmlns:marc"),
         ),
+        ("prefixed attributes (MarcXchange)", record(MX_NUMBER, MX_TITLE, attributes=f' xmlns:mx="{SLIM}"')),
         ("collection of one", b"<collection>" + record(NUMBER, TITLE) + b"</collection>"),
         ("OAI-PMH envelope", b"<record><header/><metadata>" + record(NUMBER, TITLE) + b"</metadata></record>"),
         ("XML declaration and BOM", b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>' + record(NUMBER, TITLE)),

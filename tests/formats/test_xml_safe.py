@@ -33,7 +33,6 @@ BOMBS = {
     "200,000 attributes": (b"<r " + b" ".join(b'a%d="1"' % n for n in range(200_000)) + b"/>", "bounds"),
     "attributes with > in them": (b"<r " + b" ".join(b'a%d="&gt;>"' % n for n in range(400)) + b"/>", "bounds"),
     "depth": (b"<a>" * 5000 + b"</a>" * 5000, "xml"),
-    "depth below the parser's own limit": (b"<a>" * 200 + b"</a>" * 200, "bounds"),
     "text of 11 MB": (b"<r>" + b"x" * 11_000_000 + b"</r>", "xml"),
     "three million elements": (b"<r>" + b"<a/>" * 3_000_000 + b"</r>", "bounds"),
     "larger than allowed": (b"<r>" + b"<a>x</a>" * 2_500_000 + b"</r>", "bounds"),
