@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from typing import NoReturn
-from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
@@ -21,6 +19,8 @@ from harvester.errors import Blocked, ConfigError, ProtocolError, Refused, Sourc
 from harvester.model import Source
 from harvester.redact import redact
 from harvester.sources import credentials as credentials_of
+from harvester.sources.addresses import Arguments, encoded, is_address, origin, same_host, with_query
+from harvester.sources.causes import causes, certificate_problem, words
 from harvester.sources.connection import Guard, GuardedAdapter
 from harvester.sources.environment import Environment
 from harvester.sources.inflate import CorruptPacking, Inflater
@@ -31,9 +31,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _PERMANENT = (301, 308)
 _RETRIED = (408, 425, 429)
 _DAY = 86_400.0
-_PORTS = {"http": 80, "https": 443}
-
-Arguments = Sequence[tuple[str, str]]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -68,7 +65,7 @@ class Fetcher:
         self._source = source
         self._environment = environment
         self._limits = environment.limits
-        self._own = _origin(source.url, source.code)
+        self._own = origin(source.url, source.code)
         self._credentials = credentials_of.read(source.credentials, source.code)
         self._guard = Guard(environment.clock, environment.limits, internal=source.internal)
         self._session = self._open_session()
@@ -161,13 +158,13 @@ class Fetcher:
         place = self._place(url)
         try:
             target = urljoin(url, location)
-            old, new = _origin(url, place), _origin(target, place)
+            old, new = origin(url, place), origin(target, place)
         except (ConfigError, ValueError):
             raise ProtocolError("redirected to an address that is none", place=place) from None
         if old[0] == "https" and new[0] == "http":
             raise Refused("redirected from https to http", place=place)
         approved = {new[1], f"{new[1]}:{new[2]}"} & self._environment.approvals
-        if not approved and not _same_host(self._own, new):
+        if not approved and not same_host(self._own, new):
             kind = "permanently " if answer.status in _PERMANENT else ""
             hint = f"approve {new[1]}:{new[2]} if the partner has moved"
             raise Refused(f"redirected {kind}to another host: {self._place(target)}", place=place, hint=hint)
@@ -179,10 +176,10 @@ class Fetcher:
         budget = self._limits.requests_a_night
         if budget and self._requests > budget:
             raise SourceUnavailable(f"the budget of {budget} requests is used up", place=self._source.code)
-        scheme, host, port = _origin(url, self._source.code)
+        scheme, host, port = origin(url, self._source.code)
         with self._environment.turns.turn(f"{host}:{port}", self._limits.delay_seconds, self._environment.clock):
             try:
-                return self._send(method, url, body, own=_same_host(self._own, (scheme, host, port)))
+                return self._send(method, url, body, own=same_host(self._own, (scheme, host, port)))
             except Refused as refusal:
                 raise Refused(self.redact(refusal.message), place=self._place(url), hint=refusal.hint) from None
             except (RequestException, HTTPError, HTTPException, OSError, CorruptPacking) as error:
@@ -227,9 +224,8 @@ class Fetcher:
 
     def _explain(self, error: Exception, url: str) -> NoReturn:
         """Say in our own words what went wrong: the texts of requests repeat the address with its keys."""
-        causes = list(_causes(error))
-        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            text = next(cause.verify_message for cause in causes if isinstance(cause, ssl.SSLCertVerificationError))
+        found = causes(error)
+        if text := certificate_problem(found):
             hint = "options: ca: names a file with the partner's own certificate"
             raise Refused(f"TLS certificate not accepted: {text}", place=self._place(url), hint=hint) from None
         if isinstance(error, RequestException) and isinstance(error, ValueError):
@@ -238,7 +234,7 @@ class Fetcher:
             raise Refused(
                 f"no complete answer within {self._limits.total_seconds:g} seconds", place=self._place(url)
             ) from None
-        raise _Failed(self.redact(_words(causes))) from None
+        raise _Failed(self.redact(words(found))) from None
 
     # ---- set-up ------------------------------------------------------------------------------------------
 
@@ -257,26 +253,12 @@ class Fetcher:
     def _proxies(self, url: str) -> dict[str, str]:
         """The proxies of the environment; none for loopback and for sources in the own network."""
         host = urlsplit(url).hostname or ""
-        if self._source.internal or host == "localhost" or _is_address(host):
+        if self._source.internal or host == "localhost" or is_address(host):
             return {}
         return dict(get_environ_proxies(url, no_proxy=None))
 
     def _place(self, url: str) -> str:
         return self.redact(url)[:500]
-
-
-def with_query(url: str, arguments: Arguments) -> str:
-    """*url* with *arguments* behind the query that it has."""
-    if not arguments:
-        return url
-    parts = urlsplit(url)
-    query = "&".join(part for part in (parts.query, encoded(arguments)) if part)
-    return urlunsplit(parts._replace(query=query, fragment=""))
-
-
-def encoded(arguments: Arguments) -> str:
-    """*arguments* percent-encoded; blanks as %20, which every server reads alike."""
-    return urlencode(arguments, quote_via=quote, safe="")
 
 
 def user_agent(contact: str) -> str:
@@ -286,59 +268,3 @@ def user_agent(contact: str) -> str:
     except PackageNotFoundError:
         number = "0"
     return f"induk/{number} (union catalogue harvester; mailto:{contact})" if contact else f"induk/{number}"
-
-
-def _origin(url: str, place: str) -> tuple[str, str, int]:
-    """Scheme, host and port of *url*.
-
-    Raises:
-        ConfigError: it is no http(s) address.
-    """
-    try:
-        parts = urlsplit(url)
-        scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        scheme, host, port = "", "", None
-    if scheme not in _PORTS or not host:
-        raise ConfigError("the address of the source is no http or https address", place=place)
-    return scheme, host, port or _PORTS[scheme]
-
-
-def _same_host(old: tuple[str, str, int], new: tuple[str, str, int]) -> bool:
-    """True for the same host and port, or the step from http to https on the standard ports."""
-    return old[1] == new[1] and (old[2] == new[2] or (old[2], new[2]) == (80, 443))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and all it was made from; requests and urllib3 hide causes in arguments and attributes."""
-    found: list[BaseException] = []
-    waiting = [error]
-    while waiting and len(found) < 20:
-        each = waiting.pop(0)
-        if each is None or each in found:
-            continue
-        found.append(each)
-        waiting += [getattr(each, "reason", None) if isinstance(getattr(each, "reason", None), BaseException) else None]
-        waiting += [argument for argument in each.args if isinstance(argument, BaseException)]
-        waiting += [each.__cause__, each.__context__]
-    return found
-
-
-def _words(causes: list[BaseException]) -> str:
-    """The most telling of the causes: what the operating system said, else the name of the error."""
-    for cause in causes:
-        if isinstance(cause, CorruptPacking):
-            return str(cause)
-        if isinstance(cause, TimeoutError):
-            return "no answer in time"
-        if isinstance(cause, OSError) and cause.strerror:
-            return str(cause.strerror)
-    return type(causes[0]).__name__

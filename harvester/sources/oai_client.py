@@ -17,8 +17,9 @@ from sickle.response import OAIResponse
 from harvester.errors import ProtocolError, SourceError, SourceUnavailable
 from harvester.model import Source
 from harvester.sources import oai_xml
+from harvester.sources.addresses import with_query
 from harvester.sources.environment import Environment
-from harvester.sources.fetch import Answer, Fetcher, with_query
+from harvester.sources.fetch import Answer, Fetcher
 from harvester.sources.oai_page import OaiPage, read_page
 from harvester.sources.waiting import pause
 

@@ -44,6 +44,7 @@ class OaiPmh:
         self._client = OaiClient(source, environment, self._fetcher)
         self._identity: Identity | None = None
         self._identified = False
+        self._formats: tuple[str, ...] | None = None
         self._prefix = ""
         self._server_time = ""
         self._told: set[str] = set()
@@ -89,7 +90,9 @@ class OaiPmh:
 
     def formats(self) -> tuple[str, ...]:
         """The metadata prefixes that the server offers; empty when it does not say."""
-        return self._names("ListMetadataFormats", "metadataFormat", "metadataPrefix")
+        if self._formats is None:
+            self._formats = self._names("ListMetadataFormats", "metadataFormat", "metadataPrefix")
+        return self._formats
 
     def set_specs(self) -> tuple[str, ...]:
         """The sets of the server, from the first pages of ListSets; empty when it has none."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import characters, text
 
 from harvester.errors import ProtocolError, TokenExpired
-from harvester.sources import fetch, oai_page
+from harvester.sources import addresses, oai_page
 from harvester.sources.oai_watch import Watch
 from tests.sources.oai_answers import (
     error,
@@ -153,7 +153,7 @@ def joins_lines(patch: pytest.MonkeyPatch) -> None:
 
 
 def unquoted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fetch, "encoded", lambda arguments: "&".join(f"{name}={value}" for name, value in arguments))
+    patch.setattr(addresses, "encoded", lambda arguments: "&".join(f"{name}={value}" for name, value in arguments))
 
 
 ODD_TOKENS = {
