@@ -9,15 +9,19 @@ from typing import Any
 
 import msgspec
 
+import mappings as mapping_package
 from db import catalogue, ledger, work
+from harvester.clock import SystemClock
 from harvester.errors import UsageError
 from harvester.formats import formats
 from harvester.matching import member
 from harvester.merge import survivorship
-from harvester.model import Address, NormalizedRecord
+from harvester.model import Address, NormalizedRecord, Source, Window
 from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, normalize
 from harvester.pipeline import Pipeline, recipe, source_of
+from harvester.sources import Environment
+from harvester.sources.files import open_paths
 
 
 def _found(pipeline: Pipeline, conn: Any, address: str) -> dict[str, Any]:
@@ -83,16 +87,19 @@ def trace(pipeline: Pipeline, address: str) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(step) for step in found.trace]
 
 
-def try_mapping(name: str, body: bytes, format: str, number: int, folders: Sequence[Path]) -> dict[str, Any]:
-    """Record *number* of the file *body* through mapping *name*: its fields, warnings and every step."""
-    from harvester.sources.files import records_of
-
-    found = list(records_of(body, format))
+def try_mapping(name: str, path: Path, format: str, number: int, folders: Sequence[Path]) -> dict[str, Any]:
+    """Record *number* of the file at *path* through mapping or preset *name*: its fields, warnings and every step."""
+    options = {"content": "delta", **({"format": format} if format else {})}
+    reader = open_paths(Source("try", "files", options=options), Environment(clock=SystemClock()), [path])
+    pages = list(reader.pages(Window()))
+    found = [one for page in pages for one in page.records]
     if not 1 <= number <= len(found):
-        raise UsageError(f"no record {number}", hint=f"the file holds {len(found)}")
+        damaged = [one.message for page in pages for one in page.damages]
+        raise UsageError(f"no record {number}: {len(found)} can be read", place=path.name, hint="; ".join(damaged[:3]))
     one = found[number - 1]
-    presets = name in {path.stem for path in Path(str(mappings.__file__)).parents[2].glob("mappings/presets/*.yaml")}
-    how = mappings.for_source(name, one.format, folders) if presets else mappings.load(name, folders)
+    shipped = Path(str(mapping_package.__file__)).with_name("presets")
+    is_preset = any((folder / f"{name}.yaml").is_file() for folder in (shipped, *(one / "presets" for one in folders)))
+    how = mappings.for_source(name, one.format, folders) if is_preset else mappings.load(name, folders)
     parsed: Any = formats.get(one.format)(one.payload)
     made = normalize(parsed, how, Context(source="try", identifier=one.identifier, partner="try"), trace=True)
     return {

@@ -89,6 +89,6 @@ def try_mapping(shell: Shell, name: str, what: Path, format_name: str, number: i
     """Put a record of the file WHAT through mapping NAME and show each step: rule, input, output."""
     from harvester import inspecting
 
-    answer = inspecting.try_mapping(name, what.read_bytes(), format_name, number, _folders(shell))
+    answer = inspecting.try_mapping(name, what, format_name, number, _folders(shell))
     heads = ["field", "rule", "function", "input", "output"]
     shell.emit(answer, lambda: shell.table(heads, [[row.get(head, "") for head in heads] for row in answer["trace"]]))

@@ -44,8 +44,8 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     if not isinstance(record, _RECORDS[mapping.format_family]):
         message = f"mapping {mapping.name} reads {mapping.format_family}, not {type(record).__name__}"
         raise RecordError(message, reason="wrong-mapping", stage="map", place=context.place)
-    if mapping.format_family == "marc" and record.leader[6:7] in NOT_BIBLIOGRAPHIC:  # type: ignore[union-attr]
-        message = f"leader/06 is {record.leader[6:7]!r}: an authority or holdings record"  # type: ignore[union-attr]
+    if isinstance(record, MarcRecord) and record.leader[6:7] in NOT_BIBLIOGRAPHIC and not _has_title(record):
+        message = f"leader/06 is {record.leader[6:7]!r}: an authority or holdings record"
         raise RecordError(message, reason="not-bibliographic", stage="map", place=context.place)
     found = view(record, mapping.keys)
     if mapping.ignored is not None:
@@ -56,6 +56,11 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
         made.pop(name, None)
     normal = _record(made, context)
     return Normalized(normal, warnings_of(normal, record.flags, context), tuple(steps))
+
+
+def _has_title(record: MarcRecord) -> bool:
+    """A title makes a bibliographic record, whatever the leader says (a GPO record of 1983 has 'v')."""
+    return any(tag in ("200", "245") for tag, _ in record.fields)
 
 
 def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> Iterator[Normalized | RecordError]:
