@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -100,14 +102,49 @@ def command_table() -> str:
 
 
 def rewrite() -> None:
-    """Write the table of commands into the README."""
+    """Write what the code knows into the pages: the commands, comparisons, rules, protocols and outputs."""
     begin, end = "|---|---|\n", "\n\nExit codes:"
     head, _, rest = README.partition("## Commands")
     intro, _, tail = rest.partition(begin)
     _, _, after = tail.partition(end)
     (ROOT / "README.md").write_text(f"{head}## Commands{intro}{begin}{command_table()}{end}{after}", encoding="utf-8")
+    (ROOT / "docs" / "settings.md").write_text(settings.document(), encoding="utf-8")
+    for page, name, lines in generated():
+        path = ROOT / "docs" / page
+        text = path.read_text(encoding="utf-8")
+        old = re.compile(rf"<!-- {name} -->.*?(?=\n## |\Z)", re.DOTALL)
+        path.write_text(old.sub(lambda _: f"<!-- {name} -->\n\n{lines}\n", text), encoding="utf-8")
+
+
+def generated() -> list[tuple[str, str, str]]:
+    """(page, marker, lines) of every generated table."""
+    compared = [f"| `{name}` | {first(one.compare)} | {', '.join(one.outcomes)} |" for name, one in comparisons]
+    return [
+        (
+            "matching.md",
+            "comparisons",
+            "\n".join(["| comparison | what it says | outcomes |", "|---|---|---|", *compared]),
+        ),
+        ("matching.md", "survivorship", listed(survivorship_rules)),
+        ("sources.md", "sources", listed(sources)),
+        ("sources.md", "outputs", listed(outputs)),
+    ]
+
+
+def listed(registry: Iterable[tuple[str, object]]) -> str:
+    return "\n".join(f"- `{name}`: {first(one)}" for name, one in registry)
+
+
+def first(thing: object) -> str:
+    """The first line of a docstring; a class or opener without one borrows its module's."""
+    text = inspect.getdoc(thing) or inspect.getdoc(inspect.getmodule(thing)) or ""
+    return text.partition("\n")[0]
+
+
+@pytest.mark.parametrize("page,name,lines", generated())
+def test_a_generated_table_is_up_to_date(page: str, name: str, lines: str) -> None:
+    assert lines in DOCS[page], "run python -m tests.test_docs"
 
 
 if __name__ == "__main__":
     rewrite()
-    (ROOT / "docs" / "settings.md").write_text(settings.document(), encoding="utf-8")
