@@ -24,8 +24,6 @@ _SCHOOL = re.compile(
     r"lks|lembar kerja siswa|semester [12])\b",
     re.IGNORECASE,
 )
-# A quick look before the long pattern: none of its alternatives lacks one of these.
-_SCHOOL_WORDS = re.compile(r"kelas|buku|kurikulum|untuk |utk|lks|lembar|semester")
 _GMD = {
     "electronic": re.compile(
         r"electronic|elektroni[ks]|computer file|komputer|cd-?rom|e-?book|sumber digital", re.IGNORECASE
@@ -39,9 +37,6 @@ _GMD = {
     "kit": re.compile(r"\bkit\b|multimedia", re.IGNORECASE),
     "object": re.compile(r"realia|model|object|permainan|game", re.IGNORECASE),
 }
-_FORM_WORDS = re.compile(
-    r"brail|tacti|large|besar|micro|mikro|line|daring|book|site|net|wide|cd|dvd|comput|elec|elek|pdf"
-)
 _FORMS = {
     "braille": re.compile(r"braille|tactile", re.IGNORECASE),
     "large_print": re.compile(r"large (?:print|type)|huruf besar|cetak besar", re.IGNORECASE),
@@ -63,7 +58,19 @@ def says_thesis(text: str) -> bool:
 def says_schoolbook(text: str) -> bool:
     """Whether a title says that it is a school book: Buku Siswa, Kelas VII, Kurikulum 2013."""
     low = text.lower()
-    return _SCHOOL_WORDS.search(low) is not None and _SCHOOL.search(low) is not None
+    # A chain of `in` is ten times as fast as the pattern, none of whose alternatives lacks one of these.
+    if (
+        "kelas" in low
+        or "buku" in low
+        or "kurikulum" in low
+        or "untuk" in low
+        or "utk" in low
+        or "semester" in low
+        or "lembar" in low
+        or "lks" in low
+    ):
+        return _SCHOOL.search(low) is not None
+    return False
 
 
 @lru_cache(maxsize=4096)
@@ -76,8 +83,6 @@ def material_named(text: str) -> str:
 def form_named(text: str) -> str:
     """The carrier form that *text* names; "" when it names none."""
     low = text.lower()
-    if not _FORM_WORDS.search(low):
-        return ""
     return next((name for name, words in _FORMS.items() if words.search(low)), "")
 
 

@@ -17,9 +17,9 @@ _END = re.compile(rf"(?:^|(?P<mark>[\s,.:;(\[–-]+)){_STATEMENT}[\s.)\]:/]*$", 
 _ANY = re.compile(rf"(?<![\w]){_STATEMENT}", re.IGNORECASE)
 # Weak words name a part only behind a mark: "Buku 1" may be the title's own words, "no. 5" a street.
 _WEAK = frozenset(["buku", "book", "bk", "v", "seri", "series", "nomor", "no", "number", "band", "part", "pt", "tom"])
-_ROMANS = (
-    ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx", "xxi", "xxii", "xxiii", "xxiv", "xxv", "xxx", "xl", "l"]
-)
+_ROMANS = [
+    ten + one for ten in ("", "x", "xx") for one in ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
+]
 _TOKEN = re.compile(r"[^\W\d_]+")
 _NAMES = frozenset(re.findall(r"[^\W\d_]+", _WORD.replace("al-juz", "")))
 _LAST = frozenset(WORDS) | frozenset(_ROMANS)

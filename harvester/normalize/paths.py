@@ -102,10 +102,11 @@ def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
     for tag, body in record.fields:
         if tag in wanted:
             parts = [body] if tag < "010" else body.split("\x1f")
-            if tag in found:
-                found[tag].append(parts)
-            else:
+            several = found.get(tag)
+            if several is None:
                 found[tag] = [parts]
+            else:
+                several.append(parts)
     return found
 
 
@@ -212,6 +213,20 @@ def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
             return [text for f in fields for part in f[1:] if part[:1] == codes and (text := part[1:].strip())]
 
         return one
+
+    if check is None and len(codes) == 1:
+
+        def many(found: View) -> list[str]:
+            return [
+                text
+                for tag in tags
+                if tag in found
+                for f in found[tag]
+                for part in f[1:]
+                if part[:1] == codes and (text := part[1:].strip())
+            ]
+
+        return many
 
     def several(found: View) -> list[str]:
         texts: list[str] = []
