@@ -22,7 +22,6 @@ from db.tables import (
     holding,
     identifier,
     key_stat,
-    link,
     match_key,
     membership,
     node,
@@ -81,6 +80,18 @@ def states_of_records(conn: Connection, record_ids: Iterable[int]) -> list[Recor
 def states_of_nodes(conn: Connection, node_ids: Iterable[int]) -> list[RecordState]:
     """Active records of these nodes."""
     return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.node_id, node_ids)))]
+
+
+def states_of_addresses(conn: Connection, addresses: Iterable[tuple[str, str]]) -> list[RecordState]:
+    """The states of the records at these addresses, as far as there are any."""
+    by_source: dict[str, list[str]] = {}
+    for code, name in addresses:
+        by_source.setdefault(code, []).append(name)
+    found: list[RecordState] = []
+    for code, names in by_source.items():
+        query = _states().where(source.c.code == code, within(conn, record.c.identifier, names))
+        found += [RecordState(*row) for row in conn.execute(query)]
+    return found
 
 
 def states_of_clusters(conn: Connection, cluster_ids: Iterable[int]) -> list[RecordState]:
@@ -191,24 +202,6 @@ def decision_between(conn: Connection, left: int, right: int) -> Row | None:
     query = select(decision).where(decision.c.left_node == low, decision.c.right_node == high)
     found = conn.execute(query).mappings().first()
     return dict(found) if found else None
-
-
-def links_among(conn: Connection, addresses: Iterable[tuple[str, str]]) -> list[Row]:
-    """Active human links with one of these addresses on a side."""
-    by_source: dict[str, list[str]] = {}
-    for code, name in addresses:
-        by_source.setdefault(code, []).append(name)
-    found: dict[int, Row] = {}
-    if conn.execute(select(link.c.id).where(link.c.state == "active").limit(1)).first() is None:
-        return []
-    for code, names in by_source.items():
-        side = or_(
-            (link.c.left_source == code) & within(conn, link.c.left_identifier, names),
-            (link.c.right_source == code) & within(conn, link.c.right_identifier, names),
-        )
-        for row in conn.execute(select(link).where(link.c.state == "active", side)).mappings():
-            found[row["id"]] = dict(row)
-    return [found[key] for key in sorted(found)]
 
 
 # ---- clusters ----------------------------------------------------------------------------------------

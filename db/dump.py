@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from db import catalogue, changes, ledger
+from db import catalogue, changes, ledger, links
 from db.compress import unpack
-from db.tables import change, cluster, link, membership, quarantine, record, record_version, source
+from db.tables import change, cluster, membership, quarantine, record, record_version, source
 
 BATCH = 1000
 
 
 def lines(conn: Connection) -> Iterator[str]:
-    """One JSON line a record, cluster, quarantined thing and link; then the net effect of the feed."""
+    """One JSON line a record, cluster, quarantined thing and human decision; then the net effect of the feed."""
     for batch in _record_batches(conn):
         yield from _record_lines(conn, batch)
         yield from _cluster_lines(conn, batch)
@@ -109,17 +109,21 @@ def _quarantine_lines(conn: Connection) -> Iterator[str]:
 
 
 def _link_lines(conn: Connection) -> Iterator[str]:
-    found = [
-        _line(
-            "link",
-            link=row.kind,
-            left=f"{row.left_source}/{row.left_identifier}",
-            right=f"{row.right_source}/{row.right_identifier}",
-            author=row.author,
-            reason=row.reason,
-        )
-        for row in conn.execute(select(link).where(link.c.state == "active"))
-    ]
+    found = []
+    last = 0
+    while batch := links.listed(conn, after=last, limit=BATCH):
+        last = batch[-1].id
+        found += [
+            _line(
+                "decision",
+                action=one.action,
+                link=one.kind,
+                sides=[[str(address) for address in side] for side in one.sides],
+                author=one.author,
+                reason=one.reason,
+            )
+            for one in batch
+        ]
     yield from sorted(found)
 
 

@@ -357,38 +357,69 @@ decision = Table(
     sqlite_with_rowid=False,
 )
 
-link = Table(
-    "link",
+human_decision = Table(  # what a person decided; the newest wins over the older ones about the same two records
+    "human_decision",
     metadata,
     _id(),
-    Column("kind", Text, nullable=False),  # must | cannot
-    Column("left_source", Bytewise, nullable=False),
-    Column("left_identifier", Bytewise, nullable=False),
-    Column("right_source", Bytewise, nullable=False),
-    Column("right_identifier", Bytewise, nullable=False),
+    Column("action", Text, nullable=False),  # merge | split | never | must | undo | pin | unpin | wrong | import | …
+    Column("kind", Text, nullable=False),  # must | cannot | split: what it says of its members; empty: no link
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Text, nullable=False),
-    Column("state", Text, nullable=False),  # active | removed
-    Column("decision_group", Text, nullable=False, server_default=""),
-    Index("ix_link_left", "left_source", "left_identifier"),
-    Index("ix_link_right", "right_source", "right_identifier"),
+    Column("state", Text, nullable=False, index=True),  # pending: stored, not yet matched | active | undone
+    Column("undone_by", Id, index=True),
+    Column("part_of", Id, index=True),
+    Column("run_id", Id, index=True),
+    Column("body", Text, nullable=False, server_default="{}"),
+    CheckConstraint("kind IN ('must','cannot','split','')", name="kind"),
+    CheckConstraint("state IN ('pending','active','undone')", name="state"),
+)
+
+decision_member = Table(  # whom it concerns, by address: it outlives re-harvests, deletions and rule changes
+    "decision_member",
+    metadata,
+    Column("decision_id", Id, ForeignKey("human_decision.id"), primary_key=True),
+    Column("source", Bytewise, primary_key=True),
+    Column("identifier", Bytewise, primary_key=True),
+    Column("side", Integer, nullable=False),
+    Index("ix_decision_member_address", "source", "identifier"),
+    sqlite_with_rowid=False,
 )
 
 pin = Table(
     "pin",
     metadata,
     _id(),
+    Column("decision_id", Id, ForeignKey("human_decision.id"), nullable=False, index=True),
     Column("source", Bytewise, nullable=False),  # the address of a member: pins follow records, not cluster ids
     Column("identifier", Bytewise, nullable=False),
     Column("field", Text, nullable=False),
     Column("value", Text),  # JSON, or null: the member's own value
-    Column("author", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("at", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("seen", Text),  # the donor's value when it was pinned: a later difference is warned of
+    Column("seen", Text, nullable=False),  # the member's value when it was pinned: a later difference is warned of
+    Column("warned", Text, nullable=False, server_default=""),
     Index("ix_pin_address", "source", "identifier"),
+)
+
+ignored_identifier = Table(  # a cataloguer said: wrong on this record, not to be used for matching
+    "ignored_identifier",
+    metadata,
+    Column("decision_id", Id, ForeignKey("human_decision.id"), primary_key=True),
+    Column("source", Bytewise, primary_key=True),
+    Column("identifier", Bytewise, primary_key=True),
+    Column("kind", Bytewise, primary_key=True),
+    Column("value", Bytewise, primary_key=True),
+    Index("ix_ignored_identifier_address", "source", "identifier"),
+    sqlite_with_rowid=False,
+)
+
+imported_id = Table(  # ids of a union catalogue that was here before: they lead to where their records are now
+    "imported_id",
+    metadata,
+    Column("name", Bytewise, primary_key=True),
+    Column("source", Bytewise, primary_key=True),
+    Column("identifier", Bytewise, primary_key=True),
+    Column("decision_id", Id, ForeignKey("human_decision.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 label = Table(

@@ -209,6 +209,14 @@ def dirty(conn: Connection, limit: int) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
+def dirty_among(conn: Connection, record_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """Those of the records that are queued, as (record id, mark version), oldest record first."""
+    query = select(match_queue.c.record_id, match_queue.c.version).where(
+        within(conn, match_queue.c.record_id, record_ids)
+    )
+    return [(row[0], row[1]) for row in conn.execute(query.order_by(match_queue.c.record_id))]
+
+
 def queued(conn: Connection) -> int:
     """How many records wait for matching."""
     return int(conn.execute(select(func.count()).select_from(match_queue)).scalar_one())

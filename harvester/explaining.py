@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from db import catalogue, ledger
+from db import links as links_of
 from harvester.errors import UsageError
 from harvester.match import compare
 from harvester.model import Address, Decision, Profile
@@ -29,12 +30,7 @@ def explain(pipeline: Pipeline, left: str, right: str) -> dict[str, Any]:
         if nodes[0][0] != nodes[1][0]:
             stored = catalogue.decision_between(conn, nodes[0][0], nodes[1][0])
         states = [catalogue.states_of_records(conn, [record_id])[0] for _, _, record_id in nodes]
-        wanted = {tuple(Address.parse(one)) for one in (left, right)}
-        links = [
-            row
-            for row in catalogue.links_among(conn, [(one.source, one.identifier) for one in states])
-            if {(row["left_source"], row["left_identifier"]), (row["right_source"], row["right_identifier"])} == wanted
-        ]
+        links = _links(conn, Address.parse(left), Address.parse(right))
     today = compare.explain(nodes[0][1], nodes[1][1], pipeline.match)
     return {
         "left": left,
@@ -58,6 +54,19 @@ def _node(conn: Any, address: str) -> tuple[int, Profile, int]:
     if found is None:
         raise UsageError("the record is deleted", place=address)
     return found[0], _decode(found[1]), held["id"]
+
+
+def _links(conn: Any, left: Address, right: Address) -> list[dict[str, Any]]:
+    """What people said about the pair, the newest first: that one counts."""
+    found = []
+    for one in reversed(links_of.concerning(conn, [left])):
+        mine, theirs = ([number for number, side in enumerate(one.sides) if end in side] for end in (left, right))
+        if not mine or not theirs or (mine == theirs and one.kind == "cannot"):
+            continue
+        kind = "must" if mine == theirs else "cannot"
+        said = {"kind": kind, "author": one.author, "reason": one.reason, "at": one.at}
+        found.append({"decision": one.id, "action": one.action, **said})
+    return found
 
 
 def _then(stored: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, changes, ledger, work
+from db import catalogue, changes, ledger, links, work
 from db.catalogue import Document, RecordState
 from db.engine import Database
 from db.upsert import Row
 from harvester import faultpoint
+from harvester.heeding import Decider, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
 from harvester.match import compare
 from harvester.match.rules import Rules as MatchRules
 from harvester.merge import survivorship
@@ -35,7 +36,7 @@ from harvester.model import (
     UnionRecord,
     Value,
 )
-from harvester.resolving import Grouping, Pair, Proposal, read_profiles, resolve
+from harvester.resolving import NOTHING, Grouping, Overlay, Pair, Proposal, read_profiles, resolve
 
 _decode_record = msgspec.json.Decoder(NormalizedRecord).decode
 
@@ -50,6 +51,8 @@ class Desk(Value, frozen=True):
     run_id: int
     derivation_id: int
     now: Callable[[], str]
+    actor: str = "match"  # whom the events name, where no person's decision stands behind them
+    durable: bool = False  # a human decision survives a power cut
 
 
 class Batch(NamedTuple):
@@ -59,28 +62,51 @@ class Batch(NamedTuple):
     pairs: int
     merges: int
     changes: int
+    trouble: tuple[str, ...] = ()
 
 
-def match_batch(desk: Desk, limit: int) -> Batch | None:
-    """Match up to *limit* dirty records; None when none is left. The caller holds the match lock."""
+class Solved(NamedTuple):
+    """What a batch found out, before it is written."""
+
+    proposal: Proposal
+    judged: Mapping[Pair, Decision]
+    grouping: Grouping
+    sheets: Sequence[Sheet]
+    deciders: Mapping[str, Decider]  # address → who stands behind what happens to the record
+
+
+def match_batch(desk: Desk, limit: int, only: Sequence[int] | None = None) -> Batch | None:
+    """Match up to *limit* dirty records, or those among *only*; None when none is left.
+
+    The caller holds the match lock.
+    """
+    hide_identifiers(desk.database, desk.match_rules)
     with desk.database.read() as conn:
-        marks = work.dirty(conn, limit)
-        if not marks:
-            return None
-        states = catalogue.states_of_records(conn, [record_id for record_id, _ in marks])
+        marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
+    if not marks:
+        return None
+    solved = solve(desk, [record_id for record_id, _ in marks])
+    faultpoint.reach("match.batch.compared")
+    with desk.database.write() as conn:
+        written = _write(conn, desk, solved, marks)
+    faultpoint.reach("match.batch.committed")
+    merges = sum(1 for decision in solved.judged.values() if decision.verdict == "merge")
+    return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
+
+
+def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING) -> Solved:
+    """What matching these records again gives; *overlay* holds links that are not stored (a preview)."""
+    with desk.database.read() as conn:
+        states = catalogue.states_of_records(conn, record_ids)
         proposal = propose(conn, desk, states)
         profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
     faultpoint.reach("match.batch.read")
     judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
     with desk.database.read() as conn:
-        grouping = resolve(conn, desk.match_rules, states, proposal, judged)
+        grouping = resolve(conn, desk.match_rules, states, proposal, judged, overlay)
         sheets = documents(conn, desk, grouping, {state.record_id for state in states})
-    faultpoint.reach("match.batch.compared")
-    with desk.database.write() as conn:
-        written = _write(conn, desk, proposal, judged, grouping, sheets, marks)
-    faultpoint.reach("match.batch.committed")
-    merges = sum(1 for decision in judged.values() if decision.verdict == "merge")
-    return Batch(len(marks), len(judged), merges, written)
+        people = deciders(conn, grouping.records)
+    return Solved(proposal, judged, grouping, sheets, people)
 
 
 # ---- which pairs -------------------------------------------------------------------------------------
@@ -146,6 +172,7 @@ class Sheet(NamedTuple):
     union: UnionRecord
     members: tuple[Member, ...]
     hash: bytes  # empty: nothing of it may be seen
+    pins: tuple[Pinned, ...]
 
 
 def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int]) -> list[Sheet]:
@@ -156,7 +183,8 @@ def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int])
     ]
     wanted = [one.record_id for number in changed for one in grouping.groups[number]]
     bodies = {key: _decode_record(body) for key, body in ledger.normalized_bodies(conn, wanted).items()}
-    return [_sheet(desk, number, grouping.groups[number], bodies) for number in changed]
+    pins = pins_of(conn, {number: grouping.groups[number] for number in changed})
+    return [_sheet(desk, number, grouping.groups[number], bodies, pins.get(number, ())) for number in changed]
 
 
 def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, Row]) -> bool:
@@ -165,10 +193,16 @@ def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], ol
     return bool(old[kept]["size"] != len(group))
 
 
-def _sheet(desk: Desk, number: int, group: Sequence[RecordState], bodies: Mapping[int, NormalizedRecord]) -> Sheet:
+def _sheet(
+    desk: Desk,
+    number: int,
+    group: Sequence[RecordState],
+    bodies: Mapping[int, NormalizedRecord],
+    pins: tuple[Pinned, ...],
+) -> Sheet:
     members = tuple(member(desk.partners, one, bodies[one.record_id]) for one in group)
-    union = survivorship.merge(members, desk.merge_rules)
-    return Sheet(number, union, members, document_hash(union))
+    union = survivorship.merge(members, desk.merge_rules, [one.pin for one in pins])
+    return Sheet(number, union, members, document_hash(union), pins)
 
 
 def document_hash(union: UnionRecord) -> bytes:
@@ -202,14 +236,12 @@ def member(partners: Mapping[str, Partner], one: RecordState, record: Normalized
 def _write(
     conn: Connection,
     desk: Desk,
-    proposal: Proposal,
-    judged: Mapping[Pair, Decision],
-    grouping: Grouping,
-    sheets: Sequence[Sheet],
+    solved: Solved,
     marks: Sequence[tuple[int, int]],
 ) -> int:
     """Everything the batch found out, in one transaction; the feed is numbered last. Returns the changes."""
     now = desk.now()
+    proposal, judged, grouping, sheets, people = solved
     catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
     catalogue.write_decisions(conn, proposal.gone, [_decision_row(desk, p, d) for p, d in sorted(judged.items())])
     ids = _ids(conn, grouping, now)
@@ -219,8 +251,12 @@ def _write(
     catalogue.write_documents(conn, [_document(sheet, grouping, ids[sheet.number]) for sheet in fresh], now)
     redirects = _redirects(grouping, ids)
     catalogue.retire_clusters(conn, grouping.lost, redirects, now)
-    catalogue.write_events(conn, list(events(grouping, ids, redirects, desk.run_id, now)))
+    log = Log(desk.actor, desk.run_id, now, people)
+    catalogue.write_events(conn, list(events(grouping, ids, redirects, log)))
+    _warn(conn, sheets, ids, log)
     work.clear_dirty(conn, marks)
+    if people:
+        links.settle(conn)
     rows = _feed_rows(grouping, ids, fresh, old, redirects)
     changes.announce(conn, rows, desk.run_id, now)
     return len(rows)
@@ -283,7 +319,8 @@ def _document(sheet: Sheet, grouping: Grouping, cluster_id: int) -> Document:
         if state.address in shown and "holdings" not in one.withheld
         for number, holding in enumerate(one.record.holdings)
     ]
-    body = msgspec.json.encode(sheet.union) if len(group) > 1 else None
+    # a single's document is its own record, unless a person pinned something
+    body = msgspec.json.encode(sheet.union) if len(group) > 1 or sheet.pins else None
     return Document(cluster_id, sheet.hash, len(group), body, brief, tuple(sorted(valid)), tuple(holdings))
 
 
@@ -329,27 +366,51 @@ def _feed_rows(
     return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
 
 
-def events(
-    grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int], run_id: int, now: str
-) -> Iterator[Row]:
+class Log(NamedTuple):
+    """Who writes the lines of the merge log, in which run, when."""
+
+    actor: str
+    run_id: int
+    now: str
+    people: Mapping[str, Decider]
+
+    def line(self, cluster_id: int, kind: str, **body: Any) -> Row:
+        """One line; a person's decision about `record` stands in it with its author."""
+        actor = self.actor
+        decider = self.people.get(body.get("record", ""))
+        if decider:
+            actor = decider.author
+            body |= {"decision": decider.decision_id, "why": decider.reason}
+        text = msgspec.json.encode(body).decode()
+        found = {"cluster_id": cluster_id, "kind": kind, "actor": actor, "run_id": self.run_id, "at": self.now}
+        return {**found, "body": text}
+
+
+def events(grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int], log: Log) -> Iterator[Row]:
     """The merge log's lines: who joined or left which cluster, and on what evidence.
 
     The birth of a cluster of one is no line: its row says when it was made.
     """
-
-    def line(cluster_id: int, kind: str, **body: Any) -> Row:
-        text = msgspec.json.encode(body).decode()
-        return {"cluster_id": cluster_id, "kind": kind, "actor": "match", "run_id": run_id, "at": now, "body": text}
-
     for number, group in enumerate(grouping.groups):
         for one in group:
             if one.cluster_id == ids[number] or (one.cluster_id is None and len(group) == 1):
                 continue
             reason = grouping.reasons.get(one.record_id, {})
             kind = "merged" if one.cluster_id in redirects else "joined"
-            yield line(ids[number], kind, record=one.address, came_from=one.cluster_id, **reason)
+            yield log.line(ids[number], kind, record=one.address, came_from=one.cluster_id, **reason)
             if one.cluster_id is not None and one.cluster_id not in grouping.lost:
-                yield line(one.cluster_id, "left", record=one.address, went_to=ids[number])
+                yield log.line(one.cluster_id, "left", record=one.address, went_to=ids[number])
     for one in grouping.records:
         if one.node_id is None and one.cluster_id is not None:
-            yield line(one.cluster_id, "gone", record=one.address)
+            yield log.line(one.cluster_id, "gone", record=one.address)
+
+
+def _warn(conn: Connection, sheets: Sequence[Sheet], ids: Sequence[int], log: Log) -> None:
+    """Write a line for each pin whose source changed, once for each new value."""
+    for sheet in sheets:
+        if news := changed_pins(sheet.pins, sheet.members):
+            plain = log._replace(people={})
+            cluster_id = ids[sheet.number]
+            rows = [plain.line(cluster_id, "pin_changed", **warning(one, cluster_id)) for one in news]
+            catalogue.write_events(conn, rows)
+            links.note_warned(conn, {one.pinned.pin_id: one.told for one in news})

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, ledger
+from db import catalogue, links
 from db.catalogue import RecordState
-from db.upsert import Row
+from db.links import Decided
 from harvester.match import cluster, compare
+from harvester.match.links import Statement
 from harvester.match.rules import Rules
 from harvester.model import Decision, Profile
 
@@ -39,6 +40,16 @@ def read_profiles(conn: Connection, nodes: Iterable[int]) -> dict[int, tuple[Pro
     return {key: (_decode_profile(body), solid) for key, (body, solid) in catalogue.profiles(conn, nodes).items()}
 
 
+class Overlay(NamedTuple):
+    """Human links as they would be: some more, and some no longer. Nothing of it is stored."""
+
+    added: tuple[Decided, ...] = ()
+    ended: frozenset[int] = frozenset()
+
+
+NOTHING = Overlay()
+
+
 class Grouping(NamedTuple):
     """How the touched records are grouped now, in address order, against how they were."""
 
@@ -56,9 +67,10 @@ def resolve(
     states: Sequence[RecordState],
     proposal: Proposal,
     judged: Mapping[Pair, Decision],
+    overlay: Overlay,
 ) -> Grouping:
-    """Re-solve every component that the batch touches."""
-    field = _Field(conn, rules, proposal, judged)
+    """Re-solve every component that the batch touches, under the stored links or those of *overlay*."""
+    field = _Field(conn, rules, proposal, judged, overlay)
     records = field.closure(states)
     groups, trouble = _solve(field, [one for one in records if one.node_id is not None])
     ids, lost = assign_ids(groups, {one.cluster_id for one in records if one.cluster_id is not None})
@@ -68,9 +80,17 @@ def resolve(
 class _Field:
     """The graph of merge decisions as it will be after this batch, read as far as it is needed."""
 
-    def __init__(self, conn: Connection, rules: Rules, proposal: Proposal, judged: Mapping[Pair, Decision]) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        rules: Rules,
+        proposal: Proposal,
+        judged: Mapping[Pair, Decision],
+        overlay: Overlay,
+    ) -> None:
         self.conn = conn
         self.rules = rules
+        self.overlay = overlay
         self.proposal = proposal
         self.scores: dict[Pair, tuple[str, float]] = {
             **proposal.kept,
@@ -78,7 +98,7 @@ class _Field:
         }
         self.edges: dict[int, set[int]] = defaultdict(set)
         self._known: set[int] = set()
-        self.links: dict[int, Row] = {}
+        self.links: dict[int, Decided] = {}
         self._profiles: dict[int, tuple[Profile, bool]] = {}
         for pair, (verdict, _) in self.scores.items():
             if verdict == "merge":
@@ -127,16 +147,13 @@ class _Field:
 
     def _linked(self, states: Sequence[RecordState]) -> list[RecordState]:
         """The records that human links tie to *states*; notes the links."""
-        found = catalogue.links_among(self.conn, [(one.source, one.identifier) for one in states])
-        ids = []
-        for row in found:
-            if row["id"] in self.links:
-                continue
-            self.links[row["id"]] = row
-            for side in ("left", "right"):
-                held = ledger.find(self.conn, row[f"{side}_source"], row[f"{side}_identifier"])
-                ids += [held["id"]] if held else []
-        return catalogue.states_of_records(self.conn, ids) if ids else []
+        here = {(one.source, one.identifier) for one in states}
+        found = links.concerning(self.conn, here)
+        found += [one for one in self.overlay.added if one.kind and not here.isdisjoint(one.addresses)]
+        fresh = {one.id: one for one in found if one.id not in self.links and one.id not in self.overlay.ended}
+        self.links |= fresh
+        wanted = {address for one in fresh.values() for address in one.addresses} - here
+        return catalogue.states_of_addresses(self.conn, wanted) if wanted else []
 
     def profile(self, node: int) -> tuple[Profile, bool]:
         """(profile, solid) of a node."""
@@ -192,7 +209,6 @@ def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[Rec
     field.load({one.node_id for one in active if one.node_id is not None})
     units = _units(field, active)
     node_of = {key: unit[0].node_id or 0 for key, unit in units.items()}
-    must, cannot = _links(field, units)
     solution = cluster.solve(
         cluster.Problem(
             units=sorted(units),
@@ -200,8 +216,7 @@ def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[Rec
             judge=lambda left, right: _judgement(field, node_of[left], node_of[right]),
             merge_at=field.rules.merge_at,
             max_component=field.rules.max_component,
-            must=must,
-            cannot=cannot,
+            statements=_statements(field, units),
         )
     )
     groups = [
@@ -214,9 +229,13 @@ def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[Rec
 def _trouble(solution: cluster.Solution) -> Iterator[str]:
     """What a person has to know, as sentences."""
     for one in solution.contradictions:
-        yield f"must-link {_address(one.left)} = {_address(one.right)} stands against a cannot-link"
+        near, far = (_address(unit) for unit in one.against)
+        yield (
+            f"{_address(one.left)} and {_address(one.right)} should stand together, "
+            f"but {near} and {far} must stay apart: they stay apart"
+        )
     for left, right in solution.overridden:
-        yield f"must-link {_address(left)} = {_address(right)} breaks a veto"
+        yield f"{_address(left)} and {_address(right)} stand together because a person said so, against a veto"
     for cut in solution.cuts:
         yield f"{len(cut.units)} records hung together from {_address(cut.units[0])} on; cut at {cut.score}"
 
@@ -226,34 +245,32 @@ def _address(unit: bytes) -> str:
 
 
 def _units(field: _Field, active: Sequence[RecordState]) -> dict[bytes, tuple[RecordState, ...]]:
-    """Records that stand or fall together: those of one solid node, but a linked record stands for itself.
+    """Records that stand or fall together: those of one solid node of which people said the same.
 
     A unit is named by the first of its addresses, source and identifier joined by a zero byte.
     """
-    linked = {
-        (row[f"{side}_source"], row[f"{side}_identifier"]) for row in field.links.values() for side in ("left", "right")
-    }
-    heaps: dict[tuple[int, int], list[RecordState]] = defaultdict(list)
+    said: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for number, decided in sorted(field.links.items()):
+        for side, members in enumerate(decided.sides):
+            for address in members:
+                said[address].append((number, side))
+    heaps: dict[tuple[int, int, tuple[tuple[int, int], ...]], list[RecordState]] = defaultdict(list)
     for one in active:
         assert one.node_id is not None
-        alone = (one.source, one.identifier) in linked or not field.profile(one.node_id)[1]
-        heaps[(one.node_id, one.record_id if alone else 0)].append(one)
+        alone = 0 if field.profile(one.node_id)[1] else one.record_id
+        heaps[(one.node_id, alone, tuple(said.get((one.source, one.identifier), ())))].append(one)
     named = (tuple(sorted(heap, key=lambda state: state.order)) for heap in heaps.values())
     return {b"\0".join(heap[0].order): heap for heap in named}
 
 
-def _links(
-    field: _Field, units: Mapping[bytes, Sequence[RecordState]]
-) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
-    """The must-links and cannot-links between units; a link with a deleted record sleeps."""
+def _statements(field: _Field, units: Mapping[bytes, Sequence[RecordState]]) -> list[Statement]:
+    """What people said of the units, oldest first; of deleted records nothing is said: there the link sleeps."""
     home = {(one.source, one.identifier): key for key, unit in units.items() for one in unit}
-    found: dict[str, list[tuple[bytes, bytes]]] = {"must": [], "cannot": []}
-    for _, row in sorted(field.links.items()):
-        left = home.get((row["left_source"], row["left_identifier"]))
-        right = home.get((row["right_source"], row["right_identifier"]))
-        if left is not None and right is not None and left != right:
-            found[row["kind"]].append((left, right))
-    return found["must"], found["cannot"]
+    found = []
+    for _, one in sorted(field.links.items()):
+        sides = tuple(tuple(sorted({home[address] for address in side if address in home})) for side in one.sides)
+        found.append(Statement(sides, binds=one.kind in ("must", "split"), parts=one.kind in ("cannot", "split")))
+    return found
 
 
 def _judgement(field: _Field, left: int, right: int) -> cluster.Judgement:

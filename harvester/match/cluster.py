@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harvester.match.links import Book, Statement
+
 Unit = bytes
 Pair = tuple[Unit, Unit]
 # Scores are summed as whole thousandths: a sum of floats would depend on its order.
 SCALE = 1000
+ALL_PAIRS = 40
 
 
 class Judgement(NamedTuple):
@@ -62,6 +65,7 @@ class Problem:
     max_component: int
     must: Iterable[Pair] = ()
     cannot: Iterable[Pair] = ()
+    statements: Sequence[Statement] = ()  # of people about groups, oldest first: the newest about a pair counts
 
 
 def solve(problem: Problem) -> Solution:
@@ -99,6 +103,13 @@ def _pair(left: Unit, right: Unit) -> Pair:
     return (left, right) if left <= right else (right, left)
 
 
+def _shown(side: Sequence[Unit]) -> Iterator[Pair]:
+    """The pairs of a side that are asked for vetoes: all of a small one, of a large one those with its first unit."""
+    units = sorted(side)
+    for number, left in enumerate(units if len(units) <= ALL_PAIRS else units[:1]):
+        yield from ((left, right) for right in units[number + 1 :])
+
+
 class _Solver:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -106,6 +117,7 @@ class _Solver:
         known = set(self.units)
         self.cannot = {_pair(*pair) for pair in problem.cannot if known.issuperset(pair)}
         self.must = sorted({_pair(*pair) for pair in problem.must if known.issuperset(pair) and pair[0] != pair[1]})
+        self.book = Book(problem.statements, self.units)
         self.edges = self._edges(known)
         self.group: dict[Unit, list[Unit]] = {unit: [unit] for unit in self.units}
 
@@ -142,18 +154,44 @@ class _Solver:
                 self._unite(left, right)
             else:
                 yield Contradiction(left, right, against)
+        for statement in reversed(self.problem.statements):
+            if statement.binds:
+                for side in statement.sides:
+                    yield from self._bind(sorted(unit for unit in side if unit in self.group))
+
+    def _bind(self, side: list[Unit]) -> Iterator[Contradiction]:
+        """Unite the units of one side of a statement, as far as nobody else keeps them apart."""
+        heads: list[Unit] = []
+        for unit in side:
+            against = None
+            for head in heads:
+                against = self._cannot_between(self.group[head], self.group[unit])
+                if against is None:
+                    self._unite(head, unit)
+                    break
+            else:
+                if against is not None:
+                    yield Contradiction(heads[0], unit, against)
+                heads.append(unit)
 
     def _overridden(self) -> Iterator[Pair]:
         for pair in self.must:
             together = self.group[pair[0]] is self.group[pair[1]]
             if together and pair not in self.edges and self.problem.judge(*pair).forbidden:
                 yield pair
+        bound = {pair for one in self.problem.statements if one.binds for side in one.sides for pair in _shown(side)}
+        for pair in sorted(pair for pair in bound if self.group.keys() >= set(pair)):
+            together = self.group[pair[0]] is self.group[pair[1]]
+            if together and pair not in self.edges and self.problem.judge(*pair).forbidden:
+                yield pair
 
     def _cannot_between(self, left: list[Unit], right: list[Unit]) -> Pair | None:
-        if not self.cannot or left is right:
+        if left is right:
             return None
+        if not self.cannot:
+            return self.book.against(left, right)
         pairs = {_pair(one, other) for one in left for other in right}
-        return min(pairs & self.cannot, default=None)
+        return min(pairs & self.cannot, default=None) or self.book.against(left, right)
 
     def _unite(self, left: Unit, right: Unit) -> None:
         target, source = self.group[left], self.group[right]
@@ -246,7 +284,7 @@ class _Solver:
         return _Bond(total, len(state.members[left]) * len(state.members[right]), forbidden)
 
     def _judge(self, pair: Pair) -> Judgement:
-        if pair in self.cannot:
+        if pair in self.cannot or self.book.forbids(*pair):
             return Judgement(0.0, True)
         score = self.edges.get(pair)
         return self.problem.judge(*pair) if score is None else Judgement(score, False)
