@@ -16,7 +16,15 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from harvester.errors import ConfigError, ProtocolError, RecordError, Refused, SourceError, TokenExpired
+from harvester.errors import (
+    ConfigError,
+    ProtocolError,
+    RecordError,
+    Refused,
+    SourceError,
+    SourceUnavailable,
+    TokenExpired,
+)
 from harvester.formats.span import Span
 from harvester.model import Damage, HarvestedRecord, Page, Source, Window
 from harvester.registry import suggestion
@@ -148,6 +156,8 @@ class Files:
             if skip < 0 or number <= skip:
                 continue
             if batch.full:
+                if self._environment.cancel():
+                    raise SourceUnavailable("stopped on request", place=self._source.code)
                 yield self._page(batch, f"{unit.mark}-{number - 1}")
                 batch = _Batch(batch.limit)
             batch.add(each)

@@ -129,6 +129,18 @@ def test_a_full_set_is_given_in_pages_and_resumes_in_the_middle(tmp_path: Path) 
     assert len({page.token for page in pages}) == 3
 
 
+def test_a_cancelled_harvest_stops_at_a_page_and_resumes_there(tmp_path: Path) -> None:
+    drop(tmp_path, "full.mrc", marc_file())
+    given = []
+    environment = Environment(clock=SystemClock(), cancel=lambda: len(given) > 0)
+    with pytest.raises(SourceUnavailable, match="stopped"):
+        for page in open_files(source(tmp_path, page_records=1), environment).pages(Window()):
+            given.append(page)
+    assert 0 < len(given) < 5
+    rest = harvest(tmp_path, token=given[-1].token)
+    assert [record.identifier for record in records([*given, *rest])] == NAMES
+
+
 def test_a_file_replaced_between_two_pages_starts_the_window_again(tmp_path: Path) -> None:
     drop(tmp_path, "full.mrc", marc_file())
     token = harvest(tmp_path, page_records=2)[0].token

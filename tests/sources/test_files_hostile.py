@@ -133,16 +133,10 @@ def test_mutated_files_raise_nothing_and_cost_only_the_damaged_record(tmp_path: 
     assert recovered >= 0.999 * intact
 
 
-@pytest.mark.slow
-def test_30000_mutated_files_recover_their_neighbours(tmp_path: Path) -> None:
-    intact, recovered = proof_by_mutation(tmp_path, 30_000, seed=11)
-    assert recovered >= 0.999 * intact
-
-
 @pytest.mark.prove
-@pytest.mark.timeout(7200)
-def test_a_million_mutated_files_recover_their_neighbours(tmp_path: Path) -> None:
-    intact, recovered = proof_by_mutation(tmp_path, 1_000_000, seed=13)
+@pytest.mark.timeout(3600)
+def test_200000_mutated_files_recover_their_neighbours(tmp_path: Path) -> None:
+    intact, recovered = proof_by_mutation(tmp_path, 200_000, seed=13)
     assert recovered >= 0.999 * intact
 
 

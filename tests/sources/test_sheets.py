@@ -20,7 +20,7 @@ from harvester.model import Damage, HarvestedRecord
 from harvester.sources.file_dry_run import dry_run
 from harvester.sources.sheet_messages import MESSAGES, say, sentence
 from harvester.sources.sheets import Sheets
-from tests.sources.file_fixtures import damages, drop, flags, harvest, read, records
+from tests.sources.file_fixtures import damages, drop, flags, harvest, read, records, zipped
 
 HEADER = ["No", "Judul", "Pengarang", "Penerbit", "Tahun", "ISBN", "Klas", "No. Induk", "Eks."]
 BOOKS: list[list[Any]] = [
@@ -317,6 +317,10 @@ CASES: dict[str, Case] = {
     "an old Excel file": Case(
         lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 2000,
         "buku.csv: ini berkas Excel lama (.xls) atau berkata sandi. Simpan sebagai .xlsx tanpa kata sandi.",
+    ),
+    "an OpenDocument sheet": Case(
+        lambda: zipped(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"),
+        "buku.csv: ini berkas OpenDocument. Simpan sebagai .xlsx atau .csv lalu kirim lagi.",
     ),
     "half a workbook": Case(
         lambda: xlsx(HEADER, *BOOKS)[:3000],
