@@ -28,6 +28,7 @@ Charset = Literal["utf8", "marc8", "iso5426"]
 PRIOR = 0.35  # points that the declared charset, or cp1252 under a false UTF-8, has ahead
 DOUBTFUL = -0.4
 MAX_FLAGS = 64
+SAMPLE = 20_000  # bytes of a field that are read in every way; the rest follows them
 # Single-byte charsets of other scripts, tried where three letters of the script would follow each other.
 OTHER_SCRIPTS = {"cp1256": re.compile("[\u0621-\u064a]{3}"), "cp1251": re.compile("[\u0410-\u044f]{3}")}
 CUT_TAIL = re.compile(rb"(?:[\xc3-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\x1f\s]*(?:\x1f|$))")
@@ -68,8 +69,10 @@ def decode_bodies(tags: Sequence[str], raws: Sequence[bytes], declared: Charset)
     totals = _votes(readings)
     texts: list[str] = []
     flags: dict[str, None] = {}
-    for tag, found in zip(tags, readings, strict=True):
+    for tag, raw, found in zip(tags, raws, readings, strict=True):
         best = _best(found, totals)
+        if len(found) > 1 and len(raw) > SAMPLE:
+            best = _whole(raw, best)
         text, done = clean(best.text)
         texts.append(text)
         for name in (*_flags(best, declared), *done):
@@ -100,7 +103,7 @@ def _readings(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Rea
         return [Reading("ascii", raw.decode("ascii"), 0, 1.0)]
     # Several bytes that form valid UTF-8 by chance are all but unknown, in MARC-8 too.
     valid = _valid(raw)
-    return _contested(raw, declared, scripts) if valid is None else [Reading("utf8", valid, 0, 1.0)]
+    return _contested(_sample(raw), declared, scripts) if valid is None else [Reading("utf8", valid, 0, 1.0)]
 
 
 def _contested(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Reading]:
@@ -119,6 +122,23 @@ def _contested(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Re
     if MULTIBYTE.search(raw):
         readings.append(_read(raw, "mixed", _mixed, 0.5))
     return [reading for reading in readings if reading.text]
+
+
+def _sample(raw: bytes) -> bytes:
+    """The beginning of a long field, cut behind an ASCII character where there is one."""
+    if len(raw) <= SAMPLE:
+        return raw
+    return raw[:SAMPLE].rstrip(bytes(range(0x80, 0x100))) or raw[:SAMPLE]
+
+
+def _whole(raw: bytes, best: Reading) -> Reading:
+    """The whole of a long field, read as its sample was read best."""
+    if best.charset in OTHER_SCRIPTS:
+        decode: Callable[[bytes], tuple[str, int]] = partial(_single, best.charset)
+    else:
+        decode = {"marc8": marc8.decode, "iso5426": iso5426.decode, "cp1252": _cp1252}.get(best.charset, _mixed)
+    parts = [decode(part) for part in raw.split(b"\x1f")]
+    return best._replace(text="\x1f".join(text for text, _ in parts), unknown=sum(count for _, count in parts))
 
 
 def _read(raw: bytes, charset: str, decode: Callable[[bytes], tuple[str, int]], prior: float) -> Reading:

@@ -24,6 +24,7 @@ STRICT_LEADER = re.compile(
 )
 DIRECTORY = re.compile(rb"(?:[0-9A-Za-z]{3}[0-9]{9})+\x1e")
 MAX_JOINS = 8
+MAX_SEARCH = 20_000_000  # bytes of directories looked at within one piece
 
 
 class Cut(NamedTuple):
@@ -96,7 +97,9 @@ def _next_cut(buffer: bytes, position: int, done: bool) -> int | None:
     """Where the next piece ends, or None when more bytes must be read first (or nothing is left)."""
     start = _skip(buffer, position)
     if start == len(buffer):
-        return len(buffer) if done and start > position else None
+        # All but the last bytes of long padding can go; those may be the beginning of a BOM or of a leader.
+        rest = start if done else start - 5
+        return rest if rest > position else None
     end = buffer.find(END, start)
     if end < 0:
         return len(buffer) if done else None
@@ -172,10 +175,16 @@ def _looks_like_record(payload: bytes) -> bool:
 
 def _leaders(buffer: bytes, start: int, end: int) -> list[int]:
     """Where records start between *start* and *end*: a usual leader before a directory that ends where it says."""
-    starts = []
+    starts, budget = [], MAX_SEARCH
     for match in STRICT_LEADER.finditer(buffer, start, end):
+        base = match.start() + int(match[1])
+        if base > end or buffer[base - 1 : base] != FIELD_END:
+            continue
+        budget -= base - match.start()
+        if budget < 0:
+            break
         directory = DIRECTORY.match(buffer, match.end(), end)
-        if directory and int(match[1]) == directory.end() - match.start():
+        if directory and directory.end() == base:
             starts.append(match.start())
     return starts
 

@@ -97,15 +97,15 @@ def _piece(raw: bytes, offset: int) -> Iterator[Piece]:
 
 def _lines(text: str) -> list[str]:
     """The lines of fields; a line that begins no field continues the one before."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if not line.strip():
             continue
         if lines and not line.startswith("=") and not (_FIELD.fullmatch(line) and line[3:4] in ("", " ")):
-            lines[-1] += " " + line.strip()
+            lines[-1].append(line.strip())
         else:
-            lines.append(line)
-    return lines
+            lines.append([line])
+    return [" ".join(parts) for parts in lines]
 
 
 def _field(line: str, flags: dict[str, None]) -> tuple[str, str] | None:

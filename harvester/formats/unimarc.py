@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from harvester.formats import Record, formats, iso2709, marcxml
 from harvester.formats.encodings import Charset
 from harvester.formats.iso2709_repair import Dissected
-from harvester.formats.light import DELIMITER
+from harvester.formats.light import DELIMITER, is_control
 
 ISO_5426 = ("03", "11")
 UNICODE = "50"
-_EMBEDDED = re.compile(r"(?P<tag>[0-9A-Za-z]{3})(?P<rest>.*)", re.DOTALL)
 
 
 @formats.register("unimarc")
@@ -59,14 +57,11 @@ def embedded(body: str) -> list[Embedded]:
 
     Empty for a link in the standard-subfields technique ($t, $x …).
     """
-    fields: list[Embedded] = []
+    fields: list[tuple[str, list[str]]] = []
     for part in body.split(DELIMITER)[1:]:
-        if part.startswith("1"):
-            match = _EMBEDDED.fullmatch(part[1:])
-            if match:
-                control = match["tag"].startswith("00")
-                fields.append(Embedded(match["tag"], match["rest"] if control else match["rest"][:2].ljust(2)))
+        if part.startswith("1") and len(part) >= 4:
+            tag, rest = part[1:4], part[4:]
+            fields.append((tag, [rest if is_control(tag) else rest[:2].ljust(2)]))
         elif fields:
-            last = fields[-1]
-            fields[-1] = Embedded(last.tag, f"{last.body}{DELIMITER}{part}")
-    return fields
+            fields[-1][1].append(part)
+    return [Embedded(tag, DELIMITER.join(parts)) for tag, parts in fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_a_field_with_escape_sequences_settles_the_charset_of_its_neighbours() -
 def test_short_fields_follow_the_script_of_the_longer_ones() -> None:
     raws = ["  \x1faОсновы расчета".encode("cp1251"), "  \x1fa186 с.".encode("cp1251")]
     assert decode_bodies(["245", "300"], raws, "marc8")[0] == ["  \x1faОсновы расчета", "  \x1fa186 с."]
+
+
+def test_a_long_field_is_read_whole_in_the_charset_of_its_beginning() -> None:
+    sentence = "Histoire générale de l'école française. "
+    for charset in ("latin1", "marc8"):
+        raw = written(sentence, charset) * 50_000
+        started = time.perf_counter()
+        assert decode_text(raw, "marc8")[0] == sentence * 50_000
+        assert time.perf_counter() - started < 10
 
 
 def test_fields_of_one_record_may_be_in_different_charsets() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -156,6 +157,22 @@ def test_memory_stays_bounded_when_no_record_ends() -> None:
 def test_a_file_of_nothing_but_record_ends_is_few_damages() -> None:
     assert len(damages(b"\x1d" * 100_000)) < 10
     assert_every_byte_is_accounted_for(b"\x1d" * 1000)
+
+
+def test_long_padding_is_skipped_without_being_kept() -> None:
+    padding = b"\x00" * (MAX_RECORD + 2 * CHUNK)
+    assert payloads(RECORDS[0] + padding + RECORDS[1]) == RECORDS[:2]
+    assert damages(RECORDS[0] + padding + RECORDS[1]) == []
+
+
+def test_a_file_full_of_leaders_is_cut_in_linear_time() -> None:
+    # Each leader's base address points at the one field terminator behind all of them.
+    total = 90_000
+    flood = b"".join(b"00000a000022%05d" % (total - at) + b"0" * 26 for at in range(0, total - 50, 43))
+    source = (flood.ljust(total - 1, b"0") + b"\x1e") * 20 + b"\x1d"
+    started = time.perf_counter()
+    assert_every_byte_is_accounted_for(source)
+    assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize("source", [b"", b"\r\n", b"\xef\xbb\xbf", b"\x00" * 2000])
