@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harvester.errors import RecordError
 from harvester.model import MarcRecord, NormalizedRecord, RowRecord, XmlElement, XmlRecord
 from harvester.normalize.apply import Context, content_hash, normalize, normalize_batch
+from harvester.normalize.coverage import unread
 from harvester.normalize.identity import record_identifier
 from harvester.normalize.mapping import for_source, load
 
@@ -268,3 +269,15 @@ def test_an_authority_record_is_no_bibliographic_record():
     with pytest.raises(RecordError, match="authority or holdings") as caught:
         normalize(marc("100 1  $aHamka", leader="00000nz  a2200000n  4500"), load("marc21"), CONTEXT)
     assert caught.value.reason == "not-bibliographic"
+
+
+def test_coverage_names_what_no_rule_reads():
+    record = marc("245 00 $aX", "942    $cBK", "952    $pB1")
+    assert unread(record, load("marc21")) == [("942", "  $cBK")]
+    assert unread(dc(title="X", bogus="y"), load("oai_dc")) == [("bogus", "y")]
+
+
+def test_a_record_that_koha_hides_is_suppressed_and_withdrawn_copies_are_none():
+    record = marc("245 00 $aX", "942    $n1", "952    $bPST$pB1$01", "952    $bPST$pB2$00")
+    made = normalize(record, for_source("koha", "marcxml"), CONTEXT).record
+    assert made.suppressed and [one.items for one in made.holdings] == [("B2",)]
