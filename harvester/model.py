@@ -474,6 +474,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     skeleton: str = ""  # consonants of an Arabic title, equal in script and in every romanization
     generic: bool = False  # a title that says little: Matematika, Report, Poems
     author: tuple[str, ...] = ()  # spelled words of the first author's name
+    entry: tuple[str, ...] = ()  # those before the comma; all longer than two letters where there is none
     author_kind: str = ""  # person, body, meeting
     born: int = 0
     names: tuple[str, ...] = ()  # spelled words of every name, sorted

@@ -23,6 +23,13 @@ def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(spelled(word) for word in (kept or folded))[:12]
 
 
+def entry_words(author: Contributor, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The spelled words of *author* under which a statement of responsibility would name them."""
+    front, comma, _ = author.name.partition(",")
+    words = name_words(front if comma and author.kind == "person" else author.name, vocabulary)
+    return tuple(word for word in words if len(word) > 2) or words
+
+
 def first_author(record: NormalizedRecord) -> Contributor | None:
     """The main entry, else the first creator, else the first who made the content; None when nobody is named."""
     makers = [person for person in record.contributors if person.role not in _NOT_CREATORS and person.name]

@@ -9,6 +9,7 @@ import msgspec
 from harvester.match.agents import (
     all_names,
     born,
+    entry_words,
     first_author,
     institution_words,
     name_skeletons,
@@ -83,6 +84,7 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         skeleton=bones,
         generic=_is_generic(area, known),
         author=name_words(author.name, known) if author else (),
+        entry=entry_words(author, known) if author else (),
         author_kind=author.kind if author else "",
         born=born(author) if author else 0,
         names=tuple(sorted(names)),

@@ -196,7 +196,7 @@ class _TitleWords:
                 self.numbers.append(token.lstrip("0") or "0")
             elif roman(token) and (len(token) > 1 or index == self._proper_length - 1) and index > 0 and len(token) < 6:
                 self.numbers.append(roman(token))
-            elif token not in STOP_WORDS:
+            elif token not in STOP_WORDS or (len(token) == 1 and index and tokens[index - 1] in _LETTERED_KINDS):
                 self.words.append(token)
         self.words = self.words or [token for token in tokens if not token.isdigit()]
 
@@ -204,6 +204,8 @@ class _TitleWords:
         return len(token) == 4 and token.isdigit() and token[0] in "12"
 
 
+_LETTERED_FORMS = "vitamin hepatitis type tipe class kelas group grup plan model seri series"
+_LETTERED_KINDS = frozenset(_LETTERED_FORMS.split())
 _BOOK_FORMS = "buku book books manual guide edition panduan pegangan guidebook handbook solutions"
 _BOOKS = frozenset(_BOOK_FORMS.split())
 

@@ -145,7 +145,7 @@ def _optimum(rows: Sequence[Row], prior: Sequence[float], penalty: float) -> tup
 def _in_order(training: Training, weights: Sequence[float], prior: Sequence[float]) -> list[float]:
     """*weights* with the sign of *prior*, and falling along each chain (neighbours that do not are pooled)."""
     signed = [
-        max(weight, 0.0) if hand > 0 else min(weight, 0.0) if hand < 0 else weight
+        max(weight, 0.0) if hand > 0 else min(weight, 0.0) if hand < 0 else 0.0
         for weight, hand in zip(weights, prior, strict=True)
     ]
     for chain in training.chains:

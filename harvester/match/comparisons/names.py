@@ -27,7 +27,7 @@ def author(left: Profile, right: Profile) -> str:
         return "equal" if left.author_kind == right.author_kind == "person" else "body"
     if names_alike(mine, theirs):
         return "alike"
-    if _found(mine, right) or _found(theirs, left):
+    if _found(left, right) or _found(right, left):
         return "found"
     return "different"
 
@@ -37,14 +37,14 @@ def _unnamed(left: Profile, right: Profile) -> str:
     if not left.author and not right.author:
         return "nobody"
     named, other = (left, right) if left.author else (right, left)
-    if _found(named.author, other):
+    if _found(named, other):
         return "found"
     return "different" if other.responsibility and named.author_kind == "person" else "one_side"
 
 
-def _found(name: tuple[str, ...], other: Profile) -> bool:
-    long = [word for word in name if len(word) > 2] or list(name)
-    return any(word in other.names or word in other.responsibility for word in long)
+def _found(named: Profile, other: Profile) -> bool:
+    """Whether the entry word of the first author (all words, where no comma tells it) is named on the other side."""
+    return bool(named.entry) and all(word in other.names or word in other.responsibility for word in named.entry)
 
 
 def names_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:

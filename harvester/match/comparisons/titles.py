@@ -13,19 +13,18 @@ from harvester.model import Profile
 MOST_TYPING_ERRORS = 5
 
 
-@comparison(3, "equal spelling romanized variant shorter near half far", both="proper", shows="title")
+@comparison(3, "equal spelling romanized equal_generic variant shorter near half far", both="proper", shows="title")
 def title(left: Profile, right: Profile) -> str:
     """The title proper, or the whole title where partners divide it otherwise.
 
-    spelling: equal in the key of old and new spelling; romanized: equal consonants of an Arabic title;
+    equal_generic: equal, but says little (Matematika, Report); spelling: equal in the key of old and new spelling;
+    romanized: equal consonants of an Arabic title;
     variant: one is a variant title of the other; shorter: one ends where the other goes on with a subtitle.
     """
     if not left.proper or not right.proper:
         return "missing"
-    if left.proper == right.proper or left.title == right.title:
-        return "equal"
-    if _squeezed(left.title) == _squeezed(right.title) or _squeezed(left.proper) == _squeezed(right.proper):
-        return "equal"
+    if left.proper == right.proper or left.title == right.title or _squeezed(left) == _squeezed(right):
+        return "equal_generic" if left.generic or right.generic else "equal"
     if left.words and left.words == right.words:
         return "spelling"
     if left.skeleton and left.skeleton == right.skeleton:
@@ -37,8 +36,8 @@ def title(left: Profile, right: Profile) -> str:
     return _distance(left, right)
 
 
-def _squeezed(text: str) -> str:
-    return text.replace(" ", "")
+def _squeezed(profile: Profile) -> str:
+    return profile.title.replace(" ", "")
 
 
 def _distance(left: Profile, right: Profile) -> str:

@@ -1,0 +1,67 @@
+"""The librarian's suites: what must stay apart stays apart; what is one is merged or shown to a cataloguer."""
+
+from __future__ import annotations
+
+import pytest
+
+from harvester.match.blocking import share_a_key
+from harvester.match.compare import decide, explain
+from harvester.match.keys import keys
+from harvester.match.profile import profile
+from harvester.match.rules import load
+from tests.match.cases import Case, cases
+
+RULES = load()
+NEGATIVES = cases("negatives")
+POSITIVES = cases("positives")
+# Of the positives, the share that must at least reach a cataloguer, and the share that nobody need look at.
+IN_SIGHT = 0.95
+MERGED = 0.70
+
+
+def _name(case: Case) -> str:
+    return case.label
+
+
+def _told(case: Case) -> str:
+    decision = explain(profile(case.left, RULES), profile(case.right, RULES), RULES)
+    lines = [f"{one.feature}: {one.left!r} {one.right!r} {one.outcome} {one.points}" for one in decision.evidence]
+    return f"{case.label}: {decision.verdict} {decision.score} {decision.reason}\n" + "\n".join(lines)
+
+
+def test_the_suites_are_large_enough() -> None:
+    assert len(NEGATIVES) >= 200
+    assert len(POSITIVES) >= 200
+
+
+@pytest.mark.parametrize("case", NEGATIVES, ids=_name)
+def test_what_differs_is_never_merged_automatically(case: Case) -> None:
+    decision = decide(profile(case.left, RULES), profile(case.right, RULES), RULES)
+    assert decision.verdict != "merge", _told(case)
+
+
+def test_what_is_one_is_merged_or_shown_to_a_cataloguer() -> None:
+    blind = [case for case in POSITIVES if not _in_sight(case)]
+    assert len(blind) <= (1 - IN_SIGHT) * len(POSITIVES), "\n\n".join(map(_told, blind))
+
+
+def test_most_of_what_is_one_is_merged_without_anyone_looking() -> None:
+    merged = sum(_verdict(case) == "merge" for case in POSITIVES)
+    assert merged >= MERGED * len(POSITIVES), merged
+
+
+@pytest.mark.parametrize("case", POSITIVES, ids=_name)
+def test_what_is_one_shares_a_blocking_key(case: Case) -> None:
+    left, right = profile(case.left, RULES), profile(case.right, RULES)
+    assert share_a_key(keys(left, RULES), keys(right, RULES)), case.label
+
+
+def _verdict(case: Case) -> str:
+    return decide(profile(case.left, RULES), profile(case.right, RULES), RULES).verdict
+
+
+def _in_sight(case: Case) -> bool:
+    decision = decide(profile(case.left, RULES), profile(case.right, RULES), RULES)
+    return decision.verdict in ("merge", "review") or (
+        decision.verdict == "veto" and decision.score >= RULES.review_at
+    )
