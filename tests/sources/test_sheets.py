@@ -20,7 +20,7 @@ from harvester.model import Damage, HarvestedRecord
 from harvester.sources.file_dry_run import dry_run
 from harvester.sources.sheet_messages import MESSAGES, say, sentence
 from harvester.sources.sheets import Sheets
-from tests.sources.file_fixtures import damages, drop, flags, harvest, read, records, zipped
+from tests.sources.file_fixtures import damages, drop, flags, harvest, read, records
 
 HEADER = ["No", "Judul", "Pengarang", "Penerbit", "Tahun", "ISBN", "Klas", "No. Induk", "Eks."]
 BOOKS: list[list[Any]] = [
@@ -152,6 +152,14 @@ def repacked(content: bytes, name: str, change: Callable[[bytes], bytes]) -> byt
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.namelist():
             new.writestr(part, change(old.read(part)) if part == name else old.read(part))
+    return target.getvalue()
+
+
+def open_document() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", b"<office:document-content/>")
     return target.getvalue()
 
 
@@ -319,7 +327,7 @@ CASES: dict[str, Case] = {
         "buku.csv: ini berkas Excel lama (.xls) atau berkata sandi. Simpan sebagai .xlsx tanpa kata sandi.",
     ),
     "an OpenDocument sheet": Case(
-        lambda: zipped(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"),
+        open_document,
         "buku.csv: ini berkas OpenDocument. Simpan sebagai .xlsx atau .csv lalu kirim lagi.",
     ),
     "half a workbook": Case(
@@ -408,6 +416,65 @@ def test_sheets_about_people_are_refused(header: list[str]) -> None:
 )
 def test_sheets_about_books_are_not_taken_for_sheets_about_people(header: list[str]) -> None:
     assert cells(xlsx(header, [f"isi {number}" for number in range(len(header))]))
+
+
+EXCEL_PARTS = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Override PartName="/xl/workbook.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    '<Override PartName="/xl/worksheets/sheet1.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
+    '<Override PartName="/xl/sharedStrings.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>',
+    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="rId1" Target="xl/workbook.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>',
+    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+    'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
+    '<sheets><sheet name="Buku" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="rId1" Target="worksheets/sheet1.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/>'
+    '<Relationship Id="rId2" Target="sharedStrings.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"/></Relationships>',
+    "xl/sharedStrings.xml": '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    "<si><t>Judul</t></si><si><t>ISBN</t></si><si><t>Eks.</t></si>"
+    '<si><r><t xml:space="preserve">Laskar </t></r><r><rPr><i/></rPr><t>pelangi</t></r></si></sst>',
+    "xl/worksheets/sheet1.xml": '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    '<dimension ref="A1"/><sheetData>'
+    '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="s"><v>2</v></c></row>'
+    '<row r="3"><c r="A3" t="s"><v>3</v></c><c r="B3"><v>9789793062792</v></c><c r="C3"><f>1+2</f><v>3</v></c></row>'
+    "</sheetData></worksheet>",
+}
+
+
+def excel(**changed: str) -> bytes:
+    """A workbook as Excel itself writes it: shared strings, rich text, saved results of formulas, a wrong dimension."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**EXCEL_PARTS, **changed}.items():
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+def test_a_workbook_of_excel_itself_is_read() -> None:
+    assert cells(excel()) == [{"title": ["Laskar pelangi"], "isbn": ["9789793062792"], "copies": ["3"]}]
+    (book,) = [each for each in found(excel()) if isinstance(each, HarvestedRecord)]
+    assert book.flags == ("place:Buku!A3",)
+
+
+def test_a_formula_is_never_evaluated() -> None:
+    sheet = EXCEL_PARTS["xl/worksheets/sheet1.xml"].replace("<f>1+2</f><v>3</v>", "<f>1+2</f><v>7</v>")
+    assert cells(excel(**{"xl/worksheets/sheet1.xml": sheet}))[0]["copies"] == ["7"]
+
+
+@pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"])
+def test_a_workbook_cut_in_any_part_is_refused(part: str) -> None:
+    for cut in range(0, len(EXCEL_PARTS[part]) - 1, 7):
+        (refusal,) = found(excel(**{part: EXCEL_PARTS[part][:cut]}))
+        assert isinstance(refusal, Damage)
+        assert refusal.reason in ("damaged-workbook", "no-header", "empty")
 
 
 # ---- what does not change ------------------------------------------------------------------------------
