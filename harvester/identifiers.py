@@ -55,7 +55,7 @@ def _isbn10_check(stem: str) -> str:
     return "0123456789X"[-total % 11]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def isbns(text: str, status: Status = "valid") -> tuple[Identifier, ...]:
     """Every ISBN (and ISMN, 979-0) in *text*, with its qualifier; unreadable numbers as `invalid`.
 

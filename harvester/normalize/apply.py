@@ -12,9 +12,9 @@ from harvester.errors import RecordError
 from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
 from harvester.normalize.finish import Context, holdings_of, warnings_of
 from harvester.normalize.mapping import Mapping
-from harvester.normalize.paths import Record, View, view
 from harvester.normalize.rules import Rule
 from harvester.normalize.targets import TARGETS
+from harvester.normalize.views import Record, View, view
 
 NOT_BIBLIOGRAPHIC = frozenset("uvwxyzq")  # leader/06 of authority, holdings, classification and community records
 _RECORDS: dict[str, tuple[type, ...]] = {

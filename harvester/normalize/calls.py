@@ -14,7 +14,7 @@ from harvester.normalize.tables import Table
 from harvester.registry import suggestion
 
 Values = list[Any]
-REMEMBERED = 8192  # fields of a rule whose results are kept; then it starts anew
+REMEMBERED = 4096  # fields of a rule whose results are kept; then it starts anew
 Fed = Literal["value", "values", "field", "noun", "named"]
 
 

@@ -22,7 +22,7 @@ from harvester.errors import IndukError
 from harvester.formats import formats
 from harvester.normalize.apply import Context, normalize
 from harvester.normalize.mapping import Mapping
-from harvester.normalize.paths import Record
+from harvester.normalize.views import Record
 
 KEYS = frozenset({"name", "record", "expect"})
 _DC = (

@@ -17,7 +17,7 @@ _ISLAM = re.compile(rf"(?:(?:{PREFIXES})[\s/.-]+)?(?P<number>2X[0-9](?:[./][0-9]
 _MARK = re.compile(r"[\s/.-]*(?P<mark>[^\W\d_][\w'’.-]{0,4}(?:[\s/-]+\w{1,3})?)?(?P<tail>.*)")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def class_of(text: str) -> Classification | None:
     """The DDC or 2X0 (islam) number in *text* with its author mark; None when there is neither."""
     plain = " ".join(text.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -12,8 +12,9 @@ from harvester.errors import ConfigError
 from harvester.normalize.calls import BadCall, Call, Fed, compile_call, signature_of
 from harvester.normalize.conditions import field_condition, split_conditions, view_condition
 from harvester.normalize.field import Field
-from harvester.normalize.paths import BadPath, Path, compile_inner, compile_path
-from harvester.normalize.problems import Problems
+from harvester.normalize.inner import BadPath, compile_inner, is_inner
+from harvester.normalize.paths import Path, compile_path
+from harvester.normalize.raw import Raw, blame_unknown_keys, name_of
 from harvester.normalize.rules import (
     Rule,
     Setter,
@@ -35,19 +36,6 @@ SET_KEYS = ("from", "value", "do", "default")
 _PLAIN = (str, int, bool)
 
 
-class Raw(NamedTuple):
-    """A rule as it stands in a file: its target, its body, and where (the file's problems and the YAML path)."""
-
-    target: str
-    body: Any
-    problems: Problems
-    path: tuple[str | int, ...]
-
-    def blame(self, message: str, hint: str = "", *path: str | int) -> None:
-        """Note a mistake at *path* under this rule."""
-        self.problems.add((*self.path, *path), message, hint)
-
-
 def compile_rule(raw: Raw, family: str, table: Callable[[str], Table]) -> Rule | None:
     """The compiled rule; None when it has a mistake, which is then in its file's problems."""
     target = TARGETS.get(raw.target)
@@ -59,15 +47,9 @@ def compile_rule(raw: Raw, family: str, table: Callable[[str], Table]) -> Rule |
         raw.blame("a rule is a path or a block with `from`, `each` or `value`")
         return None
     before = len(raw.problems)
-    _unknown_keys(raw, body, RULE_KEYS)
+    blame_unknown_keys(raw, body, RULE_KEYS)
     rule = _Compiler(raw, body, target, family, table).rule()
     return rule if len(raw.problems) == before else None
-
-
-def _unknown_keys(raw: Raw, body: dict[str, Any], known: tuple[str, ...], *path: str | int) -> None:
-    for key in body:
-        if key not in known:
-            raw.blame(f"unknown key {key!r}", suggestion(str(key), list(known)), *path, key)
 
 
 class _Compiler:
@@ -196,7 +178,7 @@ class _Compiler:
         if not isinstance(body, dict):
             self.raw.blame("write a path such as $a, a plain value, or a block with `from`", "", *where)
             return None, None
-        _unknown_keys(self.raw, body, SET_KEYS, *where)
+        blame_unknown_keys(self.raw, body, SET_KEYS, *where)
         if "value" in body:
             return self.fitting(body["value"], item, *where), None
         if "from" not in body:
@@ -327,14 +309,3 @@ class _Compiler:
         except ConfigError as error:
             self.raw.blame(error.message, error.hint, *path)
         return None
-
-
-def is_inner(text: str) -> bool:
-    """Whether *text* in `set:` is a path; everything else is a plain value."""
-    return text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@") or text.startswith("./")
-
-
-def name_of(item: Any) -> str:
-    """A type in a cataloguer's words."""
-    plain = {str: "text", int: "a number", bool: "true or false", Field: "a whole field", None: "nothing"}
-    return plain.get(item) or str(getattr(item, "__name__", item))

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from harvester.normalize.field import Field
-from harvester.normalize.paths import BadPath, Path, View, compile_inner, compile_path
+from harvester.normalize.inner import BadPath, compile_inner, is_inner
+from harvester.normalize.paths import Path, compile_path
 from harvester.normalize.patterns import pattern
+from harvester.normalize.views import View
 
 Conditions = dict[tuple[str, str], Any]  # (when | unless, path) → what is asked
-
-
-def is_inner(name: str) -> bool:
-    """Whether *name* asks the field at hand and not the record."""
-    return name in (".", "tag", "ind1", "ind2") or name[:1] in ("$", "@") or name[:2] == "./"
 
 
 def split_conditions(body: dict[str, Any]) -> tuple[Conditions, Conditions]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harvester.model import MarcRecord, XmlRecord
 from harvester.normalize.mapping import Mapping
-from harvester.normalize.paths import Record
+from harvester.normalize.views import Record
 
 SAMPLE = 80  # characters of a sample
 

@@ -33,7 +33,7 @@ _REVISED = re.compile(
 _MARKS = " ,.;:/()[]-"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def impression_of(text: str) -> Impression | None:
     """The printing named in *text*; None when it names none."""
     if not text:
@@ -46,7 +46,7 @@ def impression_of(text: str) -> Impression | None:
     return Impression(match.group(0).strip(_MARKS), number)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def edition_of(text: str) -> Edition | None:
     """The edition that *text* states, without printing and part; None when nothing of an edition is left."""
     rest = _IMPRESSION.sub(" ", text) if any(c in "cCpPoO" for c in text) else text

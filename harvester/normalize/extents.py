@@ -27,7 +27,7 @@ _HEIGHT = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def extent_of(text: str, size: str) -> Extent | None:
     """The extent in *text*, with the height from *size* (or from *text*); None when both are empty."""
     if not text and not size:

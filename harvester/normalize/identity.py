@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from harvester.normalize.paths import Path, Record, compile_path, view
+from harvester.normalize.paths import Path, compile_path
+from harvester.normalize.views import Record, view
 
 IDENTIFIER_RULES = ("header", "header-number", "header-tail", "place")
 """Rules about what the protocol sent; every other rule is a path into the record, such as 001 or a column name."""

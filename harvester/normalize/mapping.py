@@ -14,14 +14,17 @@ from typing import Any
 
 import mappings
 from harvester.errors import ConfigError
-from harvester.normalize.compile import Raw, compile_rule
+from harvester.normalize.compile import compile_rule
 from harvester.normalize.identity import IDENTIFIER_RULES
+from harvester.normalize.inner import BadPath
 from harvester.normalize.library import Library, Source
-from harvester.normalize.paths import FAMILIES, BadPath, View, compile_path
+from harvester.normalize.paths import FAMILIES, compile_path
 from harvester.normalize.problems import Problems
+from harvester.normalize.raw import Raw
 from harvester.normalize.removal import Removal, compile_removal
 from harvester.normalize.rules import Rule
 from harvester.normalize.targets import TARGETS
+from harvester.normalize.views import View
 from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile
 

@@ -48,13 +48,13 @@ _FORMS = {
 }
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def says_thesis(text: str) -> bool:
     """Whether *text* (a note, a type, a GMD) names a thesis."""
     return _THESIS.search(text) is not None
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def says_schoolbook(text: str) -> bool:
     """Whether a title says that it is a school book: Buku Siswa, Kelas VII, Kurikulum 2013."""
     low = text.lower()

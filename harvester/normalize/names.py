@@ -38,7 +38,7 @@ _BODY = re.compile(
 _MARKS = " ,;:/"
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def split_name(text: str) -> tuple[str, str]:
     """(name, titles): *text* without honorifics in front and degrees behind, and these as they stood.
 
@@ -93,7 +93,7 @@ def _stopped(name: str) -> str:
     return name
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def is_body(name: str) -> bool:
     """Whether *name* reads like a corporate body; for Dublin Core, which does not tell."""
     return _BODY.search(name) is not None

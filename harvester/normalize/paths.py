@@ -10,18 +10,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from harvester.formats.mods import ModsRecord, Node
-from harvester.model import MarcRecord, RowRecord, XmlRecord
 from harvester.normalize.field import Field
+from harvester.normalize.inner import BadPath, Check, compile_checks, compile_inner
+from harvester.normalize.views import View
 
-Record = MarcRecord | XmlRecord | RowRecord
-View = dict[str, list[list[str]]]
 Read = Callable[[View], list[str]]
 Fields = Callable[[View], list[Field]]
-Inner = Callable[[Field], list[str]]
-Check = Callable[[Field], bool]
-Attributes = tuple[tuple[str, str], ...]
-UNIT = "\x1f"
 
 FAMILIES = ("marc", "dc", "mods", "row")
 _MARC = re.compile(
@@ -35,13 +29,6 @@ _EXAMPLES = {
     "dc": "dc:identifier, dc:date|dcterms:issued or identifier[@type=isbn]",
     "mods": "titleInfo/title, titleInfo/title[!@type] or identifier[@type=isbn]",
 }
-_TEST = re.compile(r"(?P<not>!)?(?P<name>ind[12]|\$[0-9a-z]|@[\w:]+)(?:=(?P<values>.*))?")
-_INNER = re.compile(r"ind[12]|tag|\.|@[\w:]+|(?:\$[0-9a-z])+(?:/[0-9]+(?:-[0-9]+)?)?")
-_BELOW = re.compile(r"\./(?P<path>[A-Za-z][\w:/]*)(?P<tests>(?:\[[^\]]*\])*)")
-
-
-class BadPath(ValueError):
-    """A path that cannot be read; the message says what is expected."""
 
 
 class Path(NamedTuple):
@@ -52,62 +39,6 @@ class Path(NamedTuple):
     whole: bool
     read: Read
     fields: Fields
-
-
-def view(record: Record, wanted: frozenset[str]) -> View:
-    """The fields of *record* by tag or name, only those in *wanted*, each as [indicators or "", code+text, …]."""
-    if isinstance(record, MarcRecord):
-        return _marc_view(record, wanted)
-    found: View = {}
-    if isinstance(record, ModsRecord):
-        _mods_view(record.tree, "", (), wanted, found)
-        return found
-    if isinstance(record, XmlRecord):
-        for element in record.elements:
-            if element.name in wanted and (element.text or element.attributes):
-                attributes = [f"@{name}={value}" for name, value in element.attributes]
-                found.setdefault(element.name, []).append(["", "." + element.text, *attributes])
-        return found
-    for name, texts in record.cells:
-        key = name.casefold().strip()
-        if key in wanted:
-            found.setdefault(key, []).extend(["", "." + text] for text in texts)
-    return found
-
-
-def _mods_view(node: Node, path: str, around: Attributes, wanted: frozenset[str], found: View) -> None:
-    """Each wanted element with its text, its attributes (and those around it), and all elements below it."""
-    for child in node.children:
-        here = f"{path}/{child.name}" if path else child.name
-        attributes = (*child.attributes, *(pair for pair in around if pair[0] not in dict(child.attributes)))
-        if here in wanted:
-            parts = ["", "." + child.text, *(f"@{name}={value}" for name, value in attributes)]
-            _below(child, "", (), parts)
-            found.setdefault(here, []).append(parts)
-        _mods_view(child, here, attributes, wanted, found)
-
-
-def _below(node: Node, path: str, around: Attributes, parts: list[str]) -> None:
-    """Add what stands below *node* to *parts* as /path␟@name=value␟…␟text."""
-    for child in node.children:
-        here = f"{path}/{child.name}" if path else child.name
-        attributes = (*child.attributes, *around)
-        if child.text:
-            parts.append(UNIT.join(["/" + here, *(f"@{name}={value}" for name, value in attributes), child.text]))
-        _below(child, here, attributes, parts)
-
-
-def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
-    found: View = {"LDR": [[record.leader]]}
-    for tag, body in record.fields:
-        if tag in wanted:
-            parts = [body] if tag < "010" else body.split("\x1f")
-            several = found.get(tag)
-            if several is None:
-                found[tag] = [parts]
-            else:
-                several.append(parts)
-    return found
 
 
 def compile_path(text: str, family: str) -> Path:
@@ -125,7 +56,7 @@ def compile_path(text: str, family: str) -> Path:
     if not match:
         raise BadPath(f"{text!r} is no path of {family}: write {_EXAMPLES[family]}")
     keys = tuple(re.sub(r"[\w.-]+:", "", name) for name in match["names"].split("|"))
-    check = _checks(match["tests"])
+    check = compile_checks(match["tests"])
     if match["attr"]:
         return Path(text, keys, False, _attribute(keys, match["attr"], check), _fields(keys, check))
     return Path(text, keys, True, _dotted(keys, check), _fields(keys, check))
@@ -159,7 +90,7 @@ def _marc_one(text: str) -> Path:
     if not match:
         raise BadPath(f"{text!r} is no MARC path: write 245$a, 100|110$a, 020[ind1=0]$a, 008/35-37 or LDR/6")
     tags = tuple(dict.fromkeys(tag for part in match["tags"].split("|") for tag in _expand(part)))
-    check = _checks(match["tests"])
+    check = compile_checks(match["tests"])
     codes = match["codes"].replace("$", "")
     cut = _range(match["start"], match["end"])
     if codes:
@@ -280,87 +211,3 @@ def _fields(keys: tuple[str, ...], check: Check | None) -> Fields:
         return made if check is None else [field for field in made if check(field)]
 
     return fields
-
-
-def compile_inner(text: str) -> Inner:
-    """A path inside `each`: `$a`, `$a$b`, `$a/0-3`, `ind1`, `tag`, `.` (the text) or `@scheme`.
-
-    Raises:
-        BadPath: not one of these.
-    """
-    if match := _BELOW.fullmatch(text):
-        return _below_reader(match["path"], match["tests"])
-    if not _INNER.fullmatch(text):
-        raise BadPath(f"{text!r} is no path inside `each`: write $a, $a$b, $7/0, ind1, tag, ., @name or ./name/part")
-    if text == "tag":
-        return lambda field: [field.tag]
-    if text.startswith("ind"):
-        position = int(text[3]) - 1
-        return lambda field: [field.indicators[position : position + 1]]
-    if text == ".":
-        return lambda field: field.codes.get(".", [])
-    if text.startswith("@"):
-        start = text[1:].rpartition(":")[2] + "="
-        return lambda field: [value[len(start) :] for value in field.codes.get("@", ()) if value.startswith(start)]
-    codes, _, positions = text.partition("/")
-    codes = codes.replace("$", "")
-    if positions:
-        first, _, last = positions.partition("-")
-        cut = slice(int(first), int(last or first) + 1)
-        return lambda field: [piece for value in field.all(codes) if (piece := value[cut].strip())]
-    if len(codes) == 1:
-        return lambda field: field.codes.get(codes, [])
-    return lambda field: [" ".join(values)] if (values := field.all(codes)) else []
-
-
-def _below_reader(path: str, tests: str) -> Inner:
-    check, start = _checks(tests), f"/{path}"
-
-    def read(field: Field) -> list[str]:
-        found = []
-        for part in field.parts:
-            name, *attributes, text = part.split(UNIT) if part.startswith(start) else ("", "")
-            if name == start and text.strip() and (check is None or check(Field(path, ["", *attributes]))):
-                found.append(text.strip())
-        return found
-
-    return read
-
-
-def _checks(text: str) -> Check | None:
-    """The conditions in square brackets as one test of a field; None when there are none."""
-    tests = [_check(part) for part in re.findall(r"\[([^\]]*)\]", text)]
-    if not tests:
-        return None
-    return tests[0] if len(tests) == 1 else lambda field: all(test(field) for test in tests)
-
-
-def _check(text: str) -> Check:
-    match = _TEST.fullmatch(text.strip())
-    if not match:
-        raise BadPath(
-            f"[{text}] is no condition: write [ind1=0], [ind2=#], [$2=lcsh,gnd], [$6=245*], [!$2] or [@type=isbn]"
-        )
-    inner = compile_inner(match["name"])
-    wanted = match["values"]
-    test = _presence(inner) if wanted is None else _values(inner, wanted, match["name"])
-    return (lambda field: not test(field)) if match["not"] else test
-
-
-def _presence(inner: Inner) -> Check:
-    return lambda field: any(text.strip() for text in inner(field))
-
-
-def _values(inner: Inner, wanted: str, name: str) -> Check:
-    values = [value.strip() for value in wanted.split(",")]
-    if name.startswith("ind"):
-        # INLISLite writes '#' for a blank indicator into the record itself.
-        plain = frozenset(" " if value == "#" else value for value in values)
-        return lambda field: any((text or " ").replace("#", " ").replace("\\", " ") in plain for text in inner(field))
-    exact = frozenset(value.casefold() for value in values if not value.endswith("*"))
-    starts = tuple(value[:-1].casefold() for value in values if value.endswith("*"))
-
-    def check(field: Field) -> bool:
-        return any((folded := text.casefold()) in exact or folded.startswith(starts) for text in inner(field))
-
-    return check

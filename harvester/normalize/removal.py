@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from harvester.normalize.paths import View
+from harvester.normalize.views import View
 
 Removal = Callable[[View], View]
 _PLACE = re.compile(r"(?P<tag>[^$@\[\]]+?)(?:\$(?P<codes>[0-9a-z]+))?")

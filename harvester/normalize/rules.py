@@ -10,8 +10,10 @@ import msgspec
 from harvester.model import Step
 from harvester.normalize.calls import Call, Values, remembering
 from harvester.normalize.field import Field
-from harvester.normalize.paths import Inner, Path, View
+from harvester.normalize.inner import Inner
+from harvester.normalize.paths import Path
 from harvester.normalize.targets import Target
+from harvester.normalize.views import View
 
 Source = Callable[[View], Values]
 Condition = Callable[[View], bool]

@@ -30,7 +30,7 @@ _ISO = re.compile(r"(1[0-9]{3}|20[0-9]{2})(?:-[01][0-9](?:-[0-3][0-9](?:T\S*)?)?
 _PLAIN = re.compile(rf"\[?({_YEAR})\]?\.?")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def dates_of(text: str) -> Dates:
     """The years that *text* states; a text without any has only `text`.
 
@@ -84,7 +84,7 @@ def _hijri(text: str) -> Dates | None:
     return Dates(int(start), int(start + 0.970229), "single", False, text=text)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def coded_dates(coded: str) -> Dates | None:
     """The dates of 008/06-14 (type and two dates, `u` for an unknown digit); None when they say nothing."""
     kind, first, second = coded[:1].lower(), coded[1:5], coded[5:9]

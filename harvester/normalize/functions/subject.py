@@ -68,6 +68,6 @@ def subject(field: Field, scheme: str = "") -> Subject | None:
     return Subject(term, _KINDS.get(field.tag, "topic"), scheme if scheme != "lcsh" or _plausible(term) else "")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _plausible(term: str) -> bool:
     return _INDONESIAN.search(term) is None

@@ -16,7 +16,7 @@ _UNKNOWN = re.compile(
 
 
 @functions.register("unbracket")
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def unbracket(value: str) -> str:
     """The text without square brackets and question mark; nothing where it says that the fact is unknown.
 
