@@ -75,7 +75,7 @@ def _degrees(name: str) -> tuple[str, list[str]]:
 
 
 def _is_degree(piece: str, head: str, left: int) -> bool:
-    if not _DEGREE.fullmatch(piece):
+    if not _DEGREE.fullmatch(piece) or piece in ("H", "H."):
         return False
     # "Fisher, M.A." is a surname with initials; "Quraish Shihab, M.A." has a degree.
     surname = " " not in head or _PARTICLE.search(head) is not None

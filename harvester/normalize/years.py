@@ -96,6 +96,8 @@ def coded_dates(coded: str) -> Dates | None:
     if kind in _RANGE_TYPES:
         end = _span(second)
         last = end[1] if end else (9999 if kind in "cu" or second == "9999" else high)
+        if end and end[0] != end[1] and _RANGE_TYPES[kind] == "continuing":
+            last = 9999  # ceased nobody knows when
         if last < low:
             return None
         return Dates(low, last, _RANGE_TYPES[kind], certain)
