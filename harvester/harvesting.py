@@ -7,11 +7,12 @@ the guard's limits, or the run is `halted` until a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from db import ledger, work
+from db import control, ledger, work
 from db.engine import Database
 from harvester import faultpoint
 from harvester.clock import stamp
@@ -19,9 +20,10 @@ from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailab
 from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
 from harvester.model import Clock, Harvester, Page, Value, Window
 from harvester.preparing import Recipe, Sorted, dedupe, sort_page
+from harvester.sources import windows
+from harvester.sources.proof import ListFacts, completeness
 
 MAX_RESTARTS = 3
-OVERLAP = timedelta(minutes=15)
 
 
 class Job(Value, frozen=True):
@@ -39,7 +41,10 @@ class Job(Value, frozen=True):
     limit: int = 0
     incremental: bool = True
     sweeps_absent: bool = False
+    unstable: bool = False
     trust_list_size: bool = True
+    shrink_percent: float = 20
+    overlap: timedelta = timedelta(minutes=15)
     night: str = ""
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     log: Callable[..., None] = lambda event, **values: None
@@ -71,27 +76,37 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     verdict, reason, proof = "complete", "", ""
     done: list[int] = []
     try:
-        for window_id in _windows(job):
-            found = _run_window(job, run_id, window_id, open_harvester)
-            proof = "claimed" if "claimed" in (proof, found) else found
-            done.append(window_id)
-    except _Stopped:
-        verdict, reason, proof = "partial", f"stopped after {job.limit} records as asked", ""
-    except Halted as error:
-        verdict, reason, proof = "halted", str(error), ""
-    except SourceError as error:
-        verdict, reason, proof = "partial", str(error), ""
-    if verdict == "complete":
+        proof = _run_windows(job, run_id, open_harvester, done)
         ruling = _deletions(job, run_id, done, proof)
         if not ruling.allowed:
             verdict, reason = "halted", ruling.reason
-    if verdict == "partial":
-        verdict = _partial_or_failed(job, run_id)
+    except _Stopped:
+        verdict, reason = "partial", f"stopped after {job.limit} records as asked"
+    except Halted as error:
+        verdict, reason = "halted", str(error)
+    except SourceError as error:
+        verdict, reason = _partial_or_failed(job, run_id), str(error)
     with database.write() as conn:
         ended = stamp(job.clock.now())
+        proof = proof if verdict == "complete" else ""
         work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=ended, body={"windows": done})
     faultpoint.reach("harvest.run.closed")
     return Outcome(run_id, verdict, reason, proof)
+
+
+def _run_windows(job: Job, run_id: int, open_harvester: Callable[[], Harvester], done: list[int]) -> str:
+    """Bring every window to its end; *done* grows as they close. Returns the weakest proof."""
+    proof = ""
+    waiting = deque(_windows(job))
+    while waiting:
+        window_id = waiting.popleft()
+        found = _run_window(job, run_id, window_id, open_harvester)
+        if isinstance(found, str):
+            proof = "claimed" if "claimed" in (proof, found) else found
+            done.append(window_id)
+        else:
+            waiting.extendleft(reversed(found))
+    return proof
 
 
 def _partial_or_failed(job: Job, run_id: int) -> str:
@@ -123,41 +138,57 @@ def _resume_from(conn: Any, job: Job) -> str | None:
 
     Never a record's datestamp: lists come in any order (vufindharvest#7).
     """
-    ends = [row["server_time"] for row in work.done_windows(conn, job.source_id) if row["server_time"]]
-    if not ends:
-        return None
-    return _earlier(max(ends))
+    done = [_window(row) for row in control.done_since_full(conn, job.source_id)]
+    known = windows.cursor(done)
+    return windows.plan(known, overlap=job.overlap)[-1].since if known else None
 
 
-def _earlier(moment: str) -> str:
-    return stamp(datetime.fromisoformat(moment.replace("Z", "+00:00")) - OVERLAP)
+def _window(row: Mapping[str, Any]) -> Window:
+    names = ("since", "until", "slice", "token", "pages", "attempts")
+    return Window(**{name: row[name] for name in names})
 
 
-def _run_window(job: Job, run_id: int, window_id: int, open_harvester: Callable[[], Harvester]) -> str:
-    """Bring one window to its end; returns the proof of its completeness.
+def _run_window(job: Job, run_id: int, window_id: int, open_harvester: Callable[[], Harvester]) -> str | list[int]:
+    """Bring one window to its end; returns the proof of its completeness, or the windows that take its place.
 
     Raises:
         SourceError: it did not end; the checkpoint stands at the last committed page.
     """
-    for _ in range(MAX_RESTARTS):
+    while True:
         with job.database.read() as conn:
             row = work.window(conn, window_id)
         try:
             if not row["ended"]:
                 _pages(job, run_id, row, open_harvester)
-            return _close_window(job, window_id)
+            return _close_window(job, window_id, open_harvester)
         except TokenExpired as error:
             # the window starts again, not the catalogue: what is stored stays (sickle#19, oai-harvest#30)
             job.log("token_expired", source=job.recipe.source.code, window=window_id, error=str(error))
+            again = windows.restart(_window(row), stamp(job.clock.now()))
+            if len(again) > 1 and job.incremental and row["attempts"] >= windows.EXPIRIES - 1:
+                return _halves(job, window_id, row, again)
+            if row["attempts"] >= MAX_RESTARTS:
+                raise SourceUnavailable("its resumption tokens keep expiring", place=job.recipe.source.code) from error
             with job.database.write() as conn:
                 _restart(conn, window_id)
-    raise SourceUnavailable(f"the resumption token expired {MAX_RESTARTS} times", place=job.recipe.source.code)
+
+
+def _halves(job: Job, window_id: int, row: Mapping[str, Any], parts: Sequence[Window]) -> list[int]:
+    """Two windows in place of one whose token never lives long enough."""
+    now = stamp(job.clock.now())
+    with job.database.write() as conn:
+        work.set_window(conn, window_id, {"state": "failed", "closed_at": now})
+        return [
+            work.add_window(conn, job.source_id, {"since": one.since, "until": one.until, "slice": one.slice}, now)
+            for one in parts
+        ]
 
 
 def _restart(conn: Any, window_id: int) -> None:
     """The window begins again from its first page; what is stored stays."""
     attempts = work.window(conn, window_id)["attempts"] + 1
-    work.set_window(conn, window_id, {"token": "", "pages": 0, "broken_pages": 0, "ended": False, "attempts": attempts})
+    fresh = {"token": "", "pages": 0, "broken_pages": 0, "list_size": None, "ended": False, "attempts": attempts}
+    work.set_window(conn, window_id, fresh)
 
 
 def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callable[[], Harvester]) -> None:
@@ -165,8 +196,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
 
     Only the page without a token waits: whether the list ended by itself is known when the source says so.
     """
-    names = ("since", "until", "slice", "token", "pages", "attempts")
-    window = Window(**{name: row[name] for name in names})
+    window = _window(row)
     mark = {name: row[name] for name in ("pages", "broken_pages", "list_size", "server_time")}
     with job.database.read() as conn:
         tokens = work.page_tokens(conn, row["id"], row["attempts"])
@@ -204,11 +234,14 @@ def _peek(pages: Iterator[Page]) -> tuple[Page | None, SourceError | None]:
 
 
 def _moved(mark: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    """The checkpoint behind *page*."""
+    """The checkpoint behind *page*. A list whose size changes counts as broken: with OFFSET paging a deletion in
+    mid-list skips a live record, and the counts still agree (SLiMS)."""
+    size = page.list_size if page.list_size is not None else mark["list_size"]
+    restless = mark["list_size"] is not None and size != mark["list_size"]
     return {
         "pages": mark["pages"] + 1,
-        "broken_pages": mark["broken_pages"] + int("salvaged" in page.flags),
-        "list_size": page.list_size if page.list_size is not None else mark["list_size"],
+        "broken_pages": mark["broken_pages"] + int("salvaged" in page.flags or restless),
+        "list_size": size,
         "server_time": mark["server_time"] or page.server_time,
     }
 
@@ -223,26 +256,57 @@ def _check_token(job: Job, page: Page, tokens: frozenset[bytes]) -> frozenset[by
     return tokens | {token}
 
 
-def _close_window(job: Job, window_id: int) -> str:
-    """Close the window if its counts agree; returns the proof."""
-    place = job.recipe.source.code
+def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvester]) -> str:
+    """Close the window if its counts agree; returns the proof. A list that is not whole starts again next time."""
     with job.database.read() as conn:
         row = work.window(conn, window_id)
         seen = work.distinct_seen(conn, window_id)
-    broken, list_size = row["broken_pages"], row["list_size"]
-    if broken:
+        _, last_full = control.last_full(conn, job.source_id)
+    if not row["pages"]:  # no page at all: a source that had nothing new to say, such as an unchanged file
         with job.database.write() as conn:
-            _restart(conn, window_id)
-        raise SourceUnavailable(f"{broken} pages could not be read whole", place=place)
-    sized = list_size is not None and job.trust_list_size
-    if sized and list_size is not None and seen < list_size:
-        with job.database.write() as conn:
-            _restart(conn, window_id)
-        raise SourceUnavailable(f"{seen} of {list_size} announced records were received", place=place)
+            _finish(conn, job, row, seen)
+        return "claimed"
+    facts = ListFacts(
+        ended=True,
+        distinct=seen,
+        sizes=(row["list_size"],) if row["list_size"] is not None else (),
+        sizes_trusted=job.trust_list_size,
+        salvaged=row["broken_pages"] > 0,
+        full=row["full"],
+        last_full=last_full,
+        unstable=job.unstable and row["full"],
+        passes_agree=_second_pass(job, row, open_harvester) if job.unstable and row["full"] else None,
+    )
+    found = completeness(facts, job.shrink_percent)
     with job.database.write() as conn:
-        work.set_window(conn, window_id, {"state": "done", "token": "", "closed_at": stamp(job.clock.now())})
+        if found.verdict != "complete":
+            _restart(conn, window_id)
+        else:
+            _finish(conn, job, row, seen)
+    if found.verdict != "complete":
+        raise SourceUnavailable(found.reason, place=job.recipe.source.code)
     faultpoint.reach("harvest.window.closed")
-    return "proven" if sized else "claimed"
+    return found.proof
+
+
+def _finish(conn: Any, job: Job, row: Mapping[str, Any], seen: int) -> None:
+    closed = windows.close(_window(row), row["server_time"])
+    values = {"state": "done", "token": "", "until": closed.until, "closed_at": stamp(job.clock.now())}
+    work.set_window(conn, row["id"], values)
+    if row["full"] and row["pages"]:
+        work.set_source(conn, job.source_id, {"last_full_count": seen})
+
+
+def _second_pass(job: Job, row: Mapping[str, Any], open_harvester: Callable[[], Harvester]) -> bool | None:
+    """Whether a list of identifiers alone names exactly what the window brought; None where there is no such list."""
+    listing = getattr(open_harvester(), "identifiers", None)
+    if listing is None:
+        return None
+    again: set[bytes] = set()
+    for page in listing(Window(since=row["since"], until=None, slice=row["slice"])):
+        again.update(ledger.digest(one.identifier.encode("utf-8", "replace")) for one in page.records)
+    with job.database.read() as conn:
+        return again == control.identifiers_seen(conn, row["id"])
 
 
 # ---- a page ------------------------------------------------------------------------------------------

@@ -17,15 +17,16 @@ import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from db import ledger, migrate, work
+from db import control, ledger, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
-from harvester import faultpoint
+from harvester import faultpoint, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.guards import DeletionLimits
@@ -199,7 +200,7 @@ def harvest_one(
         night=order.night,
         progress=lambda counts: progress(code, counts),
         log=pipeline.log,
-        **strategy(source),
+        **strategy(pipeline, source),
     )
     with pipeline.database.lock(HARVEST_LOCK + code):
         return harvest_source(job, opener)
@@ -211,14 +212,31 @@ def source_of(settings: Settings, code: str) -> tuple[Source, Partner]:
     return next(one for one in partner.sources if one.code == code), partner
 
 
-def strategy(source: Source) -> dict[str, bool]:
-    """How a source is followed: `from` where its software means it, otherwise full lists and absence.
+def strategy(pipeline: Pipeline, source: Source) -> dict[str, Any]:
+    """How a source is followed: by its measured profile, else by what its software is known to do.
 
-    SLiMS and INLISLite filter by creation date: an edit never comes back in a dated list.
+    SLiMS and INLISLite filter by creation date: an edit never comes back in a dated list, so they are swept.
     """
+    with pipeline.database.read() as conn:
+        measured = control.profile(conn, pipeline.source_ids[source.code])
+        swept, _ = control.last_full(conn, pipeline.source_ids[source.code])
+    body = measured[1] if measured else {}
     sweeping = source.preset in ("slims-oai", "slims-oai2", "inlislite") or source.protocol == "files"
-    told = source.options.get("strategy", "sweep" if sweeping else "incremental")
-    return {"incremental": told == "incremental", "sweeps_absent": told == "sweep"}
+    told = body.get("strategy") or ("sweep+absence" if sweeping else "incremental")
+    told = {"sweep": "sweep+absence"}.get(chosen := source.options.get("strategy", told), chosen)
+    days = int(body.get("sweep_days", 0))
+    due = days > 0 and schedule.sweep_due(source.code, pipeline.clock.now(), swept, days)
+    settings = pipeline.settings
+    by_day = body.get("granularity") == "day"
+    overlap = timedelta(days=settings.harvest.overlap_days) if by_day else None
+    return {
+        "incremental": told == "incremental" and not due,
+        "sweeps_absent": told == "sweep+absence" or bool(body.get("absence")),
+        "unstable": body.get("paging") == "unstable",
+        "trust_list_size": source.options.get("list_size") != "untrusted",
+        "shrink_percent": settings.guards_of(source).shrink_percent,
+        "overlap": overlap or timedelta(minutes=settings.harvest.overlap_minutes),
+    }
 
 
 def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:

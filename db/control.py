@@ -1,0 +1,159 @@
+"""How a source is followed and what people decided about its runs: profiles, sweeps, halted deletions, statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select, update
+
+from db import ledger
+from db.engine import within
+from db.tables import (
+    deletion_proposal,
+    drift,
+    harvest_window,
+    partner,
+    record,
+    run,
+    source,
+    source_profile,
+    window_other,
+)
+from db.upsert import Row
+
+
+def profile(conn: Connection, source_id: int) -> tuple[str, dict[str, Any]] | None:
+    """(measured at, body) of the newest measured profile, or None."""
+    query = select(source_profile).where(source_profile.c.source_id == source_id)
+    row = conn.execute(query.order_by(source_profile.c.id.desc()).limit(1)).first()
+    return (row.measured_at, msgspec.json.decode(row.body)) if row else None
+
+
+def store_profile(conn: Connection, source_id: int, measured_at: str, body: bytes) -> None:
+    """Keep a measured profile; earlier ones stay as history."""
+    row = {"source_id": source_id, "measured_at": measured_at, "body": body.decode()}
+    conn.execute(insert(source_profile), [row])
+
+
+def last_full(conn: Connection, source_id: int) -> tuple[str, int]:
+    """(when the last full list was closed, how many it held); ("", 0) when there was none."""
+    done = select(func.max(harvest_window.c.closed_at)).where(
+        harvest_window.c.source_id == source_id,
+        harvest_window.c.state == "done",
+        harvest_window.c.full,
+        harvest_window.c.pages > 0,
+    )
+    count = select(source.c.last_full_count).where(source.c.id == source_id)
+    return conn.execute(done).scalar_one() or "", conn.execute(count).scalar_one() or 0
+
+
+def done_since_full(conn: Connection, source_id: int) -> list[Row]:
+    """The finished windows from the last full one on, oldest first: what the cursor is made of."""
+    newest = select(func.max(harvest_window.c.id)).where(
+        harvest_window.c.source_id == source_id, harvest_window.c.state == "done", harvest_window.c.since.is_(None)
+    )
+    query = select(harvest_window).where(
+        harvest_window.c.source_id == source_id,
+        harvest_window.c.state == "done",
+        harvest_window.c.id >= func.coalesce(newest.scalar_subquery(), 0),
+    )
+    return [dict(row) for row in conn.execute(query.order_by(harvest_window.c.id)).mappings()]
+
+
+def identifiers_seen(conn: Connection, window_id: int) -> set[bytes]:
+    """The digests of every identifier that the window has brought, known here or not."""
+    here = select(record.c.identifier).where(record.c.seen_window == window_id)
+    digests = {ledger.digest(row[0].encode("utf-8", "replace")) for row in conn.execute(here)}
+    others = select(window_other.c.digest).where(window_other.c.window_id == window_id)
+    return digests | {bytes(row[0]) for row in conn.execute(others)}
+
+
+# ---- halted runs -------------------------------------------------------------------------------------
+
+
+def decide_proposals(conn: Connection, source_id: int, state: str) -> int:
+    """Mark the open proposals of a source (`rejected`); returns how many."""
+    done = conn.execute(
+        update(deletion_proposal)
+        .where(deletion_proposal.c.source_id == source_id, deletion_proposal.c.state == "proposed")
+        .values(state=state)
+    )
+    return done.rowcount
+
+
+def settle_run(conn: Connection, run_id: int, verdict: str, reason: str) -> None:
+    """Give a halted run its final verdict."""
+    conn.execute(update(run).where(run.c.id == run_id).values(verdict=verdict, reason=reason))
+
+
+def halted(conn: Connection) -> list[Row]:
+    """Runs that wait for a decision, oldest first."""
+    query = select(run, source.c.code.label("source")).join(source, source.c.id == run.c.source_id)
+    query = query.where(run.c.verdict == "halted").order_by(run.c.id)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+# ---- statuses ----------------------------------------------------------------------------------------
+
+
+def set_status(conn: Connection, code: str, status: str) -> None:
+    """Set a partner's status: pending, active, paused or retired."""
+    conn.execute(update(partner).where(partner.c.code == code).values(status=status))
+
+
+def status(conn: Connection, code: str) -> str:
+    """A partner's status; empty when it is unknown here."""
+    return conn.execute(select(partner.c.status).where(partner.c.code == code)).scalar_one_or_none() or ""
+
+
+# ---- audit -------------------------------------------------------------------------------------------
+
+
+def note_drift(conn: Connection, source_id: int, now: str, counts: dict[str, int], body: dict[str, Any]) -> None:
+    """Keep how far store and source are apart."""
+    text = msgspec.json.encode(body).decode()
+    conn.execute(insert(drift), [{"source_id": source_id, "at": now, "body": text, **counts}])
+
+
+def last_drift(conn: Connection, source_id: int) -> Row | None:
+    """The newest audit of a source, or None."""
+    query = select(drift).where(drift.c.source_id == source_id).order_by(drift.c.id.desc()).limit(1)
+    found = conn.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def active_identifiers(conn: Connection, source_id: int, after: str = "", limit: int = 10_000) -> list[str]:
+    """Identifiers of active records above *after*, in byte order."""
+    query = (
+        select(record.c.identifier)
+        .where(record.c.source_id == source_id, record.c.state == "active", record.c.identifier > after)
+        .order_by(record.c.identifier)
+        .limit(limit)
+    )
+    return [row[0] for row in conn.execute(query)]
+
+
+def every_active(conn: Connection, source_id: int) -> Iterator[str]:
+    """Every active identifier of a source, in byte order, read in portions."""
+    last = ""
+    while names := active_identifiers(conn, source_id, last):
+        yield from names
+        last = names[-1]
+
+
+def propose_all(conn: Connection, source_id: int, run_id: int, now: str) -> int:
+    """Propose every active record of a source for deletion: a partner leaves. Returns how many."""
+    query = select(record.c.id, record.c.datestamp).where(record.c.source_id == source_id, record.c.state == "active")
+    found = [(row[0], row[1]) for row in conn.execute(query)]
+    ledger.propose(conn, source_id, found, kind="retired", run_id=run_id, now=now)
+    return len(found)
+
+
+def record_ids(conn: Connection, source_id: int, identifiers: Iterable[str]) -> dict[str, int]:
+    """Identifier → record id."""
+    query = select(record.c.identifier, record.c.id).where(
+        record.c.source_id == source_id, within(conn, record.c.identifier, list(identifiers))
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
