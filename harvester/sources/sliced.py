@@ -84,9 +84,18 @@ class Progress:
         self._received = 0
         self._before = 0
         self._seen: set[int] = set()
+        self._digests: set[int] = set()
 
-    def add(self, portion: Portion) -> None:
-        """Count the records of a page."""
+    def add(self, portion: Portion) -> bool:
+        """Count the records of a page; False when it is a page that this pass has had already."""
+        digest = hash(tuple(one.identifier for one in portion.records))
+        if len(portion.records) > 1 and digest in self._digests:
+            return False
+        self._digests.add(digest)
+        self._remember(portion)
+        return True
+
+    def _remember(self, portion: Portion) -> None:
         self._received += len(portion.records) + len(portion.damages)
         if len(self._seen) <= MAX_REMEMBERED:
             self._seen.update(hash((one.identifier, one.payload)) for one in portion.records)
@@ -106,6 +115,7 @@ class Progress:
         """Begin another pass from the first position."""
         self._before, self._received = len(self._seen), 0
         self._whole = True
+        self._digests.clear()
         self.passes += 1
 
 
@@ -255,7 +265,8 @@ class SlicedHarvester:
                 position, hits = 1, portion.hits
                 continue
             hits, position = portion.hits, portion.next
-            progress.add(portion)
+            if not progress.add(portion):
+                raise ProtocolError(f"the same page of {one} came again", place=self.reader.place, code="repeatedPage")
             if position > hits and not self._is_enough(progress, hits, one):
                 progress.again()
                 position = 1
