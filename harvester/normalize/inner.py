@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 
 from harvester.normalize.field import Field
-from harvester.normalize.views import UNIT
+from harvester.normalize.views import ORIGINAL, UNIT
 
 Inner = Callable[[Field], list[str]]
 Check = Callable[[Field], bool]
 _TEST = re.compile(r"(?P<not>!)?(?P<name>ind[12]|\$[0-9a-z]|@[\w:]+)(?:=(?P<values>.*))?")
 _INNER = re.compile(r"ind[12]|tag|\.|@[\w:]+|(?:\$[0-9a-z])+(?:/[0-9]+(?:-[0-9]+)?)?")
+_ORIGINAL = re.compile(r"880(?P<codes>(?:\$[0-9a-z])+)")
 _BELOW = re.compile(r"\./(?P<path>[A-Za-z][\w:/]*)(?P<tests>(?:\[[^\]]*\])*)")
 
 
@@ -27,8 +28,12 @@ def compile_inner(text: str) -> Inner:
     """
     if match := _BELOW.fullmatch(text):
         return _below_reader(match["path"], match["tests"])
+    if match := _ORIGINAL.fullmatch(text):
+        return _original_reader(match["codes"].replace("$", ""))
     if not _INNER.fullmatch(text):
-        raise BadPath(f"{text!r} is no path inside `each`: write $a, $a$b, $7/0, ind1, tag, ., @name or ./name/part")
+        raise BadPath(
+            f"{text!r} is no path inside `each`: write $a, $a$b, 880$a, $7/0, ind1, tag, ., @name or ./name/part"
+        )
     if text == "tag":
         return lambda field: [field.tag]
     if text.startswith("ind"):
@@ -48,6 +53,14 @@ def compile_inner(text: str) -> Inner:
     if len(codes) == 1:
         return lambda field: field.codes.get(codes, [])
     return lambda field: [" ".join(values)] if (values := field.all(codes)) else []
+
+
+def _original_reader(codes: str) -> Inner:
+    def read(field: Field) -> list[str]:
+        found = [part[2:].strip() for part in field.parts if part[:1] == ORIGINAL and part[1:2] and part[1] in codes]
+        return [" ".join(found)] if found else []
+
+    return read
 
 
 def _below_reader(path: str, tests: str) -> Inner:
@@ -105,4 +118,6 @@ def _values(inner: Inner, wanted: str, name: str) -> Check:
 
 def is_inner(text: str) -> bool:
     """Whether *text* names a part of the field at hand, and not of the record."""
-    return text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@") or text.startswith("./")
+    return (
+        text in (".", "tag", "ind1", "ind2") or (len(text) > 1 and text[0] in "$@") or text.startswith(("./", "880$"))
+    )

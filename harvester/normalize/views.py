@@ -9,6 +9,7 @@ Record = MarcRecord | XmlRecord | RowRecord
 View = dict[str, list[list[str]]]
 Attributes = tuple[tuple[str, str], ...]
 UNIT = "\x1f"
+ORIGINAL = "\x1e"  # no subfield code; stands before the code of a subfield in the original script (880)
 
 
 def view(record: Record, wanted: frozenset[str]) -> View:
@@ -64,4 +65,25 @@ def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
                 found[tag] = [parts]
             else:
                 several.append(parts)
+    if "880" in found:
+        _link_originals(found)
     return found
+
+
+def _link_originals(found: View) -> None:
+    """Add to each field the subfields of the 880 that its $6 links, marked by ORIGINAL in front of their codes."""
+    originals: dict[str, list[str]] = {}
+    for field in found["880"]:
+        link = _linkage(field)
+        if link[4:6] not in ("", "00"):
+            originals.setdefault(link[:6], [ORIGINAL + part for part in field[1:] if part[:1] not in "68"])
+    for tag, fields in found.items():
+        for field in fields if originals and tag not in ("880", "LDR") and tag >= "010" else ():
+            link = _linkage(field)
+            if link.startswith("880-"):
+                field += originals.get(f"{tag}-{link[4:6]}", ())
+
+
+def _linkage(field: list[str]) -> str:
+    """The text of $6, which stands first when there is one."""
+    return next((part[1:].strip() for part in field[1:3] if part[:1] == "6"), "")

@@ -12,6 +12,7 @@ import harvester.normalize
 import mappings
 from harvester.normalize.check import run_tests
 from harvester.normalize.compile import RULE_KEYS
+from harvester.normalize.describe import describe
 from harvester.normalize.functions import functions
 from harvester.normalize.identity import IDENTIFIER_RULES
 from harvester.normalize.mapping import FAMILY_OF_FORMAT, KEYS, for_source, load
@@ -71,3 +72,9 @@ def test_the_docs_name_every_key_of_rules_and_files():
     text = Path("docs/mapping.md").read_text("utf-8")
     for key in (*RULE_KEYS, *KEYS, *IDENTIFIER_RULES):
         assert f"`{key}" in text or f"`{key}`" in text, key
+
+
+def test_a_mapping_can_be_shown_as_a_table():
+    lines = {line.field: line for line in describe(load("marc21"))}
+    assert lines["edition"].source == "read 250$a" and lines["edition"].functions == "edition"
+    assert lines["edition"].place.startswith("marc21.yaml:")
