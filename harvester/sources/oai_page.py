@@ -112,12 +112,17 @@ def _token(element: Any) -> ResumptionToken:
 
 def _read_piece(piece: Piece, verb: str, record_bytes: int) -> HarvestedRecord | Damage:
     if piece.element is None:
-        return Damage("parse", "not-well-formed", piece.problem[:500], piece.raw[:record_bytes])
+        identifier = "" if piece.header is None else _first_text(piece.header, "identifier").strip()
+        return Damage("parse", "not-well-formed", piece.problem[:500], piece.raw[:record_bytes], identifier)
     element = piece.element
-    header = element if verb == "ListIdentifiers" else next(iter(children(element, "header")), None)
-    if header is None:
-        return _damage(piece, "no-header", "a record without header", record_bytes)
+    headers = [element] if verb == "ListIdentifiers" else children(element, "header")
+    if len(headers) != 1:
+        reason = "several-headers" if headers else "no-header"
+        return _damage(piece, reason, f"a record with {len(headers)} headers", record_bytes)
+    header = headers[0]
     identifier = _first_text(header, "identifier").strip()
+    if len({text_of(each).strip() for each in children(header, "identifier")} - {""}) > 1:
+        return _damage(piece, "several-identifiers", "a record with several identifiers", record_bytes)
     if not identifier or len(identifier) > _IDENTIFIER_LENGTH:
         return _damage(piece, "no-identifier", "a record without a usable identifier", record_bytes)
     record = HarvestedRecord(
@@ -137,11 +142,20 @@ def _with_payload(record: HarvestedRecord, piece: Piece, record_bytes: int) -> H
         reason = "a live record without metadata"
         return _damage(piece, "no-metadata", reason, record_bytes, record.identifier)
     metadata = _unwrapped(elements[0])
-    payload = etree.tostring(metadata, method="c14n", exclusive=True, with_comments=False)
+    payload = _serialized(metadata)
     if len(payload) > record_bytes:
         return _damage(piece, "too-large", f"{len(payload):,} bytes of metadata", record_bytes, record.identifier)
     flags = record.flags + (("metadata-several",) if len(elements) > 1 else ())
     return msgspec.structs.replace(record, format=format_of(metadata), payload=payload, flags=flags, received=piece.raw)
+
+
+def _serialized(metadata: Any) -> bytes:
+    """*metadata* as a document of its own: canonical, with only the namespaces that it uses."""
+    try:
+        return bytes(etree.tostring(metadata, method="c14n", exclusive=True, with_comments=False))
+    except etree.C14NError:
+        # Canonical XML does not allow relative namespace names, which some servers make up.
+        return bytes(etree.tostring(metadata, encoding="UTF-8", with_tail=False))
 
 
 def _unwrapped(metadata: Any) -> Any:
@@ -162,5 +176,6 @@ def _damage(piece: Piece, reason: str, message: str, limit: int, identifier: str
 
 
 def _first_text(element: Any, name: str) -> str:
-    found = children(element, name)
-    return text_of(found[0]) if found else ""
+    """The text of the first child *name* that has one; some servers send an empty one before it."""
+    texts = [text_of(each) for each in children(element, name)]
+    return next((text for text in texts if text.strip()), texts[0] if texts else "")

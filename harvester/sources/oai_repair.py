@@ -12,6 +12,9 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
+LARGEST = 1 << 20  # a larger broken record is not mended
+
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REFERENCE = re.compile(r"&(#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -79,7 +82,9 @@ def _codec(name: str) -> str:
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+    bad = _NOT_ASCII.match(error.object, error.start)
+    end = max(bad.end() if bad else 0, error.end)
+    return error.object[error.start : end].decode("cp1252", "replace"), end
 
 
 codecs.register_error("induk.windows-1252", _as_windows_1252)

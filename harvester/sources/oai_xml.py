@@ -16,6 +16,10 @@ from lxml import etree
 from harvester.errors import Blocked, ProtocolError, Refused
 from harvester.sources import oai_repair
 
+MOST_RECORDS = 20_000  # salvaged one by one; whole answers are bounded by their bytes
+
+_LISTS = ("ListRecords", "ListIdentifiers", "GetRecord")
+
 OAI_NAMESPACE = "http://www.openarchives.org/OAI/2.0/"
 
 _OPENING = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)OAI-PMH\b[^<>]*>")
@@ -39,12 +43,16 @@ class Unreadable(Exception):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """One record as it stood in the answer: its element, or what is wrong; `raw` only where it was not strict XML."""
+    """One record as it stood in the answer: its element, or what is wrong and its header if at least that is sound.
+
+    `raw` is there only where it was not strict XML.
+    """
 
     element: Any = None
     raw: bytes = b""
     flags: tuple[str, ...] = ()
     problem: str = ""
+    header: Any = None
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -116,7 +124,8 @@ def _sheet(root: Any, verb: str, flags: tuple[str, ...]) -> Sheet:
         flags += ("namespace",)
     name = "header" if verb == "ListIdentifiers" else "record"
     lists = children(root, verb)
-    flags += ("stray-content",) if any(stray(each) for each in lists) else ()
+    if verb in _LISTS and any(stray(each) for each in lists):
+        flags += ("stray-content",)
     pieces = tuple(Piece(element) for each in lists for element in children(each, name))
     tokens = [token for each in lists for token in children(each, "resumptionToken")]
     # Some servers write the token behind the list instead of into it.
@@ -169,7 +178,7 @@ def _mend(body: bytes, verb: str, why: str) -> Sheet:
             return _sheet(parse(trimmed), verb, (*flags, "repaired", *_charset_flags(trimmed)))
         except (etree.XMLSyntaxError, ValueError):
             pass
-    if b"<!DOCTYPE" in trimmed[: _OPENING.search(trimmed).start()]:  # type: ignore[union-attr]
+    if b"<!DOCTYPE" in trimmed.partition(opening[0])[0]:
         raise Refused("the answer carries a document type declaration")
     return _salvage(trimmed, verb, flags)
 
@@ -179,7 +188,7 @@ def _trim(body: bytes, opening: re.Match[bytes]) -> tuple[bytes, tuple[str, ...]
     start = body.rfind(b"<?xml", 0, opening.start())
     start = opening.start() if start < 0 else start
     end = len(body)
-    for closing in _CLOSING.finditer(body):
+    for closing in _CLOSING.finditer(body, opening.end()):
         end = closing.end()
     before = ("noise-before",) if start else ()
     after = ("noise-after",) if body[end:].strip() else ()
@@ -194,20 +203,23 @@ def _salvage(body: bytes, verb: str, flags: tuple[str, ...]) -> Sheet:
     encoding = declared[1].decode("ascii") if declared else "utf-8"
     frame = oai_repair.Frame(opening[0], encoding)
     spans, rest, tail = _cut(body, verb)
-    pieces = tuple(_piece(span, frame) for span in spans)
+    pieces = tuple(piece for span in spans for piece in _pieces(span, frame))
     root = _envelope(rest, frame)
-    sound = all(piece.element is not None or _one_header(piece.raw) for piece in pieces)
+    sound = all(piece.element is not None or piece.header is not None for piece in pieces)
     whole = root is not None and not tail and sound
     sheet = _sheet(root, verb, flags) if root is not None else Sheet(None, flags=flags)
     token = sheet.token if sheet.token is not None else _token(body, frame)
     state = "repaired" if whole else "salvaged"
-    return Sheet(root, pieces, whole, (*sheet.flags, state), token, tail)
+    # What the scanner did not recognise as a record, but is one, is still in the envelope.
+    return Sheet(root, sheet.pieces + pieces, whole, (*sheet.flags, state), token, tail)
 
 
 def _cut(body: bytes, verb: str) -> tuple[list[bytes], bytes, bytes]:
     """The bytes of each record, the answer without them, and a record that was cut off at the end."""
     start_pattern, end_pattern = (_HEADER, _HEADER_END) if verb == "ListIdentifiers" else (_RECORD, _RECORD_END)
     starts = [match.start() for match in start_pattern.finditer(body)]
+    if len(starts) > MOST_RECORDS:
+        raise Refused(f"a broken answer with more than {MOST_RECORDS:,} records")
     spans: list[bytes] = []
     rest: list[bytes] = []
     tail = b""
@@ -234,16 +246,26 @@ def _list_end(body: bytes, start: int) -> int:
     return found.start() if found else len(body)
 
 
-def _piece(span: bytes, frame: oai_repair.Frame) -> Piece:
+def _pieces(span: bytes, frame: oai_repair.Frame) -> list[Piece]:
+    """The record in *span*, or the several that a damaged tag has joined into it."""
     try:
-        return Piece(parse(frame.wrap(span))[0])
-    except (etree.XMLSyntaxError, ValueError, IndexError) as error:
+        return _apart(parse(frame.wrap(span)), span, ())
+    except (etree.XMLSyntaxError, ValueError) as error:
         problem = str(error)
+    if len(span) > oai_repair.LARGEST:
+        return [Piece(None, span, (), problem, _header(span, frame))]
     mended, flags = oai_repair.mend(span, frame)
     try:
-        return Piece(parse(frame.wrap_text(mended))[0], span, flags)
-    except (etree.XMLSyntaxError, ValueError, IndexError):
-        return Piece(None, span, (), problem)
+        return _apart(parse(frame.wrap_text(mended)), span, flags)
+    except (etree.XMLSyntaxError, ValueError):
+        return [Piece(None, span, (), problem, _header(span, frame))]
+
+
+def _apart(wrapped: Any, span: bytes, flags: tuple[str, ...]) -> list[Piece]:
+    raw = span if flags else b""
+    if not stray(wrapped):
+        return [Piece(each, raw, flags) for each in wrapped if local(each)]
+    return [Piece(None, span, (), "text or elements that belong to no record")]
 
 
 def _envelope(rest: bytes, frame: oai_repair.Frame) -> Any:
@@ -252,7 +274,7 @@ def _envelope(rest: bytes, frame: oai_repair.Frame) -> Any:
         root = parse(rest)
     except (etree.XMLSyntaxError, ValueError):
         return None
-    return None if any(stray(each) for each in root if local(each).startswith(("List", "GetRecord"))) else root
+    return None if any(stray(each) for each in root if local(each) in _LISTS) else root
 
 
 def stray(container: Any) -> bool:
@@ -262,8 +284,25 @@ def stray(container: Any) -> bool:
     return any((text or "").strip() for text in texts) or any(local(child) not in known for child in container)
 
 
-def _one_header(raw: bytes) -> bool:
-    return len(_HEADER_END.findall(raw)) == 1
+def _header(raw: bytes, frame: oai_repair.Frame) -> Any:
+    """The header of a record that cannot be read, when it is sound and surely the only one; else None."""
+    opened, closed = _count(raw, b"record")
+    if opened != closed or _count(raw, b"header") != (1, 1) or _count(raw, b"metadata") not in ((0, 0), (1, 1)):
+        return None
+    start, end = _HEADER.search(raw), _HEADER_END.search(raw)
+    try:
+        header = parse(frame.wrap(raw[start.start() : end.end()]))[0] if start and end else None
+    except (etree.XMLSyntaxError, ValueError, IndexError):
+        return None
+    names = [] if header is None else [local(child) for child in header]
+    known = names.count("identifier") == 1 and names.count("datestamp") <= 1
+    return header if known and set(names) <= {"identifier", "datestamp", "setSpec", ""} else None
+
+
+def _count(raw: bytes, name: bytes) -> tuple[int, int]:
+    """How often an element opens and closes, under any prefix."""
+    tag = rb"(?:[A-Za-z_][\w.-]*:)?" + name
+    return len(re.findall(rb"<" + tag + rb"[\s>]", raw)), len(re.findall(rb"</" + tag + rb"\s*>", raw))
 
 
 def _token(body: bytes, frame: oai_repair.Frame) -> Any:

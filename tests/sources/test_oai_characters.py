@@ -98,8 +98,9 @@ for label, content, text, flag in (
     "Z036", "a record that cannot be mended", lambda: serve([listing(record(0), BAD % b"<a><b></a>", record(2))])
 )
 def _(outcome: Outcome, server: ScriptedServer) -> None:
-    assert (outcome.verdict, outcome.identifiers) == ("complete", identifiers(0, 2))
-    assert [damage.reason for damage in outcome.damages] == ["not-well-formed"]
+    assert outcome.verdict == "complete"
+    assert [each.identifier for page in outcome.pages for each in page.records] == identifiers(0, 2)
+    assert [(each.reason, each.identifier) for each in outcome.damages] == [("not-well-formed", "oai:x:1")]
     assert b"oai:x:1" in outcome.damages[0].payload
 
 

@@ -25,7 +25,12 @@ NAMELESS = b"<record><header><datestamp>2026-01-01</datestamp></header><metadata
 BARE = b"<record><header><identifier>oai:x:7</identifier></header></record>"
 HOLLOW = b"<record><header><identifier>oai:x:7</identifier></header><metadata/></record>"
 
+TWO_HEADS = HEADLESS.replace(b"<record>", b"<record><header><identifier>a</identifier></header><header/>", 1)
+TWO_NAMES = BARE.replace(b"</header>", b"<identifier>oai:x:8</identifier></header>", 1)
+
 for label, damaged, reason in (
+    ("with two headers", TWO_HEADS, "several-headers"),
+    ("with two identifiers", TWO_NAMES, "several-identifiers"),
     ("without header", HEADLESS, "no-header"),
     ("without identifier", NAMELESS, "no-identifier"),
 ):
