@@ -48,7 +48,8 @@ class Failure(NamedTuple):
 
 def run_tests(mapping: Mapping) -> list[Failure]:
     """Every expectation of the mapping's own tests that does not hold; none means that all is well."""
-    return [failure for place, test in mapping.tests for failure in _run(mapping, place, test)]
+    every = (mapping, *mapping.others)
+    return [failure for one in every for place, test in one.tests for failure in _run(one, place, test)]
 
 
 def _run(mapping: Mapping, place: str, test: Any) -> list[Failure]:

@@ -46,6 +46,13 @@ def test_a_mistake_in_a_preset_names_the_preset(tmp_path):
     assert caught.value.problems == ("ours.yaml:5: unknown key 'feilds' (did you mean fields?)",)
 
 
+def test_a_preset_may_not_extend_a_mapping_of_another_family(tmp_path):
+    (tmp_path / "ours.yaml").write_text("preset: ours\nformats:\n  marc:\n    extends: oai_dc\n", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load("ours", [tmp_path])
+    assert caught.value.problems == ("ours.yaml:4: oai_dc reads dc, not marc",)
+
+
 def test_a_name_that_is_a_path_is_no_mapping(tmp_path):
     with pytest.raises(ConfigError, match="there is no mapping"):
         load("../presets/koha", [tmp_path])

@@ -15,7 +15,8 @@ from harvester.normalize.compile import RULE_KEYS
 from harvester.normalize.describe import describe
 from harvester.normalize.functions import functions
 from harvester.normalize.identity import IDENTIFIER_RULES
-from harvester.normalize.mapping import FAMILY_OF_FORMAT, KEYS, for_source, load
+from harvester.normalize.layers import FAMILY_OF_FORMAT, KEYS
+from harvester.normalize.mapping import for_source, load
 
 FOLDER = Path(mappings.__file__).parent
 MAPPINGS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -33,6 +34,13 @@ def test_the_tests_inside_each_mapping_pass(name):
 def test_each_preset_compiles_for_every_format_and_its_tests_pass(preset):
     for name in FAMILY_OF_FORMAT:
         assert [str(failure) for failure in run_tests(for_source(preset, name))] == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_can_be_loaded_whole_with_the_tests_of_all_its_formats(preset):
+    whole = load(preset)
+    assert [str(failure) for failure in run_tests(whole)] == []
+    assert preset != "inlislite" or sum(len(one.tests) for one in (whole, *whole.others)) == 1
 
 
 def test_a_mapping_travels_to_a_worker_process_and_stays_the_same():
