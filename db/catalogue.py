@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from db.engine import within
@@ -308,7 +309,25 @@ def retire_clusters(conn: Connection, cluster_ids: Iterable[int], redirects: Map
 
 def write_events(conn: Connection, rows: Sequence[Row]) -> None:
     """Append to the log of what happened to clusters."""
-    _bulk(conn, cluster_event, rows)
+    _bulk(conn, cluster_event, [{**row, **_filters(row["body"])} for row in rows])
+
+
+class _Told(msgspec.Struct):
+    """Of an event's body, what the merge log is filtered by."""
+
+    record: str = ""
+    action: str = ""
+    reason: str = ""
+    score: float | None = None
+
+
+_told = msgspec.json.Decoder(_Told).decode
+
+
+def _filters(body: str) -> Row:
+    told = _told(body)
+    rule = told.action or told.reason.partition(":")[0][:60]
+    return {"source": told.record.partition("/")[0], "rule": rule, "score": told.score}
 
 
 # ---- reading for people and outputs ------------------------------------------------------------------
@@ -340,6 +359,18 @@ def union_bodies(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Any]
 def events(conn: Connection, cluster_id: int) -> list[Row]:
     """The history of a cluster, oldest first."""
     query = select(cluster_event).where(cluster_event.c.cluster_id == cluster_id).order_by(cluster_event.c.id)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def events_by_id(conn: Connection, ids: Iterable[int]) -> list[Row]:
+    """These lines of the merge log, oldest first."""
+    query = select(cluster_event).where(within(conn, cluster_event.c.id, ids)).order_by(cluster_event.c.id)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def events_of_run(conn: Connection, run_id: int) -> list[Row]:
+    """What a run wrote into the merge log, oldest first."""
+    query = select(cluster_event).where(cluster_event.c.run_id == run_id).order_by(cluster_event.c.id)
     return [dict(row) for row in conn.execute(query).mappings()]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 
 from db.tables import change, feed_counter, output_cursor
 from db.upsert import Row, upsert
@@ -19,31 +19,35 @@ from harvester import faultpoint
 
 def start_feed(conn: Connection) -> None:
     """Create the counter with a new epoch."""
-    row = {"id": 1, "seq": 0, "released": 0, "min_seq": 1, "epoch": secrets.token_hex(8)}
+    row = {"id": 1, "seq": 0, "released": 0, "min_seq": 1, "epoch": secrets.token_hex(8), "at": "", "held": ""}
     conn.execute(insert(feed_counter), [row])
 
 
 def feed_state(conn: Connection) -> Row:
-    """seq, released, min_seq and epoch of the feed."""
+    """seq, released, min_seq, epoch, at and held of the feed."""
     return dict(conn.execute(select(feed_counter)).mappings().one())
 
 
 def announce(conn: Connection, rows: Sequence[tuple[str, int, int | None]], run_id: int, now: str) -> tuple[int, int]:
-    """Number *rows* (kind, cluster id, target id) as one batch and release it; the last act of a match transaction.
+    """Number *rows* (kind, cluster id, target id) as one batch, and release it unless the feed is held.
 
-    Returns the first and the last number, (0, 0) for none. The caller holds the match lock.
+    The last act of a match transaction; returns the first and the last number, (0, 0) for none. The caller holds the
+    match lock.
     """
     if not rows:
         return 0, 0
     faultpoint.reach("match.batch.written")
     total = len(rows)
-    last = int(
-        conn.execute(
-            update(feed_counter)
-            .values(seq=feed_counter.c.seq + total, released=feed_counter.c.seq + total)
-            .returning(feed_counter.c.seq)
-        ).scalar_one()
-    )
+    counter = feed_counter.c
+    last, at = conn.execute(
+        update(feed_counter)
+        .values(
+            seq=counter.seq + total,
+            released=case((counter.held == "", counter.seq + total), else_=counter.released),
+            at=_not_before(now),
+        )
+        .returning(counter.seq, counter.at)
+    ).one()
     first = last - total + 1
     conn.execute(
         insert(change),
@@ -55,13 +59,119 @@ def announce(conn: Connection, rows: Sequence[tuple[str, int, int | None]], run_
                 "cluster_id": cluster_id,
                 "target_id": target_id,
                 "run_id": run_id,
-                "at": now,
+                "at": at,
             }
             for offset, (kind, cluster_id, target_id) in enumerate(rows)
         ],
     )
     faultpoint.reach("match.batch.numbered")
-    return first, last
+    return first, int(last)
+
+
+def _not_before(now: str) -> Any:
+    """*now*, or the time of the newest change when the clock was set back: consumers that ask by time miss nothing."""
+    return case((feed_counter.c.at > now, feed_counter.c.at), else_=now)
+
+
+# ---- holding back ------------------------------------------------------------------------------------
+
+
+def hold(conn: Connection, reason: str) -> None:
+    """Let nothing more out until release(); consumers go on seeing what they saw. *reason* is shown to people.
+
+    Held are the announcements. A document is always the present one, so consumers read none while the feed is held
+    for a change that they have not seen.
+    """
+    conn.execute(update(feed_counter).values(held=reason or "held"))
+
+
+def held(conn: Connection) -> Row | None:
+    """None, or what is held: reason, the numbers in (released, seq], and how many clusters changed and ended."""
+    state = feed_state(conn)
+    if not state["held"]:
+        return None
+    kinds = dict(
+        conn.execute(
+            select(change.c.kind, func.count(change.c.cluster_id.distinct()))
+            .where(change.c.seq > state["released"])
+            .group_by(change.c.kind)
+        ).all()
+    )
+    ended = kinds.get("delete", 0) + kinds.get("redirect", 0)
+    numbers = {"released": state["released"], "seq": state["seq"]}
+    return {"reason": state["held"], **numbers, "upserts": kinds.get("upsert", 0), "ended": ended}
+
+
+def release(conn: Connection, now: str) -> int:
+    """Let out everything that was held, dated now; returns how many changes that are.
+
+    Consumers that ask by time (OAI-PMH) have passed the time at which the changes were made.
+    """
+    state = feed_state(conn)
+    at = conn.execute(
+        update(feed_counter)
+        .values(released=feed_counter.c.seq, held="", at=_not_before(now))
+        .returning(feed_counter.c.at)
+    ).scalar_one()
+    let = conn.execute(update(change).where(change.c.seq > state["released"]).values(at=at))
+    return int(let.rowcount)
+
+
+# ---- retention ---------------------------------------------------------------------------------------
+
+
+def compact(conn: Connection, before: str) -> int:
+    """Drop superseded changes older than *before* (ISO 8601); returns how many. The feed then starts later.
+
+    The last change of each cluster stays for ever: a delete or redirect is a tombstone that OAI-PMH has promised to
+    keep. A consumer that is older than the new start must begin again.
+    """
+    state = feed_state(conn)
+    old = select(func.max(change.c.batch)).where(change.c.at < before, change.c.seq <= state["released"])
+    last = conn.execute(old).scalar_one()
+    if last is None or last < state["min_seq"]:
+        return 0
+    later = change.alias("later")
+    superseded = exists().where(
+        later.c.cluster_id == change.c.cluster_id, later.c.seq > change.c.seq, later.c.seq <= state["released"]
+    )
+    dropped = conn.execute(delete(change).where(change.c.seq <= last, superseded))
+    conn.execute(update(feed_counter).values(min_seq=last + 1))
+    return int(dropped.rowcount)
+
+
+def start_anew(conn: Connection) -> str:
+    """Give the feed a new epoch, after a restore: every consumer is told to begin again. Returns the epoch."""
+    epoch = secrets.token_hex(8)
+    conn.execute(update(feed_counter).values(epoch=epoch))
+    return epoch
+
+
+class Resync(NamedTuple):
+    """Why a consumer must begin again, and where the feed stands."""
+
+    reason: str
+    epoch: str
+    released: int
+    kept_since: int
+
+
+def resync(conn: Connection, epoch: str, seq: int) -> Resync | None:
+    """Why a consumer at *seq* of *epoch* ("" does not say) must begin again, or None: it may go on."""
+    state = feed_state(conn)
+    reason = ""
+    if epoch and epoch != state["epoch"]:
+        reason = f"the feed's epoch is {state['epoch']}, not {epoch}: the catalogue was made or restored since"
+    elif seq > state["seq"]:
+        reason = f"the feed ends at {state['released']}, before {seq}"
+    elif seq and seq < state["min_seq"] - 1:
+        reason = f"the feed starts at {state['min_seq']}, after {seq}"
+    if not reason:
+        return None
+    return Resync(reason, state["epoch"], state["released"], state["min_seq"])
+
+
+# ---- reading -----------------------------------------------------------------------------------------
 
 
 def since(conn: Connection, seq: int, limit: int = 1000) -> list[Row]:
@@ -75,12 +185,19 @@ def since(conn: Connection, seq: int, limit: int = 1000) -> list[Row]:
     return rows
 
 
+def of_run(conn: Connection, run_id: int) -> list[Row]:
+    """The changes that a run announced, in order."""
+    query = select(change).where(change.c.run_id == run_id).order_by(change.c.seq)
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
 def gaps(conn: Connection) -> int:
-    """How many numbers between min_seq and seq are missing: must be 0."""
+    """How many numbers from min_seq to seq are missing, or stand beyond it: must be 0."""
     state = feed_state(conn)
-    held = conn.execute(select(func.count(), func.max(change.c.seq)).select_from(change)).one()
+    kept = select(func.count(), func.max(change.c.seq)).where(change.c.seq >= state["min_seq"])
+    number, highest = conn.execute(kept).one()
     expected = state["seq"] - state["min_seq"] + 1
-    return abs(int(expected - held[0])) + (0 if (held[1] or 0) in (0, state["seq"]) else 1)
+    return abs(int(expected - number)) + (0 if (highest or 0) in (0, state["seq"]) else 1)
 
 
 def cursor(conn: Connection, name: str) -> Row | None:

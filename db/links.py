@@ -29,6 +29,7 @@ from db.upsert import Row, insert_new
 from harvester.model import Address
 
 IN_FORCE = ("pending", "active")
+BINDING = ("must", "cannot", "split")
 
 
 class Decided(NamedTuple):
@@ -76,6 +77,10 @@ class Draft(NamedTuple):
     sides: tuple[tuple[Address, ...], ...]
     body: dict[str, Any] = {}
 
+    @property
+    def addresses(self) -> list[Address]:
+        return [one for side in self.sides for one in side]
+
 
 # ---- writing -----------------------------------------------------------------------------------------
 
@@ -113,9 +118,13 @@ def end(conn: Connection, ids: Iterable[int], by: int) -> None:
     )
 
 
-def revive(conn: Connection, by: int) -> None:
-    """Put in force again what the decision *by* had undone."""
-    conn.execute(update(human_decision).where(human_decision.c.undone_by == by).values(state="pending", undone_by=None))
+def revive(conn: Connection, ids: Iterable[int]) -> None:
+    """Put decisions that were undone in force again."""
+    conn.execute(
+        update(human_decision)
+        .where(within(conn, human_decision.c.id, ids), human_decision.c.state == "undone")
+        .values(state="pending", undone_by=None)
+    )
 
 
 def settle(conn: Connection) -> list[int]:

@@ -79,12 +79,19 @@ class Pinned(NamedTuple):
     warned: str
 
 
-def pins_of(conn: Connection, groups: Mapping[int, Sequence[RecordState]]) -> dict[int, tuple[Pinned, ...]]:
-    """Group number → its pins; of two about one field the newer counts."""
+def pins_of(
+    conn: Connection,
+    groups: Mapping[int, Sequence[RecordState]],
+    added: Sequence[Pinned] = (),
+    ended: frozenset[int] = frozenset(),
+) -> dict[int, tuple[Pinned, ...]]:
+    """Group number → its pins; of two about one field the newer counts. *added* and *ended* as a preview has them."""
     home = {(one.source, one.identifier): number for number, group in groups.items() for one in group}
     found: dict[int, dict[str, Pinned]] = defaultdict(dict)
-    for row in links.pins(conn, home):
-        found[home[row["source"], row["identifier"]]][row["field"]] = _pinned(row)
+    stored = [_pinned(row) for row in links.pins(conn, home) if row["decision_id"] not in ended]
+    for one in (*stored, *added):
+        if one.where in home:
+            found[home[one.where]][one.pin.field] = one
     return {number: tuple(by_field.values()) for number, by_field in found.items()}
 
 

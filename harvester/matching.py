@@ -104,9 +104,33 @@ def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING) -> 
     judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
     with desk.database.read() as conn:
         grouping = resolve(conn, desk.match_rules, states, proposal, judged, overlay)
-        sheets = documents(conn, desk, grouping, {state.record_id for state in states})
+        sheets = documents(conn, desk, grouping, {state.record_id for state in states}, overlay)
         people = deciders(conn, grouping.records)
     return Solved(proposal, judged, grouping, sheets, people)
+
+
+class Foreseen(NamedTuple):
+    """What a batch would do: the grouping, the changes it would announce (new clusters get ids below 0)."""
+
+    grouping: Grouping
+    feed: list[tuple[str, int, int | None]]
+    versions: Mapping[int, int]
+    trouble: tuple[str, ...]
+
+
+def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen:
+    """What matching these records again would do under the links, pins and profiles of *overlay*; nothing is stored."""
+    solved = solve(desk, record_ids, overlay)
+    grouping = solved.grouping
+    ids = [-1 - number if one is None else one for number, one in enumerate(grouping.ids)]
+    involved = {one.cluster_id for one in grouping.records if one.cluster_id is not None}
+    with desk.database.read() as conn:
+        old = catalogue.clusters(conn, involved)
+    versions = {key: int(row["version"]) for key, row in old.items()}
+    old |= {one: {"doc_hash": b"", "size": 0} for one in ids if one < 0}
+    fresh = [sheet for sheet in solved.sheets if _differs(sheet, old[ids[sheet.number]])]
+    feed = _feed_rows(grouping, ids, fresh, old, _redirects(grouping, ids))
+    return Foreseen(grouping, feed, versions, grouping.trouble)
 
 
 # ---- which pairs -------------------------------------------------------------------------------------
@@ -175,7 +199,9 @@ class Sheet(NamedTuple):
     pins: tuple[Pinned, ...]
 
 
-def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int]) -> list[Sheet]:
+def documents(
+    conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int], overlay: Overlay = NOTHING
+) -> list[Sheet]:
     """The union records that must be made again."""
     old = catalogue.clusters(conn, [one for one in grouping.ids if one is not None])
     changed = [
@@ -183,7 +209,7 @@ def documents(conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int])
     ]
     wanted = [one.record_id for number in changed for one in grouping.groups[number]]
     bodies = {key: _decode_record(body) for key, body in ledger.normalized_bodies(conn, wanted).items()}
-    pins = pins_of(conn, {number: grouping.groups[number] for number in changed})
+    pins = pins_of(conn, {number: grouping.groups[number] for number in changed}, overlay.pins, overlay.ended)
     return [_sheet(desk, number, grouping.groups[number], bodies, pins.get(number, ())) for number in changed]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from db import catalogue, links
 from db.catalogue import RecordState
 from db.links import Decided
+from harvester.heeding import Pinned
 from harvester.match import cluster, compare
 from harvester.match.links import Statement
 from harvester.match.rules import Rules
@@ -41,10 +42,12 @@ def read_profiles(conn: Connection, nodes: Iterable[int]) -> dict[int, tuple[Pro
 
 
 class Overlay(NamedTuple):
-    """Human links as they would be: some more, and some no longer. Nothing of it is stored."""
+    """People's decisions as they would be: some more, and some no longer. Nothing of it is stored."""
 
     added: tuple[Decided, ...] = ()
     ended: frozenset[int] = frozenset()
+    pins: tuple[Pinned, ...] = ()
+    profiles: Mapping[int, tuple[Profile, bool]] = {}  # record id → (profile, solid) instead of the stored one
 
 
 NOTHING = Overlay()
