@@ -20,6 +20,7 @@ from db.tables import (
     cluster_event,
     cluster_redirect,
     decision,
+    former_membership,
     holding,
     identifier,
     key_stat,
@@ -226,10 +227,14 @@ def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
 
 
 def write_memberships(conn: Connection, rows: Sequence[Row], gone: Iterable[int]) -> None:
-    """Place records in clusters; *gone* are records that belong nowhere any more."""
+    """Place records in clusters; *gone* are records that belong nowhere any more: where they stood is kept."""
     upsert(conn, membership, rows, ["record_id"])
     lost = list(gone)
     if lost:
+        stood = select(membership.c.record_id, membership.c.cluster_id).where(
+            within(conn, membership.c.record_id, lost)
+        )
+        upsert(conn, former_membership, [dict(row) for row in conn.execute(stood).mappings()], ["record_id"])
         conn.execute(delete(membership).where(within(conn, membership.c.record_id, lost)))
         conn.execute(delete(holding).where(within(conn, holding.c.record_id, lost)))
 
@@ -305,6 +310,20 @@ def retire_clusters(conn: Connection, cluster_ids: Iterable[int], redirects: Map
     upsert(conn, cluster_redirect, rows, ["old_id"])
     for old, new in redirects.items():  # chains stay one step long
         conn.execute(update(cluster_redirect).where(cluster_redirect.c.new_id == old).values(new_id=new))
+
+
+def vacated(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
+    """Record id → the cluster in which it stood alone or last when it was deleted, if that id is still free."""
+    query = (
+        select(former_membership.c.record_id, former_membership.c.cluster_id)
+        .join(cluster, cluster.c.id == former_membership.c.cluster_id)
+        .where(
+            within(conn, former_membership.c.record_id, record_ids),
+            cluster.c.state == "gone",
+            ~exists().where(cluster_redirect.c.old_id == cluster.c.id),
+        )
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def write_events(conn: Connection, rows: Sequence[Row]) -> None:

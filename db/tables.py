@@ -90,6 +90,44 @@ drift = Table(
     Column("body", Text, nullable=False, server_default="{}"),
 )
 
+rejected_payload = Table(  # what a reverted run brought: not taken from this source again until it is released
+    "rejected_payload",
+    metadata,
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("payload_hash", LargeBinary, primary_key=True),
+    Column("run_id", Id, nullable=False, index=True),
+)
+
+purged = Table(  # addresses (hashed) that had to be forgotten: nothing of them is taken again
+    "purged",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("at", Text, nullable=False),
+)
+
+rekey = Table(  # a source whose identifiers changed; undone, the old ones are back
+    "rekey",
+    metadata,
+    _id(),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", Text, nullable=False),  # active | undone
+    Column("body", Text, nullable=False, server_default="{}"),
+)
+
+rekey_pair = Table(
+    "rekey_pair",
+    metadata,
+    Column("rekey_id", Id, ForeignKey("rekey.id"), primary_key=True),
+    Column("record_id", Id, primary_key=True),
+    Column("old_identifier", Bytewise, nullable=False),
+    Column("new_identifier", Bytewise, nullable=False),
+    Column("twin_id", Id),  # the record that had already come under the new identifier
+    Column("version", Integer, nullable=False),  # of the record before
+)
+
 # ---- work --------------------------------------------------------------------------------------------
 
 run = Table(
@@ -457,6 +495,13 @@ membership = Table(
     Column("node_id", Id, ForeignKey("node.id"), nullable=False, index=True),
 )
 
+former_membership = Table(  # where a deleted record stood: it comes back to the same id
+    "former_membership",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+)
+
 cluster_event = Table(
     "cluster_event",
     metadata,
@@ -465,8 +510,12 @@ cluster_event = Table(
     Column("kind", Text, nullable=False),  # born | joined | left | merged | split | gone | returned | linked | undone
     Column("actor", Text, nullable=False),
     Column("run_id", Id, nullable=False, index=True),
-    Column("at", Text, nullable=False),
+    Column("at", Text, nullable=False, index=True),
     Column("body", Text, nullable=False),
+    Column("source", Bytewise, nullable=False, server_default=""),  # of the record; with rule and score from the body:
+    Column("rule", Text, nullable=False, server_default=""),  # the feature that spoke most, or a person's action
+    Column("score", Float),  # what the merge log is filtered by
+    Index("ix_cluster_event_source", "source", "id"),
 )
 
 cluster_redirect = Table(
@@ -519,6 +568,23 @@ holding = Table(
     Column("body", Text, nullable=False),
 )
 
+cluster_partner = Table(  # whose visible records a cluster holds, or once held
+    "cluster_partner",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("partner", Bytewise, primary_key=True),
+    Column("here", Boolean, nullable=False),
+    Index("ix_cluster_partner_partner", "partner"),
+)
+
+hidden_member = Table(  # members that may not be seen: withheld, suppressed, or below the partner's quality floor
+    "hidden_member",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+)
+
+# cluster_text, the full-text index, is no table like the others: db/search.py makes and reads it on each database.
+
 # ---- feed --------------------------------------------------------------------------------------------
 
 change = Table(
@@ -530,7 +596,7 @@ change = Table(
     Column("cluster_id", Id, nullable=False, index=True),
     Column("target_id", Id),
     Column("run_id", Id, nullable=False),
-    Column("at", Text, nullable=False),
+    Column("at", Text, nullable=False, index=True),  # never earlier than that of the change before
     CheckConstraint("kind IN ('upsert','delete','redirect')", name="kind"),
 )
 
@@ -542,6 +608,8 @@ feed_counter = Table(
     Column("released", Id, nullable=False),
     Column("min_seq", Id, nullable=False),
     Column("epoch", Text, nullable=False),
+    Column("at", Text, nullable=False, server_default=""),  # of the newest change
+    Column("held", Text, nullable=False, server_default=""),  # why `released` stays where it is; empty: it does not
     CheckConstraint("id = 1", name="single"),
 )
 
@@ -553,4 +621,75 @@ output_cursor = Table(
     Column("seq", Id, nullable=False),
     Column("body", Text, nullable=False, server_default="{}"),
     Column("at", Text, nullable=False),
+)
+
+# ---- people ------------------------------------------------------------------------------------------
+
+account = Table(
+    "account",
+    metadata,
+    _id(),
+    Column("name", Bytewise, nullable=False, unique=True),
+    Column("password", Text, nullable=False),  # argon2id; empty: only by a reverse proxy or token
+    Column("role", Text, nullable=False),
+    Column("partners", Text, nullable=False, server_default="[]"),  # JSON list of codes: whose records
+    Column("active", Boolean, nullable=False),
+    Column("added_at", Text, nullable=False),
+    CheckConstraint("role IN ('viewer','cataloguer','partner','admin')", name="role"),
+)
+
+login_session = Table(
+    "login_session",
+    metadata,
+    _id(),
+    Column("digest", LargeBinary, nullable=False, unique=True),  # of the cookie: the cookie itself is nowhere
+    Column("account_id", Id, ForeignKey("account.id"), nullable=False, index=True),
+    Column("made_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    _id(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("account_id", Id, ForeignKey("account.id"), nullable=False, index=True),
+    Column("made_at", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("revoked_at", Text),
+)
+
+login_failure = Table(
+    "login_failure",
+    metadata,
+    _id(),
+    Column("name", Bytewise, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("at", Text, nullable=False, index=True),
+)
+
+audit = Table(  # who did what, before and after; append-only
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("before", Text, nullable=False, server_default=""),
+    Column("after", Text, nullable=False, server_default=""),
+)
+
+merge_report = Table(  # somebody says that a merge is wrong; a cataloguer settles it
+    "merge_report",
+    metadata,
+    _id(),
+    Column("cluster_id", Id, nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("remark", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open | settled
+    Column("settled_by", Text, nullable=False, server_default=""),
+    Column("settled_at", Text),
+    CheckConstraint("state IN ('open','settled')", name="state"),
 )

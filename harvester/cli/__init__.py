@@ -30,6 +30,7 @@ COMMANDS = {
     "partner": "Partners: add, list, show.",
     "record": "One record: as received, normalized, traced.",
     "run": "Runs: what was done, with its verdict and counts.",
+    "user": "Accounts of the web pages.",
 }
 
 
