@@ -41,8 +41,12 @@ def test_what_is_built_is_read_back_as_the_same_tree(query: Query) -> None:
 
 @given(queries)
 @settings(max_examples=200, deadline=None)
-def test_every_query_can_be_sent(query: Query) -> None:
-    request = apdu.search(query, ("Default",), "default")
+def test_every_query_of_a_known_attribute_set_can_be_sent(query: Query) -> None:
+    try:
+        request = apdu.search(query, ("Default",), "default")
+    except ConfigError as error:
+        assert "unknown attribute set" in str(error)
+        return
     top = ber.element(request, 0, len(request))
     assert (top.tag, top.next) == (apdu.SEARCH, len(request))
 
@@ -82,6 +86,12 @@ def test_what_is_no_pqf_is_refused(text: str) -> None:
 def test_a_name_that_is_none_is_not_built_into_a_query(set_: str) -> None:
     with pytest.raises(ConfigError):
         pqf.build(Query(Term("x", (Attribute(1, 4, set_),))))
+
+
+@pytest.mark.parametrize("name", ["5ttrr", "bib1", "1.2.x", "9.9.9"])
+def test_an_attribute_set_that_nobody_knows_is_refused_and_not_taken_for_bib_1(name: str) -> None:
+    with pytest.raises(ConfigError):
+        apdu.search(Query(Term("x", (Attribute(1, 4, name),))), ("Default",), "default")
 
 
 # ---- BER ---------------------------------------------------------------------------------------------

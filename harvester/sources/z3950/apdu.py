@@ -5,12 +5,13 @@ Tags follow the ASN.1 of the standard (Z39-50-APDU); only what a harvester needs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from harvester.errors import ProtocolError
+from harvester.errors import ConfigError, ProtocolError
 from harvester.sources.z3950 import ber, pqf
 from harvester.sources.z3950.ber import Buffer, Element
 
@@ -18,6 +19,14 @@ INIT, INIT_RESPONSE, SEARCH, SEARCH_RESPONSE, PRESENT, PRESENT_RESPONSE = 20, 21
 SCAN, SCAN_RESPONSE, CLOSE = 35, 36, 48
 
 BIB_1 = "1.2.840.10003.3.1"
+# The registry of attribute sets of the Z39.50 maintenance agency.
+ATTRIBUTE_SETS = {"": BIB_1, "bib-1": BIB_1} | {
+    name: f"1.2.840.10003.3.{number}"
+    for number, name in enumerate(
+        ("exp-1", "ext-1", "ccl-1", "gils", "stas", "collections-1", "cimi-1", "geo-1", "zbig", "util", "xd-1"), 2
+    )
+}
+_OID = re.compile(r"[0-2]\.[0-3]?[0-9](\.[0-9]{1,9}){1,20}")
 SYNTAXES = {
     "unimarc": "1.2.840.10003.5.1",
     "usmarc": "1.2.840.10003.5.10",
@@ -126,8 +135,16 @@ def init(credentials: Credentials, message_size: int, record_size: int, named_se
     )
 
 
-def _attribute_set(name: str) -> str:
-    return name if name[:1].isdigit() else BIB_1
+def attribute_set(name: str) -> str:
+    """The OID of the attribute set called *name* (empty: Bib-1), or *name* itself when it is an OID.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    known = ATTRIBUTE_SETS.get(name.lower())
+    if known is None and not _OID.fullmatch(name):
+        raise ConfigError(f"unknown attribute set {name!r}", hint="known: " + ", ".join(sorted(ATTRIBUTE_SETS)[1:]))
+    return known or name
 
 
 def _attributes(attributes: tuple[pqf.Attribute, ...]) -> bytes:
@@ -135,7 +152,7 @@ def _attributes(attributes: tuple[pqf.Attribute, ...]) -> bytes:
 
 
 def _attribute(attribute: pqf.Attribute) -> bytes:
-    parts = [ber.encode_oid(1, _attribute_set(attribute.set))] if attribute.set else []
+    parts = [ber.encode_oid(1, attribute_set(attribute.set))] if attribute.set else []
     parts.append(ber.encode_integer(120, attribute.type))
     if isinstance(attribute.value, int):
         parts.append(ber.encode_integer(121, attribute.value))
@@ -182,7 +199,7 @@ def _proximity(tree: pqf.Proximity) -> bytes:
 
 def search(query: pqf.Query, databases: tuple[str, ...], result_set: str) -> bytes:
     """SearchRequest that asks for no record: hits only."""
-    rpn = ber.constructed(1, ber.encode_oid(ber.OID, _attribute_set(query.attribute_set)), _structure(query.tree))
+    rpn = ber.constructed(1, ber.encode_oid(ber.OID, attribute_set(query.attribute_set)), _structure(query.tree))
     return ber.constructed(
         SEARCH,
         ber.encode_integer(13, 0),

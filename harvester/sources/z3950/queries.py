@@ -10,7 +10,7 @@ import msgspec
 from harvester.errors import ConfigError
 from harvester.sources.slice_options import axes, index_options
 from harvester.sources.slicing import NONE, Axis, Slice
-from harvester.sources.z3950 import pqf
+from harvester.sources.z3950 import apdu, pqf
 from harvester.sources.z3950.pqf import Attribute, Boolean, Query, Term, Tree
 
 # Zebra (so Koha) finds every record in this index; elsewhere `query` names what finds everything.
@@ -70,5 +70,7 @@ def read(options: Mapping[str, Any], place: str) -> tuple[Queries, tuple[Axis, .
     """
     indexes = index_options(options, INDEXES, "attributes", place)
     attributes = tuple((name, pqf.attributes(str(entry["attributes"]))) for name, entry in indexes.items())
-    everything = pqf.parse(str(options.get("query", ALL_RECORDS)))
-    return Queries(everything, "query" in options, attributes), axes(options, indexes, place)
+    found = Queries(pqf.parse(str(options.get("query", ALL_RECORDS))), "query" in options, attributes)
+    for name, _ in attributes:
+        apdu.search(found.of(Slice(((name, "0"),))), ("Default",), "default")  # an unknown attribute set shows here
+    return found, axes(options, indexes, place)

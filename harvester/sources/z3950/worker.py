@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from harvester.errors import ProtocolError, RecordError, SourceError
+from harvester.errors import IndukError, ProtocolError, SourceError
 from harvester.model import Damage, HarvestedRecord
 from harvester.sources.received import Portion, from_bytes, from_marc, is_iso2709
 from harvester.sources.z3950 import apdu, messages, opac, pqf
@@ -202,8 +202,8 @@ def serve(commands: BinaryIO, replies: BinaryIO) -> None:
             reply = worker.answer(decoder.decode(body))
         except SourceError as error:
             reply = messages.failed(error)
-        except (RecordError, RecursionError) as error:
-            reply = messages.failed(ProtocolError(f"answer cannot be read: {error}"))
+        except (IndukError, RecursionError) as error:
+            reply = messages.failed(ProtocolError(f"cannot be asked or read: {error}"))
         encoded = encoder.encode(reply)
         replies.write(len(encoded).to_bytes(messages.HEADER, "big") + encoded)
         replies.flush()
