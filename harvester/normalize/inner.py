@@ -57,7 +57,10 @@ def compile_inner(text: str) -> Inner:
 
 def _original_reader(codes: str) -> Inner:
     def read(field: Field) -> list[str]:
-        found = [part[2:].strip() for part in field.parts if part[:1] == ORIGINAL and part[1:2] and part[1] in codes]
+        linked = field.codes.get(ORIGINAL)
+        if linked is None:
+            return []
+        found = [part[1:].strip() for part in linked if part[0] in codes]
         return [" ".join(found)] if found else []
 
     return read

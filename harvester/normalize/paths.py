@@ -145,6 +145,18 @@ def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
 
         return one
 
+    if check is None and len(tags) == 1:
+
+        def joined(found: View) -> list[str]:
+            texts = []
+            for f in found.get(tags[0], ()):
+                here = [part[1:].strip() for part in f[1:] if part[:1] and part[0] in codes]
+                if text := " ".join(here) if len(here) > 1 else "".join(here):
+                    texts.append(text)
+            return texts
+
+        return joined
+
     if check is None and len(codes) == 1:
 
         def many(found: View) -> list[str]:
