@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from db import work
+from db import bulk, work
 from db.compress import pack, unpack
 from db.engine import within
 from db.tables import (
@@ -27,7 +27,7 @@ from db.tables import (
     warning,
     zstd_dictionary,
 )
-from db.upsert import Row, insert_new, upsert
+from db.upsert import Row, insert_new
 from harvester.model import BlockingKey, Damage
 
 
@@ -63,6 +63,8 @@ class Prepared(NamedTuple):
     mapping_hash: bytes
     warnings: tuple[tuple[str, str, str], ...]
     profiled: Profiled
+    packed: bytes = b""  # the payload and the normalized record as they are stored, when a worker has packed them
+    packed_normalized: bytes = b""
 
 
 def digest(*parts: bytes) -> bytes:
@@ -100,103 +102,99 @@ def store(
     """
     if not rows:
         return
-    insert_new(
-        conn,
-        payload,
-        [
-            {"hash": one.raw_hash, "size": len(one.payload), "body": pack(one.payload)}
-            for one in sorted(rows, key=lambda row: row.raw_hash)
-        ],
-    )
+    raws = sorted((one.raw_hash, len(one.payload), one.packed or pack(one.payload)) for one in rows)
+    bulk.insert_new(conn, payload, ("hash", "size", "body"), raws)
     nodes = _store_nodes(conn, [one.profiled for one in rows])
-    upsert(
-        conn,
-        record,
-        [_record_row(one, before.get(one.identifier), source_id, run_id, window_id, nodes) for one in rows],
-        ["source_id", "identifier"],
-    )
-    ids = {name: held.record_id for name, held in known(conn, source_id, [one.identifier for one in rows]).items()}
-    conn.execute(insert(record_version), [_version_row(one, before, ids, run_id, now) for one in rows])
-    upsert(
-        conn,
-        normalized,
-        [
-            {
-                "record_id": ids[one.identifier],
-                "derivation_id": derivation_id,
-                "mapping_hash": one.mapping_hash,
-                "dictionary_id": None,
-                "body": pack(one.normalized),
-            }
-            for one in rows
-        ],
-        ["record_id"],
-    )
-    conn.execute(delete(warning).where(within(conn, warning.c.record_id, ids.values())))
-    insert_new(conn, warning, [line for one in rows for line in _warning_rows(one, ids[one.identifier])])
-    _withdraw_proposals(conn, ids.values())
+    ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
+    versions = [_version_row(one, before, ids, run_id, now) for one in rows]
+    bulk.insert(conn, record_version, _VERSION, sorted(versions))
+    forms = [
+        (ids[one.identifier], derivation_id, one.mapping_hash, one.packed_normalized or pack(one.normalized))
+        for one in rows
+    ]
+    bulk.upsert(conn, normalized, ("record_id", "derivation_id", "mapping_hash", "body"), sorted(forms), ["record_id"])
+    known_before = [ids[one.identifier] for one in rows if one.identifier in before]
+    if known_before:
+        conn.execute(delete(warning).where(within(conn, warning.c.record_id, known_before)))
+        _withdraw_proposals(conn, known_before)
+    lines = [line for one in rows for line in _warning_rows(one, ids[one.identifier])]
+    bulk.insert_new(conn, warning, ("record_id", "number", "code", "field", "value"), lines)
     work.mark_dirty(conn, ids.values())
 
 
-def _record_row(
-    one: Prepared,
-    held: Known | None,
+_VERSION = ("record_id", "version", "state", "payload", "payload_hash", "datestamp", "run_id", "at")
+_RECORD = (
+    "source_id", "identifier", "state", "version", "format", "datestamp", "raw_hash", "stored_hash", "payload_hash",
+    "node_id", "seen_window", "changed_run",
+)  # fmt: skip
+
+
+def _store_records(
+    conn: Connection,
+    rows: Sequence[Prepared],
+    before: Mapping[str, Known],
+    nodes: Mapping[bytes, int],
     source_id: int,
     run_id: int,
     window_id: int | None,
-    nodes: Mapping[bytes, int],
-) -> Row:
-    return {
-        "source_id": source_id,
-        "identifier": one.identifier,
-        "state": "active",
-        "version": held.version + 1 if held else 1,
-        "format": one.format,
-        "datestamp": one.datestamp,
-        "raw_hash": one.raw_hash,
-        "stored_hash": one.raw_hash,
-        "payload_hash": one.payload_hash,
-        "node_id": nodes[one.profiled.hash],
-        "seen_window": window_id,
-        "changed_run": run_id,
-    }
-
-
-def _version_row(one: Prepared, before: Mapping[str, Known], ids: Mapping[str, int], run_id: int, now: str) -> Row:
-    held = before.get(one.identifier)
-    return {
-        "record_id": ids[one.identifier],
-        "version": held.version + 1 if held else 1,
-        "state": "active",
-        "payload": one.raw_hash,
-        "payload_hash": one.payload_hash,
-        "datestamp": one.datestamp,
-        "run_id": run_id,
-        "at": now,
-    }
-
-
-def _warning_rows(one: Prepared, record_id: int) -> list[Row]:
-    return [
-        {"record_id": record_id, "number": number, "code": code, "field": field, "value": value}
-        for number, (code, field, value) in enumerate(one.warnings)
+) -> dict[str, int]:
+    """Write the current state of each address; returns identifier → record id."""
+    states = [
+        (
+            source_id,
+            one.identifier,
+            "active",
+            before[one.identifier].version + 1 if one.identifier in before else 1,
+            one.format,
+            one.datestamp,
+            one.raw_hash,
+            one.raw_hash,
+            one.payload_hash,
+            nodes[one.profiled.hash],
+            window_id,
+            run_id,
+        )
+        for one in rows
     ]
+    bulk.upsert(conn, record, _RECORD, sorted(states), ["source_id", "identifier"])
+    query = select(record.c.identifier, record.c.id).where(
+        record.c.source_id == source_id, within(conn, record.c.identifier, [one.identifier for one in rows])
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def _version_row(
+    one: Prepared, before: Mapping[str, Known], ids: Mapping[str, int], run_id: int, now: str
+) -> tuple[Any, ...]:
+    held = before.get(one.identifier)
+    version = held.version + 1 if held else 1
+    record_id = ids[one.identifier]
+    return record_id, version, "active", one.raw_hash, one.payload_hash, one.datestamp, run_id, now
+
+
+def _warning_rows(one: Prepared, record_id: int) -> list[tuple[Any, ...]]:
+    return [(record_id, number, *line) for number, line in enumerate(one.warnings)]
 
 
 def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, int]:
+    """Write nodes and the keys of new ones; returns profile hash → node id."""
     wanted = {one.hash: one for one in profiled}
-    rows = [{"profile_hash": one.hash, "solid": one.solid, "profile": one.profile} for _, one in sorted(wanted.items())]
-    insert_new(conn, node, rows)
     query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
     ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
-    keys = [
-        {"hash": key.hash, "node_id": ids[found], "kind": key.kind, "likeness": key.likeness}
-        for found, one in wanted.items()
-        for key in one.keys
-    ]
-    # sorted by key: B-tree pages are then touched in order
-    insert_new(conn, match_key, sorted(keys, key=lambda row: (row["hash"], row["node_id"])))
+    new = [one for key, one in sorted(wanted.items()) if key not in ids]
+    bulk.insert_new(
+        conn, node, ("profile_hash", "solid", "profile"), [(one.hash, one.solid, one.profile) for one in new]
+    )
+    fresh = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, [one.hash for one in new]))
+    ids |= {bytes(row[0]): int(row[1]) for row in conn.execute(fresh)} if new else {}
+    _store_keys(conn, ids, new)
     return ids
+
+
+def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
+    # sorted by key: B-tree pages are then touched in order
+    keys = sorted((key.hash, ids[one.hash], key.kind, key.likeness) for one in profiled for key in one.keys)
+    bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
 
 
 def forget_decisions(conn: Connection) -> None:
@@ -208,6 +206,7 @@ def forget_decisions(conn: Connection) -> None:
 def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
     """Give records (by id) the profiles that today's rules make of them."""
     ids = _store_nodes(conn, profiled.values())
+    _store_keys(conn, ids, profiled.values())
     solid = [{"key": ids[one.hash], "flag": one.solid} for one in profiled.values()]
     conn.execute(update(node).where(node.c.id == bindparam("key")).values(solid=bindparam("flag")), solid)
     rows = [{"key": record_id, "found": ids[one.hash]} for record_id, one in profiled.items()]
@@ -229,8 +228,7 @@ def note_absent(conn: Connection, record_ids: Sequence[int], window_id: int | No
 
 def note_raw(conn: Connection, seen: Sequence[tuple[int, bytes]]) -> None:
     """Keep the hash of bytes that differ in volatile fields only, so that the next harvest need not parse them."""
-    for record_id, raw_hash in seen:
-        conn.execute(update(record).where(record.c.id == record_id).values(raw_hash=raw_hash))
+    bulk.update(conn, record, ("id", "raw_hash"), list(seen))
 
 
 # ---- deletions ---------------------------------------------------------------------------------------

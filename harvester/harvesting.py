@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from db import control, ledger, work
 from db.engine import Database
 from harvester import faultpoint
+from harvester.admitting import admit
 from harvester.clock import stamp
 from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
 from harvester.model import Clock, Harvester, Page, Value, Window
-from harvester.preparing import Recipe, Sorted, dedupe, sort_page
-from harvester.sources import windows
-from harvester.sources.proof import ListFacts, completeness
+from harvester.preparing import Recipe, Sorted, dedupe, sort_page, to_prepare
+from harvester.sources import HALTING, windows
+from harvester.sources.proof import ListFacts, completeness, wants_a_person
+from harvester.workers import Preparation, Workers
 
 MAX_RESTARTS = 3
 
@@ -35,7 +37,10 @@ class Job(Value, frozen=True):
     source_id: int
     derivation_id: int
     limits: DeletionLimits
+    workers: Workers
+    kind: str = "harvest"
     full: bool = False
+    delta: bool = False  # what comes is never the whole: nothing is absent from it
     since: str = ""
     until: str = ""
     limit: int = 0
@@ -70,26 +75,29 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     """
     database, started = job.database, stamp(job.clock.now())
     with database.write() as conn:
-        work.close_stuck(conn, "harvest", job.source_id, started)
-        run_id = work.open_run(conn, "harvest", job.source_id, started, job.night)
+        work.close_stuck(conn, job.kind, job.source_id, started)
+        run_id = work.open_run(conn, job.kind, job.source_id, started, job.night)
     faultpoint.reach("harvest.run.opened")
-    verdict, reason, proof = "complete", "", ""
+    verdict, reason, proof, cause = "complete", "", "", ""
     done: list[int] = []
     try:
         proof = _run_windows(job, run_id, open_harvester, done)
         ruling = _deletions(job, run_id, done, proof)
         if not ruling.allowed:
-            verdict, reason = "halted", ruling.reason
+            verdict, reason, cause = "halted", ruling.reason, "deletions"
     except _Stopped:
         verdict, reason = "partial", f"stopped after {job.limit} records as asked"
     except Halted as error:
-        verdict, reason = "halted", str(error)
+        verdict, reason, cause = "halted", str(error), "short"
     except SourceError as error:
-        verdict, reason = _partial_or_failed(job, run_id), str(error)
+        halts = getattr(error, "code", "") in HALTING
+        verdict, reason = "halted" if halts else _partial_or_failed(job, run_id), str(error)
+        cause = error.code if isinstance(error, ProtocolError) and halts else ""
     with database.write() as conn:
         ended = stamp(job.clock.now())
         proof = proof if verdict == "complete" else ""
-        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=ended, body={"windows": done})
+        body = {"windows": done, "cause": cause} if cause else {"windows": done}
+        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=ended, body=body)
     faultpoint.reach("harvest.run.closed")
     return Outcome(run_id, verdict, reason, proof)
 
@@ -129,7 +137,7 @@ def _windows(job: Job) -> list[int]:
         values: dict[str, Any] = {"since": job.since or None, "until": job.until or None}
         if not asked:
             values["since"] = None if job.full or not job.incremental else _resume_from(conn, job)
-        values["full"] = values["since"] is None and values["until"] is None
+        values["full"] = values["since"] is None and values["until"] is None and not job.delta
         return [work.add_window(conn, job.source_id, values, stamp(job.clock.now()))]
 
 
@@ -200,29 +208,64 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
     mark = {name: row[name] for name in ("pages", "broken_pages", "list_size", "server_time")}
     with job.database.read() as conn:
         tokens = work.page_tokens(conn, row["id"], row["attempts"])
-    taken = 0
     pages = open_harvester().pages(window)
     page = next(pages, None)
     if page is None:
         with job.database.write() as conn:
             work.set_window(conn, row["id"], {"ended": True})
-    while page is not None:
-        faultpoint.reach("harvest.page.fetched")
-        tokens = _check_token(job, page, tokens)
-        mark = _moved(mark, page)
-        following, trouble = (None, None) if page.token else _peek(pages)
-        ended = not page.token and following is None and trouble is None
-        _store_page(job, run_id, row, page, {**mark, "token": page.token, "ended": ended})
-        taken += len(page.records)
-        if trouble is not None:
-            with job.database.write() as conn:
-                _restart(conn, row["id"])
-            raise trouble
-        if job.limit and taken >= job.limit and not ended:
-            raise _Stopped
-        page = following if following is not None or ended else next(pages, None)
-        if page is None and not ended:
-            raise SourceUnavailable("the list ended although the source promised more", place=job.recipe.source.code)
+    taken = 0
+    held: _Draft | None = None  # a page that other processes are preparing while the next one is fetched
+    try:
+        while page is not None:
+            faultpoint.reach("harvest.page.fetched")
+            tokens = _check_token(job, page, tokens)
+            mark = _moved(mark, page)
+            following, trouble = (None, None) if page.token else _peek(pages)
+            ended = not page.token and following is None and trouble is None
+            draft = _draft(job, page, {**mark, "token": page.token, "ended": ended})
+            _store_draft(job, run_id, row, held)
+            held = draft
+            if trouble is not None or not draft.preparation.elsewhere:
+                _store_draft(job, run_id, row, held)
+                held = None
+            taken += len(page.records)
+            if trouble is not None:
+                with job.database.write() as conn:
+                    _restart(conn, row["id"])
+                raise trouble
+            if job.limit and taken >= job.limit and not ended:
+                raise _Stopped
+            page = following if following is not None or ended else next(pages, None)
+            if page is None and not ended:
+                message = "the list ended although the source promised more"
+                raise SourceUnavailable(message, place=job.recipe.source.code)
+    finally:
+        _store_draft(job, run_id, row, held)
+
+
+class _Draft(NamedTuple):
+    """A page on its way into the ledger, and the checkpoint behind it."""
+
+    page: Page
+    checkpoint: Mapping[str, Any]
+    preparation: Preparation
+    barred: tuple[bytes, ...] = ()
+
+
+def _draft(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> _Draft:
+    """Begin to prepare what is new on the page."""
+    with job.database.read() as conn:
+        purged = control.purged(conn, job.source_id)
+    page, barred = admit(page, job.recipe.source, purged)
+    live = [one for one in page.records if not one.deleted]
+    with job.database.read() as conn:
+        known = ledger.known(conn, job.source_id, {one.identifier for one in live})
+    return _Draft(page, checkpoint, job.workers.start(to_prepare(live, known), job.recipe), barred)
+
+
+def _store_draft(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft | None) -> None:
+    if draft is not None:
+        _store_page(job, run_id, window, draft)
 
 
 def _peek(pages: Iterator[Page]) -> tuple[Page | None, SourceError | None]:
@@ -278,11 +321,16 @@ def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvest
         passes_agree=_second_pass(job, row, open_harvester) if job.unstable and row["full"] else None,
     )
     found = completeness(facts, job.shrink_percent)
+    short = wants_a_person(facts, job.shrink_percent)
     with job.database.write() as conn:
-        if found.verdict != "complete":
+        if found.verdict != "complete" or short:
             _restart(conn, window_id)
         else:
             _finish(conn, job, row, seen)
+    if short:
+        # kept for a person who says that this is all there is: the next list is measured against it
+        job.log("short_list", source=job.recipe.source.code, seen=seen, before=last_full)
+        raise Halted(f"{seen:,} records came where {last_full:,} were", place=job.recipe.source.code)
     if found.verdict != "complete":
         raise SourceUnavailable(found.reason, place=job.recipe.source.code)
     faultpoint.reach("harvest.window.closed")
@@ -312,14 +360,17 @@ def _second_pass(job: Job, row: Mapping[str, Any], open_harvester: Callable[[], 
 # ---- a page ------------------------------------------------------------------------------------------
 
 
-def _store_page(job: Job, run_id: int, window: Mapping[str, Any], page: Page, checkpoint: Mapping[str, Any]) -> None:
+def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft) -> None:
     """Parse and normalize with no transaction open, then write the page and its checkpoint in one."""
+    page, checkpoint = draft.page, draft.checkpoint
+    made = draft.preparation.result()
     number = int(checkpoint["pages"]) - 1
     live = [one for one in page.records if not one.deleted]
     dead = {one.identifier: one.datestamp for one in page.records if one.deleted}
     with job.database.read() as conn:
         known = ledger.known(conn, job.source_id, {one.identifier for one in page.records})
-    result = sort_page(live, known, job.recipe)
+        rejected = control.rejected_payloads(conn, job.source_id)
+    result, refused = _without_rejected(sort_page(live, known, job.recipe, made), known, rejected)
     faultpoint.reach("harvest.page.parsed")
     now = stamp(job.clock.now())
     damages = dedupe([*result.damages, *((one, "") for one in page.damages)])
@@ -328,7 +379,7 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], page: Page, ch
         for name, datestamp in dead.items()
         if name in known and known[name].state == "active" and name not in {one.identifier for one in live}
     ]
-    counts = count_page(page, result, known, len(told))
+    counts = count_page(page, result, known, len(told), excluded=len(draft.barred) + refused, barred=len(draft.barred))
     with job.database.write() as conn:
         if not work.advance_window(conn, window["id"], number, checkpoint):
             raise SourceUnavailable("another run moved this window", place=job.recipe.source.code)
@@ -348,13 +399,25 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], page: Page, ch
         ledger.resolve_damaged(conn, job.source_id, [one.identifier for one in result.changed])
         ledger.note_absent(conn, [known[name].record_id for name in dead if name in known], window["id"])
         ledger.propose(conn, job.source_id, told, kind="explicit", run_id=run_id, now=now)
-        work.note_others(conn, window["id"], _others(page, result, known))
+        work.note_others(conn, window["id"], [*_others(page, result, known), *draft.barred])
         work.learn(conn, job.source_id, _learned(page))
         _note_page(conn, run_id, window, number, page, now)
         work.count(conn, run_id, counts)
         faultpoint.reach("harvest.page.written")
     faultpoint.reach("harvest.page.committed")
     job.progress(counts)
+
+
+def _without_rejected(
+    result: Sorted, known: Mapping[str, ledger.Known], rejected: frozenset[bytes]
+) -> tuple[Sorted, int]:
+    """*result* without what a reverted run had brought, which counts as seen only; how many those are."""
+    refused = [one for one in result.changed if one.payload_hash in rejected]
+    if not refused:
+        return result, 0
+    seen = tuple(known[one.identifier].record_id for one in refused if one.identifier in known)
+    kept = tuple(one for one in result.changed if one.payload_hash not in rejected)
+    return result._replace(changed=kept, unchanged=(*result.unchanged, *seen)), len(refused)
 
 
 def _learned(page: Page) -> dict[str, str]:
@@ -386,21 +449,26 @@ def _note_page(conn: Any, run_id: int, window: Mapping[str, Any], number: int, p
     work.add_page(conn, row)
 
 
-def count_page(page: Page, result: Sorted, known: Mapping[str, ledger.Known], told: int) -> dict[str, int]:
+def count_page(
+    page: Page, result: Sorted, known: Mapping[str, ledger.Known], told: int, *, excluded: int = 0, barred: int = 0
+) -> dict[str, int]:
     """The page's counters; received = created + updated + unchanged + deleted + quarantined + excluded.
+
+    Of the *excluded*, *barred* are no longer on the page.
 
     `deleted` counts what the source told; whether it is applied is the run's to say. A deletion of what we never
     had, and a repetition of the same bytes, change nothing.
     """
     created = sum(1 for one in result.changed if one.identifier not in known)
-    received = len(page.records) + len(page.damages)
+    received = len(page.records) + len(page.damages) + barred
     quarantined = len(result.damages) + len(page.damages)
     updated = len(result.changed) - created
     return {
         "received": received,
         "created": created,
         "updated": updated,
-        "unchanged": received - created - updated - told - quarantined,
+        "unchanged": received - created - updated - told - quarantined - excluded,
+        "excluded": excluded,
         "deleted": told,
         "quarantined": quarantined,
         "pages": 1,

@@ -40,6 +40,7 @@ from harvester.preparing import Recipe
 from harvester.settings import Settings
 from harvester.sources import Environment, sources
 from harvester.sources.environment import Limits, Turns
+from harvester.workers import Workers
 
 MATCH_LOCK = "match"
 HARVEST_LOCK = "source:"
@@ -56,6 +57,7 @@ class Pipeline(Value, frozen=True):
     derivation_id: int
     source_ids: Mapping[str, int]
     turns: Turns
+    workers: Workers
     cancel: Callable[[], bool] = lambda: False
     log: Callable[..., None] = lambda event, **values: None
 
@@ -93,18 +95,31 @@ def open_pipeline(
         for partner in settings.partners:
             policy_hash = ledger.digest(msgspec.json.encode(partner.policy))
             ids |= work.enrol(conn, partner, policy_hash, now)
-    return Pipeline(settings, database, clock, match, merge, derivation_id, ids, Turns(), cancel, log)
+    return Pipeline(
+        settings,
+        database,
+        clock,
+        match,
+        merge,
+        derivation_id,
+        ids,
+        Turns(),
+        Workers(settings.harvest.workers),
+        cancel,
+        log,
+    )
 
 
 def load_rules(settings: Settings) -> tuple[match_rules.Rules, survivorship.Rules]:
     """The match and survivorship rules in force: files beside induk.yaml first, then the shipped ones."""
-    own = settings.folder / "mappings" / "rules"
+    match = match_rules.load(rules_path(settings, settings.match.rules))
+    return match, survivorship.load(rules_path(settings, settings.match.survivorship))
 
-    def path(name: str) -> Path | None:
-        found = own / f"{name}.yaml"
-        return found if found.is_file() else None
 
-    return match_rules.load(path(settings.match.rules)), survivorship.load(path(settings.match.survivorship))
+def rules_path(settings: Settings, name: str) -> Path | None:
+    """The rule file *name* beside induk.yaml; None when the shipped one is meant."""
+    found = settings.folder / "mappings" / "rules" / f"{name}.yaml"
+    return found if found.is_file() else None
 
 
 def check_mappings(settings: Settings) -> None:
@@ -193,6 +208,7 @@ def harvest_one(
         source_id=pipeline.source_ids[code],
         derivation_id=pipeline.derivation_id,
         limits=deletion_limits(pipeline.settings, source),
+        workers=pipeline.workers,
         full=order.full,
         since=order.since,
         until=order.until,
@@ -249,6 +265,7 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
         as_of=pipeline.now()[:10],
         directories=mapping_folders(pipeline.settings),
         rules=pipeline.match,
+        rules_path=rules_path(pipeline.settings, pipeline.settings.match.rules),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from db.compress import pack
 from db.ledger import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
@@ -31,6 +32,7 @@ class Recipe(NamedTuple):
     as_of: str
     directories: tuple[Path, ...]
     rules: Rules
+    rules_path: Path | None = None  # where a worker process reads the same rules
 
     def mapping(self, format: str) -> mappings.Mapping:
         """The mapping for a record format; compiled once a process."""
@@ -56,9 +58,33 @@ class Sorted(NamedTuple):
     damages: tuple[tuple[Damage, str], ...]
 
 
-def sort_page(records: Sequence[HarvestedRecord], known: Mapping[str, Known], recipe: Recipe) -> Sorted:
-    """Sort live records by what they need. Of several with one identifier the last decides, the others are kept
-    in quarantine with their bytes (archivesspace PR#4279: same identifier, other content, one page)."""
+Made = dict[str, Prepared | Damage]
+
+
+def to_prepare(records: Sequence[HarvestedRecord], known: Mapping[str, Known]) -> list[tuple[HarvestedRecord, bytes]]:
+    """The records whose bytes are new, with their hash. Of several with one identifier the last counts."""
+    last = {one.identifier: one for one in records}
+    hashed = ((one, digest(one.payload)) for one in last.values())
+    return [(one, raw_hash) for one, raw_hash in hashed if not _same_bytes(known.get(one.identifier), raw_hash)]
+
+
+def _same_bytes(held: Known | None, raw_hash: bytes) -> bool:
+    return held is not None and held.state == "active" and held.raw_hash == raw_hash
+
+
+def prepare_batch(work: Sequence[tuple[HarvestedRecord, bytes]], recipe: Recipe) -> Made:
+    """Identifier → the record ready for the ledger, or what is wrong with it."""
+    return {one.identifier: prepare(one, raw_hash, recipe) for one, raw_hash in work}
+
+
+def sort_page(
+    records: Sequence[HarvestedRecord], known: Mapping[str, Known], recipe: Recipe, made: Made | None = None
+) -> Sorted:
+    """Sort live records by what they need; *made* are those that were prepared beforehand.
+
+    Of several with one identifier the last decides, the others are kept in quarantine with their bytes
+    (archivesspace PR#4279: same identifier, other content, one page).
+    """
     last = {one.identifier: one for one in records}
     damages = [
         (_superseded(one), one.format)
@@ -70,19 +96,19 @@ def sort_page(records: Sequence[HarvestedRecord], known: Mapping[str, Known], re
     reworded: list[tuple[int, bytes]] = []
     for one in last.values():
         held = known.get(one.identifier)
-        alive = held is not None and held.state == "active"
-        raw_hash = digest(one.payload)
-        if held and alive and held.raw_hash == raw_hash:
+        ready = made.get(one.identifier) if made else None
+        raw_hash = ready.raw_hash if isinstance(ready, Prepared) else digest(one.payload)
+        if held and _same_bytes(held, raw_hash):
             unchanged.append(held.record_id)
             continue
-        made = prepare(one, raw_hash, recipe)
-        if isinstance(made, Damage):
-            damages.append((made, one.format))
-        elif held and alive and held.payload_hash == made.payload_hash:
+        found = ready or prepare(one, raw_hash, recipe)
+        if isinstance(found, Damage):
+            damages.append((found, one.format))
+        elif held and held.state == "active" and held.payload_hash == found.payload_hash:
             unchanged.append(held.record_id)
             reworded.append((held.record_id, raw_hash))
         else:
-            changed.append(made)
+            changed.append(found)
     return Sorted(tuple(changed), tuple(unchanged), tuple(reworded), tuple(damages))
 
 
@@ -104,6 +130,7 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             flags=one.flags,
         )
         found = normalize(parsed, mapping, context)
+        body = msgspec.json.encode(found.record)
         return Prepared(
             identifier=one.identifier,
             format=one.format,
@@ -111,10 +138,12 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             payload=one.payload,
             raw_hash=raw_hash,
             payload_hash=content_hash(parsed, mapping),
-            normalized=msgspec.json.encode(found.record),
+            normalized=body,
             mapping_hash=bytes.fromhex(mapping.hash)[:16],
             warnings=tuple(_warning(one) for one in found.warnings[:MAX_WARNINGS]),
             profiled=profiled(found.record, recipe.rules),
+            packed=pack(one.payload),
+            packed_normalized=pack(body),
         )
     except RecordError as error:
         return Damage(

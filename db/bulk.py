@@ -1,0 +1,88 @@
+"""Many rows at once, the quick way of each database: executemany on SQLite, COPY and INSERT … SELECT on PostgreSQL.
+
+Rows are tuples in the order of the given columns; nothing is looked at a row at a time on our side. On SQLite the
+statement goes to the driver as it is: SQLAlchemy's parameter handling costs as much as the insert itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+# From so many rows on COPY pays for its temporary table.
+COPY_FROM = 50
+
+
+def insert_new(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert *rows*; those whose key is there already are left as they are."""
+    _run(conn, table, columns, rows, "ON CONFLICT DO NOTHING")
+
+
+def insert(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert *rows*; a key that is there already is an error."""
+    _run(conn, table, columns, rows, "")
+
+
+def upsert(
+    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], key: Sequence[str]
+) -> None:
+    """Insert *rows*, or overwrite every other given column of those whose *key* is there."""
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in key)
+    target = ", ".join(f'"{name}"' for name in key)
+    _run(conn, table, columns, rows, f"ON CONFLICT ({target}) DO UPDATE SET {changed}")
+
+
+def update(
+    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], key: str = "id"
+) -> None:
+    """Set the other given columns of the rows whose *key* column is given; unknown keys are passed over."""
+    if not rows:
+        return
+    others = [name for name in columns if name != key]
+    if conn.dialect.name == "sqlite":
+        settings = ", ".join(f'"{name}" = ?{columns.index(name) + 1}' for name in others)
+        place = columns.index(key) + 1
+        conn.exec_driver_sql(f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = ?{place}', list(rows))  # noqa: S608
+        return
+    stage = _staged(conn, table, columns, rows)
+    settings = ", ".join(f'"{name}" = s."{name}"' for name in others)
+    conn.exec_driver_sql(f'UPDATE "{table.name}" t SET {settings} FROM {stage} s WHERE t."{key}" = s."{key}"')  # noqa: S608
+
+
+def _run(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], rest: str) -> None:
+    if not rows:
+        return
+    names = ", ".join(f'"{name}"' for name in columns)
+    if conn.dialect.name == "sqlite":
+        marks = ", ".join("?" for _ in columns)
+        conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {rest}', list(rows))  # noqa: S608
+    elif len(rows) < COPY_FROM:
+        marks = ", ".join("%s" for _ in columns)
+        conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {rest}', list(rows))  # noqa: S608
+    elif not rest:
+        _copy(conn, f'"{table.name}"', names, rows)
+    else:
+        stage = _staged(conn, table, columns, rows)
+        conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM {stage} {rest}')  # noqa: S608
+
+
+def _staged(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
+    """The name of a temporary table, gone with the transaction, that holds *rows*."""
+    stage = f'"stage_{table.name}"'
+    names = ", ".join(f'"{name}"' for name in columns)
+    conn.exec_driver_sql(f"DROP TABLE IF EXISTS {stage}")
+    conn.exec_driver_sql(
+        f'CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT {names} FROM "{table.name}" WITH NO DATA'  # noqa: S608
+    )
+    _copy(conn, stage, names, rows)
+    return stage
+
+
+def _copy(conn: Connection, target: str, names: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    driver = conn.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,104 @@
+"""Worker processes that prepare records for the ledger: parse, normalize, profile, keys, compress.
+
+Few records are prepared where they are; many are cut into chunks for the processes, and come back in order. What
+comes back does not depend on how many processes there are. A worker that dies takes the page with it, not the run:
+the page is prepared again in the main process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from harvester.match import rules as match_rules
+from harvester.match.rules import Rules
+from harvester.model import HarvestedRecord
+from harvester.preparing import Made, Recipe, prepare_batch
+
+MANY = 150
+CHUNK = 250
+Work = Sequence[tuple[HarvestedRecord, bytes]]
+
+
+class Preparation:
+    """Records being prepared; `result()` waits for them."""
+
+    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[Made]]) -> None:
+        self._work = work
+        self._recipe = recipe
+        self._jobs = jobs
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes are at it, so that there is time for something else."""
+        return bool(self._jobs)
+
+    def result(self) -> Made:
+        try:
+            made: Made = {}
+            for job in self._jobs:
+                made |= job.result()
+            return made if self._jobs else prepare_batch(self._work, self._recipe)
+        except BrokenProcessPool:
+            return prepare_batch(self._work, self._recipe)
+
+
+class Workers:
+    """The processes, started when there is first enough to do. *number* 0 is one per processor core; 1 is none."""
+
+    def __init__(self, number: int = 0) -> None:
+        self._number = number or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def start(self, work: Work, recipe: Recipe) -> Preparation:
+        """Begin to prepare *work*."""
+        if self._number < 2 or len(work) < MANY:
+            return Preparation(work, recipe, ())
+        plain = recipe._replace(rules=None)  # type: ignore[arg-type]  # a worker reads the rules itself, once
+        chunks = [work[start : start + CHUNK] for start in range(0, len(work), CHUNK)]
+        try:
+            return Preparation(work, recipe, [self._started().submit(_prepare, chunk, plain) for chunk in chunks])
+        except BrokenProcessPool:
+            self._number = 1
+            return Preparation(work, recipe, ())
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=_watch_parent)
+        return self._pool
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def _watch_parent() -> None:
+    """In a worker: end when the main process does, also when that was killed; Ctrl-C is for the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+_rules: dict[Any, Rules] = {}
+
+
+def _prepare(work: Work, recipe: Recipe) -> Made:
+    """In a worker: the chunk, by the rules read from the recipe's file."""
+    if recipe.rules_path not in _rules:
+        _rules[recipe.rules_path] = match_rules.load(recipe.rules_path)
+    return prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]))
