@@ -261,7 +261,8 @@ class _Solver:
         while state.heap:
             mean, left, right = heapq.heappop(state.heap)
             bond = state.bonds.get(left, {}).get(right)
-            if bond is None or -bond.mean != mean:
+            # A stale entry: the pair was united, or changed by another union (its mean may be the same by chance).
+            if bond is None or bond.forbidden or -bond.mean != mean:
                 continue
             self._merge(state, left, right)
 

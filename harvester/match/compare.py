@@ -87,7 +87,7 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
 
 def _hope(bonuses: tuple[Interaction, ...], outcomes: dict[str, str]) -> float:
     """The most that interactions can still add: those that nothing found so far speaks against."""
-    return sum(bonus.points for bonus in bonuses if _holds(bonus.when, outcomes))
+    return sum(bonus.points for bonus in bonuses if holds(bonus.when, outcomes))
 
 
 def _judge(
@@ -97,7 +97,7 @@ def _judge(
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
         for interaction in table.interactions
-        if _holds(interaction.when, walk.outcomes)
+        if holds(interaction.when, walk.outcomes)
     ]
     score = walk.score + sum(item.points for item in more)
     cap = _cap(left, right, rules, walk) if score >= rules.merge_at else ""
@@ -115,12 +115,13 @@ def _judge(
     return ("review" if score >= rules.review_at else "distinct"), score, reason, tuple(more)
 
 
-def _holds(when: When, outcomes: dict[str, str]) -> bool:
+def holds(when: When, outcomes: dict[str, str]) -> bool:
+    """Whether every feature of *when* has one of its outcomes; a feature that is absent is `missing`."""
     return all(outcomes.get(feature, "missing") in wanted for feature, wanted in when)
 
 
 def _late_veto(walk: _Walk) -> str:
-    standing = (veto.why for veto in walk.late_vetoes if not (veto.unless and _holds(veto.unless, walk.outcomes)))
+    standing = (veto.why for veto in walk.late_vetoes if not (veto.unless and holds(veto.unless, walk.outcomes)))
     return next(standing, "")
 
 

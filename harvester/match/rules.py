@@ -57,6 +57,7 @@ class Interaction(NamedTuple):
     name: str
     when: When
     points: float
+    fixed: bool = False  # set by hand: training leaves it alone
 
 
 class Table(NamedTuple):
@@ -222,11 +223,12 @@ class _Reader:
         path = ("interactions", index)
         row = self.mapping(row, path)
         for key in row:
-            if key not in ("name", "when", "points"):
-                self.wrong(f"unknown key {key!r}", *path, key, hint="known: name, when, points")
+            if key not in ("name", "when", "points", "fixed"):
+                self.wrong(f"unknown key {key!r}", *path, key, hint="known: name, when, points, fixed")
         when = self.when((*path, "when"), row.get("when", {}))
         points = self.number(row.get("points", 0), (*path, "points"))
-        return Interaction(str(row.get("name", f"interaction {index + 1}")), when, points)
+        name = str(row.get("name", f"interaction {index + 1}"))
+        return Interaction(name, when, points, row.get("fixed", False) is True)
 
     def when(self, path: tuple[str | int, ...], values: Any) -> When:
         """feature → the outcomes that count, where every feature and outcome is known."""

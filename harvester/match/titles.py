@@ -138,10 +138,13 @@ def joined_initials(words: list[str]) -> list[str]:
 
 
 def with_whole_years(words: list[str]) -> list[str]:
-    """*words* with the end of a range of years written out: 1914 18 → 1914 1918."""
+    """*words* with the end of a range of years written out (1914 18 → 1914 1918) and thousands joined."""
     result: list[str] = []
     for word in words:
         before = result[-1] if result else ""
+        if word == "000" and before.isdigit():
+            result[-1] = before + word
+            continue
         if len(word) == 2 and word.isdigit() and len(before) == 4 and before.isdigit() and before[2:] < word:
             word = before[:2] + word
         result.append(word)

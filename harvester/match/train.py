@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
-from harvester.match.compare import outcomes
+from harvester.match.compare import holds, outcomes
 from harvester.match.evaluate import LabelledPair, curve
 from harvester.match.rules import Rules, parse
 from harvester.model import Profile
@@ -26,7 +27,7 @@ REFITS = 3
 # Outcomes seen less often than this keep their points.
 SEEN = 5
 
-Row = tuple[tuple[int, ...], bool]
+Row = tuple[tuple[int, ...], bool, float]  # active parameters, duplicate, points that training leaves alone
 Name = tuple[str, str]  # feature and outcome; ("interaction", name) for an interaction
 
 
@@ -49,18 +50,20 @@ class Training(msgspec.Struct, frozen=True):
 
 def training(profiles: Mapping[str, Profile], pairs: Sequence[LabelledPair], rules: Rules) -> Training:
     """The parameters that occur in *pairs* often enough, and which of them each pair has (books' table)."""
+    table = _table(rules)
     active = [_names(profiles[pair.left], profiles[pair.right], rules) for pair in pairs]
-    seen: dict[Name, int] = {}
-    for names in active:
-        for name in names:
-            seen[name] = seen.get(name, 0) + 1
-    kept = tuple(sorted(name for name, count in seen.items() if count >= SEEN))
+    seen = Counter(name for names in active for name in names)
+    free = _free(rules)
+    kept = tuple(sorted(name for name, count in seen.items() if count >= SEEN and name in free))
     number = {name: index for index, name in enumerate(kept)}
     rows = tuple(
-        (tuple(number[name] for name in names if name in number), pair.duplicate)
+        (
+            tuple(number[name] for name in names if name in number),
+            pair.duplicate,
+            sum(table[name] for name in names if name not in number),
+        )
         for names, pair in zip(active, pairs, strict=True)
     )
-    table = _table(rules)
     chains: dict[str, list[int]] = {}
     for name in table:
         if name in number and name[0] != "interaction":
@@ -71,19 +74,24 @@ def training(profiles: Mapping[str, Profile], pairs: Sequence[LabelledPair], rul
 
 def _names(left: Profile, right: Profile, rules: Rules) -> list[Name]:
     found = outcomes(left, right, rules)
-    trained = _trained(rules)
-    names = [(feature, outcome) for feature, outcome in found.items() if outcome != "missing" and feature in trained]
-    names += [
-        ("interaction", interaction.name)
-        for interaction in rules.tables["book"].interactions
-        if all(found.get(feature, "missing") in wanted for feature, wanted in interaction.when)
+    return list(found.items()) + [
+        ("interaction", one.name) for one in rules.tables["book"].interactions if holds(one.when, found)
     ]
-    return names
 
 
-def _trained(rules: Rules) -> set[str]:
-    """Codes and identifiers keep their points: one set of labels says too little about them, and vetoes do the work."""
-    return {feature.name for stage in rules.tables["book"].stages[1:] for feature in stage} | {"edition"}
+def _free(rules: Rules) -> set[Name]:
+    """What training may change. Codes and identifiers keep their points: one set of labels says too little about
+    them, and vetoes do the work; so do interactions marked `fixed`.
+    """
+    book = rules.tables["book"]
+    features = [feature for stage in book.stages for feature in stage]
+    free = {
+        (feature.name, outcome)
+        for feature in features
+        if feature.comparison.stage > 0 or feature.name == "edition"
+        for outcome in feature.points
+    }
+    return free | {("interaction", one.name) for one in book.interactions if not one.fixed}
 
 
 def _table(rules: Rules) -> dict[Name, float]:
@@ -169,8 +177,8 @@ def _derivatives(rows: Sequence[Row], weights: list[float], bias: float) -> tupl
     size = len(weights) + 1
     gradient = [0.0] * size
     hessian = [[0.0] * size for _ in range(size)]
-    for active, duplicate in rows:
-        logit = bias + sum(weights[index] for index in active)
+    for active, duplicate, offset in rows:
+        logit = bias + offset / POINTS_PER_LOGIT + sum(weights[index] for index in active)
         chance = 1 / (1 + math.exp(-max(-40.0, min(40.0, logit))))
         error = chance - duplicate
         slope = chance * (1 - chance)
@@ -211,7 +219,7 @@ def _times(left: float, right: float) -> float:
 
 def score(training: Training, row: Row, fit: Fit) -> float:
     """The score of one pair under *fit*, vetoes and caps apart."""
-    return sum(fit.points[training.names[index]] for index in row[0])
+    return sum(fit.points[training.names[index]] for index in row[0]) + row[2]
 
 
 def out_of_fold(training: Training, strata: Sequence[str], *, folds: int = 5, spread: float = 6.0) -> list[float]:
@@ -245,7 +253,7 @@ def thresholds(
     The precision of labelled pairs is higher than that of a whole catalogue (about .003 on Goldfinch), where far
     more pairs that are no duplicates are met.
     """
-    rows = [(score, duplicate) for score, (_, duplicate) in zip(scores, training.rows, strict=True)]
+    rows = [(score, duplicate) for score, (_, duplicate, _) in zip(scores, training.rows, strict=True)]
     merge = min((at for at, reached, _ in curve(rows) if reached >= precision), default=0.0)
     rest = sorted((score for score, duplicate in rows if duplicate and score < merge), reverse=True)
     review = rest[min(len(rest) - 1, round(len(rest) * caught))] if rest else merge

@@ -62,6 +62,4 @@ def _verdict(case: Case) -> str:
 
 def _in_sight(case: Case) -> bool:
     decision = decide(profile(case.left, RULES), profile(case.right, RULES), RULES)
-    return decision.verdict in ("merge", "review") or (
-        decision.verdict == "veto" and decision.score >= RULES.review_at
-    )
+    return decision.verdict in ("merge", "review") or (decision.verdict == "veto" and decision.score >= RULES.review_at)

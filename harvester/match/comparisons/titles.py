@@ -29,11 +29,15 @@ def title(left: Profile, right: Profile) -> str:
         return "spelling"
     if left.skeleton and left.skeleton == right.skeleton:
         return "romanized"
-    if left.proper in right.variants or right.proper in left.variants or left.title in right.variants:
-        return "variant"
-    if right.title in left.variants:
+    if _is_variant(left, right):
         return "variant"
     return _distance(left, right)
+
+
+def _is_variant(left: Profile, right: Profile) -> bool:
+    return bool(left.variants or right.variants) and (
+        meet((left.proper, left.title), right.variants) or meet((right.proper, right.title), left.variants)
+    )
 
 
 def _squeezed(profile: Profile) -> str:
@@ -49,7 +53,7 @@ def _distance(left: Profile, right: Profile) -> str:
     return "half" if ratio >= 70 else "far"
 
 
-@comparison(2, "same typo extra one two many", both="words")
+@comparison(2, "same typo extra one two many", both="words", shows="title")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
@@ -63,6 +67,8 @@ def words(left: Profile, right: Profile) -> str:
     theirs = [word for word in right.words if word not in left.words]
     if not mine or not theirs:
         return "extra" if mine or theirs else "same"
+    if _is_variant(left, right) or _squeezed(left) == _squeezed(right):
+        return "same"
     return _differing(_unforgiven(mine, right), _unforgiven(theirs, left))
 
 

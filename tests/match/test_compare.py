@@ -1,0 +1,132 @@
+"""Decisions: symmetric, equal in haste and at leisure, explained, and never better than the evidence."""
+
+from __future__ import annotations
+
+import pickle
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from harvester.match.compare import decide, explain
+from harvester.match.profile import profile, self_merges
+from harvester.match.rules import Rules, load, parse
+from harvester.model import NormalizedRecord, Profile
+from tests.match.cases import cases, record
+from tests.match.strategies import RECORDS
+
+RULES = load()
+NOVEL = {
+    "title": "Laskar pelangi",
+    "by": "Hirata, Andrea",
+    "publisher": "Bentang",
+    "year": 2005,
+    "pages": 534,
+    "isbn": "9789793062792",
+}
+
+
+def read(**changes: object) -> Profile:
+    return profile(record({**NOVEL, **changes}), RULES)
+
+
+def with_impression(policy: str) -> Rules:
+    return parse(RULES.text.replace("impression: merge\n", f"impression: {policy}\n"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(RECORDS, RECORDS)
+def test_a_decision_does_not_depend_on_which_record_stands_left(
+    left: NormalizedRecord, right: NormalizedRecord
+) -> None:
+    one, other = profile(left, RULES), profile(right, RULES)
+    assert decide(one, other, RULES) == decide(other, one, RULES)
+    there, back = explain(one, other, RULES), explain(other, one, RULES)
+    assert (there.verdict, there.score, there.reason) == (back.verdict, back.score, back.reason)
+
+
+@settings(max_examples=400, deadline=None)
+@given(RECORDS, RECORDS)
+def test_deciding_early_and_explaining_at_leisure_agree(left: NormalizedRecord, right: NormalizedRecord) -> None:
+    one, other = profile(left, RULES), profile(right, RULES)
+    quick, full = decide(one, other, RULES), explain(one, other, RULES)
+    assert quick.verdict == full.verdict
+    if full.score >= RULES.review_at:
+        assert quick.score == full.score
+        assert quick.reason == full.reason
+
+
+@settings(max_examples=200, deadline=None)
+@given(RECORDS, RECORDS)
+def test_the_points_of_the_evidence_add_up_to_the_score(left: NormalizedRecord, right: NormalizedRecord) -> None:
+    full = explain(profile(left, RULES), profile(right, RULES), RULES)
+    assert sum(one.points for one in full.evidence) == pytest.approx(full.score)
+
+
+@pytest.mark.parametrize("name", ["negatives", "positives"])
+def test_the_suites_are_decided_alike_early_and_at_leisure(name: str) -> None:
+    for case in cases(name):
+        one, other = profile(case.left, RULES), profile(case.right, RULES)
+        assert decide(one, other, RULES).verdict == explain(one, other, RULES).verdict, case.label
+
+
+def test_most_pairs_of_unlike_records_end_early() -> None:
+    left = read()
+    right = profile(record({"title": "Kimia dasar", "by": "Petrucci", "year": 1987, "pages": 900}), RULES)
+    assert decide(left, right, RULES).score > explain(left, right, RULES).score
+
+
+def test_a_shared_isbn_alone_is_no_merge() -> None:
+    other = profile(record({"title": "Edensor", "by": "Dee Lestari", "isbn": NOVEL["isbn"], "year": 1999}), RULES)
+    assert decide(read(), other, RULES).verdict != "merge"
+
+
+def test_a_title_alone_is_no_merge() -> None:
+    assert decide(read(), profile(record({"title": "Laskar pelangi"}), RULES), RULES).verdict != "merge"
+
+
+def test_a_near_certain_veto_keeps_its_score_for_the_review_list() -> None:
+    decision = decide(read(form="print"), read(form="online"), RULES)
+    assert decision.verdict == "veto"
+    assert decision.score >= RULES.review_at
+    assert "print" in decision.reason
+
+
+def test_different_oclc_numbers_do_not_forbid_a_merge() -> None:
+    assert decide(read(oclc="111"), read(oclc="222"), RULES).verdict == "merge"
+
+
+@pytest.mark.parametrize(("policy", "verdict"), [("merge", "merge"), ("review", "review"), ("distinct", "veto")])
+def test_another_printing_is_what_the_policy_says(policy: str, verdict: str) -> None:
+    rules = with_impression(policy)
+    decision = decide(read(year=2005), read(year=2008, printing="Cet. 20"), rules)
+    assert decision.verdict == verdict
+    assert explain(read(year=2005), read(year=2008, printing="Cet. 20"), rules).verdict == verdict
+
+
+def test_equal_records_merge_by_themselves_unless_they_say_too_little() -> None:
+    assert self_merges(read(), RULES)
+    assert not self_merges(profile(record({"title": "Laskar pelangi"}), RULES), RULES)
+    assert not self_merges(profile(record({"title": "Matematika", "year": 2007}), RULES), RULES)
+
+
+def test_equal_theses_merge_only_with_author_and_institution() -> None:
+    thesis = {"title": "Sistem informasi berbasis web", "material": "thesis", "year": 2015, "pages": 80}
+    assert not self_merges(profile(record({**thesis, "by": "Andi Wijaya"}), RULES), RULES)
+    assert not self_merges(profile(record({**thesis, "institution": "UGM"}), RULES), RULES)
+    assert self_merges(profile(record({**thesis, "by": "Andi Wijaya", "institution": "UGM"}), RULES), RULES)
+
+
+def test_records_that_matching_cannot_tell_apart_have_equal_bytes() -> None:
+    shouted = record({**NOVEL, "title": "LASKAR PELANGI", "publisher": "PT Bentang"})
+    assert msgspec.msgpack.encode(profile(shouted, RULES)) == msgspec.msgpack.encode(read())
+
+
+def test_a_profile_survives_storage() -> None:
+    kept = msgspec.msgpack.encode(read())
+    assert msgspec.msgpack.decode(kept, type=Profile) == read()
+
+
+def test_rules_travel_to_worker_processes() -> None:
+    there = pickle.loads(pickle.dumps(RULES))
+    assert decide(read(), read(year=2006), there) == decide(read(), read(year=2006), RULES)
