@@ -79,8 +79,7 @@ def _not_before(now: str) -> Any:
 def hold(conn: Connection, reason: str) -> None:
     """Let nothing more out until release(); consumers go on seeing what they saw. *reason* is shown to people.
 
-    Held are the announcements. A document is always the present one, so consumers read none while the feed is held
-    for a change that they have not seen.
+    Held are the announcements, not the state: a document is always the present one.
     """
     conn.execute(update(feed_counter).values(held=reason or "held"))
 
@@ -90,13 +89,9 @@ def held(conn: Connection) -> Row | None:
     state = feed_state(conn)
     if not state["held"]:
         return None
-    kinds = dict(
-        conn.execute(
-            select(change.c.kind, func.count(change.c.cluster_id.distinct()))
-            .where(change.c.seq > state["released"])
-            .group_by(change.c.kind)
-        ).all()
-    )
+    waiting = change.c.seq > state["released"]
+    by_kind = select(change.c.kind, func.count(change.c.cluster_id.distinct())).where(waiting).group_by(change.c.kind)
+    kinds: dict[str, int] = {row[0]: row[1] for row in conn.execute(by_kind)}
     ended = kinds.get("delete", 0) + kinds.get("redirect", 0)
     numbers = {"released": state["released"], "seq": state["seq"]}
     return {"reason": state["held"], **numbers, "upserts": kinds.get("upsert", 0), "ended": ended}

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from db import changes
+from db import changes, views
 from db.engine import Database
 from harvester.errors import ConfigError
 
@@ -47,8 +47,10 @@ def upgrade(database: Database) -> tuple[str, str]:
     with database.lock("schema"), database.write(durable=True) as conn:
         before = current(conn)
         _refuse_newer(before)
+        views.drop(conn)  # they stand on tables that a step may replace
         if before != head():
             command.upgrade(config(conn), "head")
+        views.create(conn)
         if not before:
             changes.start_feed(conn)
         return before, head()

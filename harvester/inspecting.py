@@ -121,7 +121,12 @@ def cluster(pipeline: Pipeline, number: int) -> dict[str, Any]:
         if union is None:
             bodies = ledger.normalized_bodies(conn, [one.record_id for one in states])
             decoded = [
-                member(pipeline.partners, one, msgspec.json.decode(bodies[one.record_id], type=NormalizedRecord))
+                member(
+                    pipeline.partners,
+                    one,
+                    msgspec.json.decode(bodies[one.record_id], type=NormalizedRecord),
+                    pipeline.merge,
+                )
                 for one in states
                 if one.record_id in bodies
             ]

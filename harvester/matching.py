@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, changes, ledger, links, work
+from db import catalogue, changes, ledger, links, shown, work
 from db.catalogue import Document, RecordState
 from db.engine import Database
 from db.upsert import Row
@@ -23,20 +23,20 @@ from harvester.heeding import Decider, Pinned, changed_pins, deciders, hide_iden
 from harvester.match import compare
 from harvester.match.rules import Rules as MatchRules
 from harvester.merge import survivorship
+from harvester.merge.quality import share
 from harvester.merge.survivorship import Rules as MergeRules
 from harvester.model import (
     Address,
     Decision,
-    Holding,
     Member,
     NormalizedRecord,
     Partner,
-    Policy,
     Profile,
     UnionRecord,
     Value,
 )
 from harvester.resolving import NOTHING, Grouping, Overlay, Pair, Proposal, read_profiles, resolve
+from harvester.showing import Cluster, document, document_hash, policy_of
 
 _decode_record = msgspec.json.Decoder(NormalizedRecord).decode
 
@@ -226,32 +226,24 @@ def _sheet(
     bodies: Mapping[int, NormalizedRecord],
     pins: tuple[Pinned, ...],
 ) -> Sheet:
-    members = tuple(member(desk.partners, one, bodies[one.record_id]) for one in group)
+    members = tuple(member(desk.partners, one, bodies[one.record_id], desk.merge_rules) for one in group)
     union = survivorship.merge(members, desk.merge_rules, [one.pin for one in pins])
-    return Sheet(number, union, members, document_hash(union), pins)
+    filtered = [policy_of(desk.partners, one.partner).value_filters for one in group]
+    return Sheet(number, union, members, document_hash(union, members, filtered), pins)
 
 
-def document_hash(union: UnionRecord) -> bytes:
-    """16 bytes that change when consumers must be told; empty when nothing may be seen.
-
-    The date to which a holding refers is left out: it moves every night.
-    """
-    if not union.members:
-        return b""
-    timeless = tuple(msgspec.structs.replace(one, as_of="") for one in union.record.holdings)
-    plain = msgspec.structs.replace(union, record=msgspec.structs.replace(union.record, holdings=timeless))
-    return ledger.digest(msgspec.json.encode(plain))
-
-
-def member(partners: Mapping[str, Partner], one: RecordState, record: NormalizedRecord) -> Member:
-    """The record as merge and outputs see it: under its partner's policy."""
-    policy = partners[one.partner].policy if one.partner in partners else Policy()
+def member(
+    partners: Mapping[str, Partner], one: RecordState, record: NormalizedRecord, rules: MergeRules | None = None
+) -> Member:
+    """The record as merge and outputs see it: under its partner's policy; *rules* measure its quality."""
+    policy = policy_of(partners, one.partner)
+    good = not policy.quality_floor or rules is None or share(record, rules.quality) >= policy.quality_floor
     return Member(
         Address(one.source, one.identifier),
         record,
         priority=policy.priority,
         datestamp=one.datestamp,
-        visible=policy.visibility != "withheld" and not record.suppressed,
+        visible=policy.visibility != "withheld" and not record.suppressed and good,
         withheld=policy.withheld,
     )
 
@@ -274,9 +266,13 @@ def _write(
     old = catalogue.clusters(conn, [*grouping.lost, *ids])
     _place(conn, grouping, ids)
     fresh = [sheet for sheet in sheets if _differs(sheet, old[ids[sheet.number]])]
-    catalogue.write_documents(conn, [_document(sheet, grouping, ids[sheet.number]) for sheet in fresh], now)
+    made = [_document(desk, sheet, grouping, ids[sheet.number]) for sheet in fresh]
+    catalogue.write_documents(conn, [one for one, _ in made], now)
+    shown.write(conn, [one for _, one in made])
+    shown.hide(conn, *_hidden(grouping, sheets))
     redirects = _redirects(grouping, ids)
     catalogue.retire_clusters(conn, grouping.lost, redirects, now)
+    shown.retire(conn, grouping.lost)
     log = Log(desk.actor, desk.run_id, now, people)
     catalogue.write_events(conn, list(events(grouping, ids, redirects, log)))
     _warn(conn, sheets, ids, log)
@@ -324,42 +320,15 @@ def _place(conn: Connection, grouping: Grouping, ids: Sequence[int]) -> None:
     catalogue.write_memberships(conn, rows, gone)
 
 
-def _document(sheet: Sheet, grouping: Grouping, cluster_id: int) -> Document:
-    record = sheet.union.record
-    group = grouping.groups[sheet.number]
-    shown = {str(one.address) for one in sheet.members if one.visible}
-    main = next((one.name for one in record.contributors if one.main), "")
-    brief = {
-        "title": record.title.proper,
-        "author": main or next((one.name for one in record.contributors), ""),
-        "year": record.dates.year_from,
-        "material": record.material,
-        "language": record.languages[0] if record.languages else "",
-        "members": len(group),
-        "partners": len({one.partner for one in group}),
-    }
-    valid = {(one.kind, one.value[:200]) for one in record.identifiers if one.status == "valid"}
-    holdings = [
-        _holding_row(state, number, holding)
-        for state, one in zip(group, sheet.members, strict=True)
-        if state.address in shown and "holdings" not in one.withheld
-        for number, holding in enumerate(one.record.holdings)
-    ]
-    # a single's document is its own record, unless a person pinned something
-    body = msgspec.json.encode(sheet.union) if len(group) > 1 or sheet.pins else None
-    return Document(cluster_id, sheet.hash, len(group), body, brief, tuple(sorted(valid)), tuple(holdings))
+def _document(desk: Desk, sheet: Sheet, grouping: Grouping, cluster_id: int) -> tuple[Document, shown.Shown]:
+    made = Cluster(cluster_id, grouping.groups[sheet.number], sheet.members, sheet.union, bool(sheet.pins))
+    return document(made, desk.partners, sheet.hash)
 
 
-def _holding_row(state: RecordState, number: int, holding: Holding) -> Row:
-    return {
-        "record_id": state.record_id,
-        "number": number,
-        "partner": state.partner,
-        "branch": holding.branch,
-        "call_number": holding.call_number,
-        "copies": holding.copies,
-        "body": msgspec.json.encode(holding).decode(),
-    }
+def _hidden(grouping: Grouping, sheets: Sequence[Sheet]) -> tuple[list[int], list[int]]:
+    """The records of *sheets*, and those that may not be seen."""
+    pairs = [pair for sheet in sheets for pair in zip(grouping.groups[sheet.number], sheet.members, strict=True)]
+    return [state.record_id for state, _ in pairs], [state.record_id for state, one in pairs if not one.visible]
 
 
 def _redirects(grouping: Grouping, ids: Sequence[int]) -> dict[int, int]:

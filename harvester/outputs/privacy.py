@@ -104,7 +104,7 @@ def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterD
     members = tuple(_member(member, partners) for member in document.members if member.visible)
     if not members or _stale(document):
         return None
-    known = tuple(sorted({number for member in document.members for number in _known(member.record)}))
+    known = personal_numbers(member.record for member in document.members)
     filtered = any(_filters(member, partners) for member in members)
     union = _union(document.union, known) if filtered else document.union
     return msgspec.structs.replace(document, union=union, members=members)
@@ -127,7 +127,7 @@ def _filters(member: Member, partners: dict[str, Partner]) -> bool:
 def _member(member: Member, partners: dict[str, Partner]) -> Member:
     record = member.shown()
     if _filters(member, partners):
-        record = filtered_record(record, tuple(sorted(_known(member.record))))
+        record = filtered_record(record, personal_numbers([member.record]))
     return msgspec.structs.replace(member, record=record, withheld=())
 
 
@@ -149,8 +149,12 @@ def _line(line: Survivor, known: tuple[str, ...]) -> Survivor:
     return line if same else msgspec.structs.replace(line, value=value, rule=rule)
 
 
+def personal_numbers(records: Iterable[NormalizedRecord]) -> tuple[str, ...]:
+    """Personal numbers that normalizing already found: they may stand elsewhere in the records, in a file name."""
+    return tuple(sorted({number for record in records for number in _known(record)}))
+
+
 def _known(record: NormalizedRecord) -> Iterator[str]:
-    """Personal numbers that normalizing already found: they may stand elsewhere in the record, in a file name."""
     if record.thesis and len(record.thesis.student_id) >= 5:
         yield record.thesis.student_id
     yield from (value for key, value in record.local if key.casefold() in PERSONAL and len(value) >= 5)

@@ -22,9 +22,15 @@ def test_there_is_one_head_and_one_way_to_it(tmp_path) -> None:
     database.close()
 
 
+def ours(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+    """Whether tables.py should know it: the full-text index is made by each database in its own way."""
+    return kind != "table" or not str(name).startswith("cluster_text")
+
+
 def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
     with database.read() as conn:
-        context = MigrationContext.configure(conn, opts={"compare_type": False})
+        options = {"compare_type": False, "include_object": ours}
+        context = MigrationContext.configure(conn, opts=options)
         assert compare_metadata(context, metadata) == []
 
 
