@@ -21,6 +21,7 @@ from db.upsert import Row
 from harvester import faultpoint
 from harvester.heeding import Decider, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
 from harvester.match import compare
+from harvester.match.keys import keys
 from harvester.match.rules import Rules as MatchRules
 from harvester.merge import survivorship
 from harvester.merge.quality import share
@@ -98,15 +99,43 @@ def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING) -> 
     """What matching these records again gives; *overlay* holds links that are not stored (a preview)."""
     with desk.database.read() as conn:
         states = catalogue.states_of_records(conn, record_ids)
-        proposal = propose(conn, desk, states)
-        profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
+        states, supposed, proposal = suppose(conn, desk, states, overlay.profiles)
+        profiles = read_profiles(conn, {node for pair in proposal.new for node in pair}) | supposed
     faultpoint.reach("match.batch.read")
     judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
     with desk.database.read() as conn:
-        grouping = resolve(conn, desk.match_rules, states, proposal, judged, overlay)
+        grouping = resolve(conn, desk.match_rules, states, proposal, judged, overlay._replace(profiles=supposed))
         sheets = documents(conn, desk, grouping, {state.record_id for state in states}, overlay)
         people = deciders(conn, grouping.records)
     return Solved(proposal, judged, grouping, sheets, people)
+
+
+def suppose(
+    conn: Connection, desk: Desk, states: Sequence[RecordState], profiles: Mapping[int, tuple[Profile, bool]]
+) -> tuple[list[RecordState], dict[int, tuple[Profile, bool]], Proposal]:
+    """The states, with a node of its own (below 0) for each record that is to have another profile, and the pairs.
+
+    For a preview: which keys would cross their limit is not worked out.
+    """
+    moved = {one.record_id: -one.record_id for one in states if one.record_id in profiles}
+    changed = [one._replace(node_id=moved.get(one.record_id, one.node_id)) for one in states]
+    proposal = propose(conn, desk, [one for one in states if one.record_id not in moved])
+    supposed = {moved[key]: profiles[key] for key in moved}
+    olds = {one.node_id for one in states if one.record_id in moved and one.node_id is not None}
+    staying = {one.node_id for one in catalogue.states_of_nodes(conn, olds) if one.record_id not in moved}
+    dead = olds - staying
+    gone = {(pair[0], pair[1]) for pair in catalogue.decisions_of(conn, dead)}
+    new = {(node, other) for node in supposed for other in _sharing(conn, desk, supposed[node][0]) - dead}
+    proposal = proposal._replace(
+        affected=proposal.affected | supposed.keys(), new=proposal.new | new, gone=proposal.gone | gone
+    )
+    return changed, supposed, proposal
+
+
+def _sharing(conn: Connection, desk: Desk, profile: Profile) -> set[int]:
+    """The nodes that share a live key with *profile*."""
+    hashes = {key.hash for key in keys(profile, desk.match_rules)}
+    return catalogue.nodes_of_keys(conn, hashes - catalogue.suspended(conn, hashes))
 
 
 class Foreseen(NamedTuple):
@@ -124,6 +153,7 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
     grouping = solved.grouping
     ids = [-1 - number if one is None else one for number, one in enumerate(grouping.ids)]
     involved = {one.cluster_id for one in grouping.records if one.cluster_id is not None}
+    involved |= {one for one in grouping.ids if one is not None}
     with desk.database.read() as conn:
         old = catalogue.clusters(conn, involved)
     versions = {key: int(row["version"]) for key, row in old.items()}
@@ -388,10 +418,11 @@ def events(grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int],
     """
     for number, group in enumerate(grouping.groups):
         for one in group:
-            if one.cluster_id == ids[number] or (one.cluster_id is None and len(group) == 1):
+            back = one.cluster_id is None and grouping.ids[number] is not None
+            if one.cluster_id == ids[number] or (one.cluster_id is None and len(group) == 1 and not back):
                 continue
             reason = grouping.reasons.get(one.record_id, {})
-            kind = "merged" if one.cluster_id in redirects else "joined"
+            kind = "merged" if one.cluster_id in redirects else "returned" if back and len(group) == 1 else "joined"
             yield log.line(ids[number], kind, record=one.address, came_from=one.cluster_id, **reason)
             if one.cluster_id is not None and one.cluster_id not in grouping.lost:
                 yield log.line(one.cluster_id, "left", record=one.address, went_to=ids[number])

@@ -47,7 +47,7 @@ class Overlay(NamedTuple):
     added: tuple[Decided, ...] = ()
     ended: frozenset[int] = frozenset()
     pins: tuple[Pinned, ...] = ()
-    profiles: Mapping[int, tuple[Profile, bool]] = {}  # record id → (profile, solid) instead of the stored one
+    profiles: Mapping[int, tuple[Profile, bool]] = {}  # by record id, or by a node below 0
 
 
 NOTHING = Overlay()
@@ -77,6 +77,8 @@ def resolve(
     records = field.closure(states)
     groups, trouble = _solve(field, [one for one in records if one.node_id is not None])
     ids, lost = assign_ids(groups, {one.cluster_id for one in records if one.cluster_id is not None})
+    homeless = [one.record_id for number, group in enumerate(groups) if ids[number] is None for one in group]
+    ids = take_back(groups, ids, catalogue.vacated(conn, homeless) if homeless else {})
     return Grouping(tuple(groups), tuple(ids), tuple(lost), tuple(records), field.reasons(groups), tuple(trouble))
 
 
@@ -102,7 +104,7 @@ class _Field:
         self.edges: dict[int, set[int]] = defaultdict(set)
         self._known: set[int] = set()
         self.links: dict[int, Decided] = {}
-        self._profiles: dict[int, tuple[Profile, bool]] = {}
+        self._profiles: dict[int, tuple[Profile, bool]] = dict(overlay.profiles)
         for pair, (verdict, _) in self.scores.items():
             if verdict == "merge":
                 self._join(pair)
@@ -321,3 +323,24 @@ def assign_ids(groups: Sequence[Sequence[RecordState]], involved: Iterable[int])
             kept[number] = old
             taken.add(old)
     return [kept.get(number) for number in range(len(groups))], sorted(set(involved) - taken)
+
+
+def take_back(
+    groups: Sequence[Sequence[RecordState]], ids: Sequence[int | None], vacated: Mapping[int, int]
+) -> list[int | None]:
+    """*ids*, where groups without one get the id under which their records were deleted (record id → cluster id).
+
+    Of several groups the one with most of its records gets it, then the one whose first address comes first.
+    """
+    claims = []
+    for number, group in enumerate(groups):
+        if ids[number] is None:
+            homes = [vacated[one.record_id] for one in group if one.record_id in vacated]
+            claims += [(-homes.count(old), old, number) for old in set(homes)]
+    found = list(ids)
+    taken: set[int] = set()
+    for _, old, number in sorted(claims):
+        if found[number] is None and old not in taken:
+            found[number] = old
+            taken.add(old)
+    return found

@@ -111,9 +111,11 @@ def upgrade() -> None:
     op.drop_table("link")
 
 
-def _decision(conn: sa.Connection, row: sa.RowMapping, kind: str, action: str, sides: list) -> int:
+def _decision(
+    conn: sa.Connection, row: sa.RowMapping, kind: str, action: str, sides: list[tuple[str, str, int]]
+) -> int:
     """Carry one old link or pin over; returns the id of its decision."""
-    made = conn.execute(
+    made: int = conn.execute(
         sa.text(
             "INSERT INTO human_decision (action, kind, author, reason, at, state)"
             " VALUES (:action, :kind, :author, :reason, :at, :state) RETURNING id"
