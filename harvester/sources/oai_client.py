@@ -16,11 +16,12 @@ from sickle.response import OAIResponse
 
 from harvester.errors import ProtocolError, SourceError, SourceUnavailable
 from harvester.model import Source
-from harvester.sources import oai_xml
 from harvester.sources.addresses import with_query
 from harvester.sources.environment import Environment
 from harvester.sources.fetch import Answer, Fetcher
 from harvester.sources.oai_page import OaiPage, read_page
+from harvester.sources.oai_sheet import Sheet
+from harvester.sources.oai_xml import Unreadable, read
 from harvester.sources.waiting import pause
 
 _TOO_LONG = (414, 431)
@@ -39,8 +40,8 @@ class PageResponse(OAIResponse):  # type: ignore[misc]
         return str(self.http_response.body, "utf-8", "replace")
 
     @cached_property
-    def sheet(self) -> oai_xml.Sheet:
-        return oai_xml.read(self.http_response.body, self.params["verb"])
+    def sheet(self) -> Sheet:
+        return read(self.http_response.body, self.params["verb"])
 
     @property
     def xml(self) -> Any:
@@ -103,7 +104,7 @@ class OaiClient(Sickle):  # type: ignore[misc]
             try:
                 if response.page.whole:
                     return response
-            except oai_xml.Unreadable as error:
+            except Unreadable as error:
                 response, problem = None, str(error)
             except SourceError as error:
                 error.place = self._source.code

@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.model import Value
 from harvester.sources.oai_page import utc_moment
-from harvester.sources.oai_xml import children, text_of
+from harvester.sources.oai_sheet import children, text_of
 
 _MARC = ("marcxml", "marc21", "marc", "oai_marc", "marc_xml", "MARC21", "MARCXML")
 _DC = ("oai_dc",)

@@ -13,7 +13,7 @@ from sickle.models import ResumptionToken
 
 from harvester.clock import stamp
 from harvester.model import Damage, HarvestedRecord
-from harvester.sources.oai_xml import Piece, Sheet, children, local, text_of
+from harvester.sources.oai_sheet import Piece, Sheet, children, local, text_of
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
 _IDENTIFIER_LENGTH = 1000

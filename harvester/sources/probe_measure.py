@@ -9,18 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
-
-from lxml import etree
+from typing import Any, Literal
 
 from harvester.clock import stamp
-from harvester.errors import ProtocolError
+from harvester.errors import ProtocolError, RecordError
+from harvester.formats.xml_safe import parse
 from harvester.model import HarvestedRecord, Page, Value, Window
 from harvester.sources.environment import Environment
 from harvester.sources.oai_identify import Identity
 from harvester.sources.oai_page import utc_moment
 from harvester.sources.oai_pmh import OaiPmh
-from harvester.sources.oai_xml import local, parse
+from harvester.sources.oai_sheet import local
 
 FromWorks = Literal["yes", "with-until", "loses", "no", "unknown"]
 
@@ -115,13 +114,13 @@ def constants(records: Iterable[HarvestedRecord]) -> tuple[tuple[str, str], ...]
 
 
 def _leaves(payload: bytes) -> Iterator[tuple[str, str]]:
-    with suppress(etree.XMLSyntaxError, ValueError):
+    with suppress(RecordError):
         for element in parse(payload).iter():
             if len(element) == 0 and local(element) and element.text and element.text.strip():
                 yield _name(element), element.text.strip()[:200]
 
 
-def _name(element: etree._Element) -> str:
+def _name(element: Any) -> str:
     parent = element.getparent()
     if local(element) == "subfield" and parent is not None:
         return f"{parent.get('tag')}${element.get('code')}"

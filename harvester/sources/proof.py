@@ -48,8 +48,9 @@ def completeness(facts: ListFacts, shrink_percent: float = 20) -> Completeness:
     if broken:
         return Completeness("partial", "claimed", broken)
     received = facts.distinct + facts.nameless
-    if facts.full and not received and facts.last_full:
-        return _partial(f"nothing came where {facts.last_full:,} records were")
+    if facts.full and not received and (facts.last_full or not facts.passes_agree):
+        # An empty answer is what a broken server gives, too: it is never believed at once (SobekCM#6).
+        return _partial(f"nothing came where {facts.last_full or 'some'} records were expected")
     if facts.passes_agree:
         return Completeness("complete", "proven", "two passes over the identifiers agree")
     if facts.unstable:
@@ -59,6 +60,17 @@ def completeness(facts: ListFacts, shrink_percent: float = 20) -> Completeness:
     if facts.full and received < facts.last_full * (1 - shrink_percent / 100):
         return _partial(f"{received:,} records where {facts.last_full:,} were, and the server gives no count")
     return Completeness("complete", "claimed", "the server gives nothing to check against")
+
+
+def wants_a_person(facts: ListFacts, shrink_percent: float = 20) -> bool:
+    """Whether a full list is whole, but so short that only a person can say that this is how it should be.
+
+    An empty answer where records were is one such case (SobekCM#6: a set had disappeared), whatever the server counts.
+    """
+    received = facts.distinct + facts.nameless
+    if _broken(facts) or not facts.full or received >= facts.last_full * (1 - shrink_percent / 100):
+        return False
+    return not received or not (facts.passes_agree or facts.unstable or (facts.sizes and facts.sizes_trusted))
 
 
 def _broken(facts: ListFacts) -> str:

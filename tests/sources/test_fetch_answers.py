@@ -243,8 +243,8 @@ ACCENTED = listing(record(0, title="Café Ubud"))
 def believes_header(patch: pytest.MonkeyPatch) -> None:
     parse = oai_xml.parse
 
-    def decoded(document: bytes) -> Any:
-        return parse(document.decode("latin-1").replace('encoding="UTF-8"', "").encode())
+    def decoded(document: bytes, max_bytes: int) -> Any:
+        return parse(document.decode("latin-1").replace('encoding="UTF-8"', "").encode(), 2 * max_bytes)
 
     patch.setattr(oai_xml, "parse", decoded)
 

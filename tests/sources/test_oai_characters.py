@@ -70,17 +70,17 @@ def _(outcome: Outcome, server: ScriptedServer) -> None:
 BAD = b"<record><header><identifier>oai:x:1</identifier></header><metadata>%s</metadata></record>"
 
 for label, content, text, flag in (
-    ("a control character", dublin_core("Bumi\x0bmanusia"), "Bumimanusia", "repaired:control-character"),
+    ("a control character", dublin_core("Bumi\x0bmanusia"), "Bumimanusia", "characters:control"),
     (
         "a control character as reference",
         dublin_core("Bumi&#11; manusia"),
         "Bumi manusia",
-        "repaired:control-character",
+        "characters:control",
     ),
-    ("a bare ampersand", dublin_core("Tom & Jerry"), "Tom &amp; Jerry", "repaired:ampersand"),
-    ("an HTML entity", dublin_core("Caf&eacute;"), "Café", "repaired:ampersand"),
-    ("Latin-1 bytes", dublin_core("CafX").replace(b"X", b"\xe9"), "Café", "repaired:encoding"),
-    ("an undeclared prefix", b"<dc:title>Saman</dc:title>", "Saman", "repaired:namespace"),
+    ("a bare ampersand", dublin_core("Tom & Jerry"), "Tom &amp; Jerry", "xml:ampersand"),
+    ("an HTML entity", dublin_core("Caf&eacute;"), "Café", "xml:entity"),
+    ("Latin-1 bytes", dublin_core("CafX").replace(b"X", b"\xe9"), "Café", "encoding:latin1-under-utf8"),
+    ("an undeclared prefix", b"<dc:title>Saman</dc:title>", "Saman", "xml:prefix"),
 ):
 
     @ZOO.fault(
