@@ -16,11 +16,13 @@ from db.tables import (
     harvest_window,
     partner,
     record,
+    rejected_payload,
     run,
     source,
     source_profile,
     window_other,
 )
+from db.tables import purged as purged_table
 from db.upsert import Row
 
 
@@ -68,6 +70,18 @@ def identifiers_seen(conn: Connection, window_id: int) -> set[bytes]:
     digests = {ledger.digest(row[0].encode("utf-8", "replace")) for row in conn.execute(here)}
     others = select(window_other.c.digest).where(window_other.c.window_id == window_id)
     return digests | {bytes(row[0]) for row in conn.execute(others)}
+
+
+def purged(conn: Connection, source_id: int) -> frozenset[bytes]:
+    """The digests of addresses of the source that had to be forgotten."""
+    query = select(purged_table.c.digest).where(purged_table.c.source_id == source_id)
+    return frozenset(bytes(row[0]) for row in conn.execute(query))
+
+
+def rejected_payloads(conn: Connection, source_id: int) -> frozenset[bytes]:
+    """The content hashes that are not taken from the source, since a run that brought them was reverted."""
+    query = select(rejected_payload.c.payload_hash).where(rejected_payload.c.source_id == source_id)
+    return frozenset(bytes(row[0]) for row in conn.execute(query))
 
 
 # ---- halted runs -------------------------------------------------------------------------------------

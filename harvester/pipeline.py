@@ -160,6 +160,7 @@ class Order(Value, frozen=True):
     full: bool = False
     limit: int = 0
     night: str = ""
+    kind: str = "harvest"
 
 
 def harvest(
@@ -193,13 +194,15 @@ def harvest_one(
     order: Order = Order(),
     progress: Callable[[str, Mapping[str, int]], None] = lambda source, counts: None,
     open_harvester: Callable[[], Harvester] | None = None,
+    source: Source | None = None,
 ) -> Outcome:
-    """Harvest one source into the ledger.
+    """Harvest one source into the ledger; *source* stands in for the configured one, as for an import.
 
     Raises:
         Locked: another process is at it.
     """
-    source, partner = source_of(pipeline.settings, code)
+    configured, partner = source_of(pipeline.settings, code)
+    source = source or configured
     opener = open_harvester or (lambda: sources.get(source.protocol)(source, environment(pipeline, source)))
     job = Job(
         database=pipeline.database,
@@ -214,6 +217,7 @@ def harvest_one(
         until=order.until,
         limit=order.limit,
         night=order.night,
+        kind=order.kind,
         progress=lambda counts: progress(code, counts),
         log=pipeline.log,
         **strategy(pipeline, source),
@@ -247,6 +251,7 @@ def strategy(pipeline: Pipeline, source: Source) -> dict[str, Any]:
     overlap = timedelta(days=settings.harvest.overlap_days) if by_day else None
     return {
         "incremental": told == "incremental" and not due,
+        "delta": source.protocol == "files" and source.options.get("content", "full") != "full",
         "sweeps_absent": told == "sweep+absence" or bool(body.get("absence")),
         "unstable": body.get("paging") == "unstable",
         "trust_list_size": source.options.get("list_size") != "untrusted",
