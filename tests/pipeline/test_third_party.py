@@ -1,4 +1,4 @@
-"""Third-party OAI-PMH servers: every live record in, every deletion that is told (or proven) out, quiet nights quiet."""
+"""Third-party OAI-PMH servers: every live record in, every told or proven deletion out, quiet nights quiet."""
 
 from __future__ import annotations
 
