@@ -1,0 +1,99 @@
+"""What a cataloguer should look at: the questions to the database behind the review queue. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from db.engine import within
+from db.tables import cluster, cluster_event, decision, identifier, membership, run
+from db.upsert import Row
+
+
+def pairs(conn: Connection, kinds: Iterable[str], limit: int, offset: int = 0) -> list[Row]:
+    """Pairs that wait for a person, the highest scores first: `review`, and `veto` where the score came near."""
+    wanted = set(kinds)
+    conditions = [decision.c.verdict == "review"] if "review" in wanted else []
+    if "veto" in wanted:
+        conditions.append(and_(decision.c.verdict == "veto", decision.c.evidence.is_not(None)))
+    columns = (decision.c.left_node, decision.c.right_node, decision.c.verdict, decision.c.score, decision.c.reason)
+    query = (
+        select(*columns)
+        .where(or_(*conditions))
+        .order_by(decision.c.score.desc(), decision.c.left_node, decision.c.right_node)
+    )
+    return [dict(row) for row in conn.execute(query.limit(limit).offset(offset)).mappings()]
+
+
+def torn(conn: Connection, limit: int) -> list[int]:
+    """Clusters that hold two nodes which the rules, asked about the two alone, would not merge; the worst first."""
+    left, right = membership.alias("l"), membership.alias("r")
+    query = (
+        select(left.c.cluster_id, func.min(decision.c.score).label("worst"))
+        .select_from(decision)
+        .join(left, left.c.node_id == decision.c.left_node)
+        .join(right, and_(right.c.node_id == decision.c.right_node, right.c.cluster_id == left.c.cluster_id))
+        .where(decision.c.verdict != "merge")
+        .group_by(left.c.cluster_id)
+        .order_by("worst", left.c.cluster_id)
+        .limit(limit)
+    )
+    return [row[0] for row in conn.execute(query)]
+
+
+def lately_changed(conn: Connection, limit: int) -> list[int]:
+    """Merged clusters, those changed last first."""
+    query = (
+        select(cluster.c.id)
+        .where(cluster.c.state == "active", cluster.c.size > 1)
+        .order_by(cluster.c.changed_at.desc(), cluster.c.size.desc(), cluster.c.id)
+        .limit(limit)
+    )
+    return [row[0] for row in conn.execute(query)]
+
+
+def grown(conn: Connection, least: int, limit: int) -> dict[int, int]:
+    """Cluster → how many records the last match run brought it, from *least* on."""
+    last = select(func.max(run.c.id)).where(run.c.kind == "match").scalar_subquery()
+    number = func.count().label("number")
+    query = (
+        select(cluster_event.c.cluster_id, number)
+        .where(cluster_event.c.run_id == last, cluster_event.c.kind.in_(("joined", "merged")))
+        .group_by(cluster_event.c.cluster_id)
+        .having(number >= least)
+        .order_by(number.desc(), cluster_event.c.cluster_id)
+        .limit(limit)
+    )
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def shared_isbns(conn: Connection, limit: int) -> list[tuple[str, list[int]]]:
+    """ISBNs that stand on more than one cluster, with the clusters."""
+    several = (
+        select(identifier.c.value)
+        .where(identifier.c.kind == "isbn")
+        .group_by(identifier.c.value)
+        .having(func.count() > 1)
+        .order_by(func.count().desc(), identifier.c.value)
+        .limit(limit)
+    )
+    values = [row[0] for row in conn.execute(several)]
+    held: dict[str, list[int]] = {value: [] for value in values}
+    query = select(identifier.c.value, identifier.c.cluster_id).where(
+        identifier.c.kind == "isbn", within(conn, identifier.c.value, values)
+    )
+    for value, key in conn.execute(query.order_by(identifier.c.cluster_id)):
+        held[value].append(key)
+    return list(held.items())
+
+
+def waiting(conn: Connection) -> dict[str, int]:
+    """How many pairs wait for a person, by kind."""
+    counts = {}
+    for name, condition in (
+        ("review", decision.c.verdict == "review"),
+        ("veto", and_(decision.c.verdict == "veto", decision.c.evidence.is_not(None))),
+    ):
+        counts[name] = int(conn.execute(select(func.count()).where(condition)).scalar_one())
+    return counts

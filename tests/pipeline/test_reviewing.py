@@ -1,0 +1,100 @@
+"""The review queue shows what waits and what is odd, forgets what was judged, and turns verdicts into labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db import links
+from harvester import deciding, reviewing
+from harvester.errors import UsageError
+from tests.pipeline.shelf import Book, Union
+
+PELANGI = Book("Laskar pelangi", isbn="9789793062792")
+SECOND = Book("Pengantar ilmu hukum", author="Rahardjo, Satjipto", edition="Edisi 2", publisher="Alumni", year="1986")
+THIRD = SECOND._replace(edition="Edisi 3")
+
+
+@pytest.fixture
+def union(tmp_path: Path, database_url: str) -> Iterator[Union]:
+    made = Union(tmp_path / "union", database_url)
+    yield made
+    assert made.consortium.faults() == []
+    made.close()
+
+
+def shown(union: Union, *kinds: str) -> list[reviewing.Item]:
+    return reviewing.queue(union.pipeline, 20, kinds=kinds or reviewing.KINDS)
+
+
+def test_a_nearly_certain_pair_that_a_veto_parts_waits_until_it_is_judged(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD})
+    waits = shown(union, "veto", "review")
+    assert [(one.left, one.right) for one in waits] == [("alun/1", "bukit/1")]
+    assert waits[0].reasons[0]
+    assert waits[0].titles == ("Pengantar ilmu hukum", "Pengantar ilmu hukum")
+    reviewing.judge(union.pipeline, "alun/1", "bukit/1", "different", "ana", "edisi lain")
+    assert shown(union, "veto", "review") == []
+    held = union.consortium.ask(links.labels)
+    assert [(row["left_source"], row["right_source"], row["duplicate"], row["author"]) for row in held] == [
+        ("alun", "bukit", False, "ana")
+    ]
+    assert not union.together("alun/1", "bukit/1")
+
+
+def test_the_verdict_same_merges_and_leaves_the_queue(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD})
+    result = reviewing.judge(union.pipeline, "alun/1", "bukit/1", "same", "ana", "salah ketik")
+    assert union.together("alun/1", "bukit/1")
+    assert result.decision is not None
+    assert shown(union, "veto", "review") == []
+    with pytest.raises(UsageError, match="no verdict"):
+        reviewing.judge(union.pipeline, "alun/1", "bukit/1", "maybe", "ana")  # type: ignore[arg-type]
+
+
+def test_the_pair_on_which_more_records_hang_comes_first(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD})
+    other = Book("Sejarah Jawa", author="Poesponegoro, Marwati", edition="Edisi 1", publisher="Balai", year="1975")
+    many = {f"alun/s{number}": other._replace(note=str(number)) for number in range(6)}
+    union.night({**many, "bukit/s": other._replace(edition="Edisi 2")})
+    waits = shown(union, "veto", "review")
+    assert len(waits) == 2
+    assert waits[0].records == 7
+    assert waits[0].value > waits[1].value
+
+
+def test_a_cluster_with_two_editions_that_a_person_joined_is_suspect_until_confirmed(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD})
+    deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
+    waits = shown(union, "cluster")
+    assert len(waits) == 1
+    assert any("editions 2, 3" in one for one in waits[0].reasons)
+    reviewing.judge(union.pipeline, waits[0].left, waits[0].right, "same", "budi")
+    assert shown(union, "cluster") == []
+
+
+def test_a_cluster_that_suddenly_grew_is_suspect(union: Union) -> None:
+    union.night({"alun/1": PELANGI, "alun/2": PELANGI._replace(note="2")})
+    assert shown(union, "cluster") == []
+    union.night({f"bukit/{number}": PELANGI._replace(note=f"b{number}") for number in range(5)})
+    assert any("came with the last match" in reason for one in shown(union, "cluster") for reason in one.reasons)
+
+
+def test_an_isbn_on_unlike_titles_is_shown_on_both_clusters(union: Union) -> None:
+    union.night(
+        {
+            "alun/1": PELANGI,
+            "alun/2": PELANGI._replace(note="2"),
+            "bukit/1": Book("Kimia dasar", author="Syukri", isbn=PELANGI.isbn, year="1999", pages="200"),
+        }
+    )
+    reasons = [reason for one in shown(union, "cluster") for reason in one.reasons]
+    assert any("stands also on cluster" in reason and "Kimia dasar" in reason for reason in reasons)
+
+
+def test_only_the_pairs_of_one_library_are_shown_when_it_is_named(union: Union) -> None:
+    union.night({"alun/1": SECOND, "alun/2": THIRD})
+    assert reviewing.queue(union.pipeline, partner="alun", kinds=("veto", "review"))
+    assert not reviewing.queue(union.pipeline, partner="bukit", kinds=("veto", "review"))
