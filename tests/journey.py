@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from db import dump, migrate, verify
+from db import dump, migrate, verify, work
 from db.engine import Database
 from harvester import faultpoint, pipeline, settings
 from harvester.clock import SystemClock
@@ -77,6 +77,11 @@ class Consortium:
         outcomes = self.harvest()
         self.match()
         return outcomes
+
+    def forget_files(self, code: str) -> None:
+        """Let the source's files count as new: the next harvest reads them again."""
+        with self.opened() as made, made.database.write() as conn:
+            work.set_source(conn, made.source_ids[code], {"quirks": "{}"})
 
     def dump(self) -> str:
         with self._read() as conn:
