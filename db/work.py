@@ -17,11 +17,15 @@ COUNTERS = ("received", "created", "updated", "unchanged", "deleted", "quarantin
 
 
 def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dict[str, int]:
-    """Make the partner and its sources known; returns source code → source id. Secrets stay out."""
+    """Make the partner and its sources known; returns source code → source id. Secrets stay out.
+
+    A policy other than the stored one makes every record of the partner dirty: the next match merges and tells anew.
+    """
     body = msgspec.structs.replace(
         known, sources=tuple(msgspec.structs.replace(one, credentials=()) for one in known.sources)
     )
-    old = conn.execute(select(partner.c.status, partner.c.added_at).where(partner.c.code == known.code)).first()
+    columns = (partner.c.status, partner.c.added_at, partner.c.policy_hash)
+    old = conn.execute(select(*columns).where(partner.c.code == known.code)).first()
     row = {
         "code": known.code,
         "status": old.status if old else "active",
@@ -35,6 +39,9 @@ def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dic
         source,
         [{"code": one.code, "partner": known.code, "added_at": now} for one in known.sources],
     )
+    if old and bytes(old.policy_hash) != policy_hash:
+        mine = select(record.c.id).join(source, source.c.id == record.c.source_id).where(source.c.partner == known.code)
+        mark_dirty(conn, [row[0] for row in conn.execute(mine.where(record.c.state == "active"))])
     codes = [one.code for one in known.sources]
     known_ids = select(source.c.code, source.c.id).where(source.c.code.in_(codes))
     return {row[0]: row[1] for row in conn.execute(known_ids)}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -14,6 +14,7 @@ from pydantic_core.core_schema import ValidationInfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from harvester.model import NormalizedRecord
 from harvester.registry import suggestion
 from harvester.secret import Revealed, Secret, is_reference
 
@@ -109,6 +110,31 @@ def check_database(text: str) -> str:
         # The text may carry a password: it is not repeated.
         raise ValueError("not an address of a database, such as sqlite:///induk.db or postgresql+psycopg://host/name")
     return Revealed(text)
+
+
+def check_withheld(names: tuple[str, ...]) -> tuple[str, ...]:
+    """*names*, when each is a normalized field (`notes`) or a part of one (`holdings.copies`): a slip must not leak."""
+    for name in names:
+        field, _, part = name.partition(".")
+        fields = list(NormalizedRecord.__struct_fields__)
+        if field not in fields:
+            raise ValueError(f"{name!r} is no normalized field ({suggestion(field, fields)})")
+        parts = _parts_of(field)
+        if part and part not in parts:
+            hint = suggestion(part, parts) if parts else "withhold the whole field"
+            raise ValueError(f"{field} has no part {part!r} ({hint})")
+    return names
+
+
+def _parts_of(field: str) -> list[str]:
+    """The parts of a normalized field whose values are structures."""
+    kinds = [get_type_hints(NormalizedRecord)[field]]
+    while kinds:
+        kind = kinds.pop()
+        if hasattr(kind, "__struct_fields__"):
+            return list(kind.__struct_fields__)
+        kinds += get_args(kind)
+    return []
 
 
 def _secret(value: Any) -> Secret:
@@ -247,6 +273,7 @@ class Web(Group):
     base_url: Url = setting("", "address that readers see, in front of a proxy")
     session_secret: HiddenText | None = setting(None, "key that signs sessions; without it made at start")
     proxy_header: str = setting("", "header of a trusted reverse proxy that names the user; empty is off")
+    repository_id: str = setting("induk", "names the union in OAI identifiers; chosen once, for ever")
     api_limit: int = setting(1000, "most records in one answer of the API", ge=1, le=10_000)
 
 
@@ -337,7 +364,7 @@ class PolicyEntry(Group):
     """What a partner allows."""
 
     visibility: Literal["public", "members", "withheld"] = setting("public", "who may see its records")
-    withheld: Texts = setting((), "normalized fields that never leave")
+    withheld: Annotated[Texts, AfterValidator(check_withheld)] = setting((), "normalized fields that never leave")
     priority: int = setting(0, "weight of its values in the merge", ge=-100, le=100)
     impression: Literal["", "merge", "review", "distinct"] = setting("", "what differing printings are")
     value_filters: bool = setting(True, "hide student numbers, mail addresses and phones in values")

@@ -28,6 +28,7 @@ COMMANDS = {
     "match": "Match and merge what has changed; explain a pair.",
     "nightly": "One night: harvest what is due, match, report.",
     "partner": "Partners: add, list, show.",
+    "publish": "Bring an output up to date: Solr, files; verify and repair it.",
     "record": "One record: as received, normalized, traced.",
     "run": "Runs: what was done, with its verdict and counts.",
     "user": "Accounts of the web pages.",

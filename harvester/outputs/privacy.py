@@ -113,10 +113,17 @@ def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterD
 def _stale(document: ClusterDocument) -> bool:
     """Whether the union was merged before a policy was tightened: it must not be shown until it is merged again."""
     hidden = {str(member.address) for member in document.members if not member.visible}
+    if not hidden.isdisjoint(document.union.members):
+        return True
     withheld = {(str(member.address), name) for member in document.members for name in member.withheld}
-    return not hidden.isdisjoint(document.union.members) or any(
-        (line.donor, line.field) in withheld and line.rule != "dropped:withheld" for line in document.union.survivors
-    )
+    if not withheld:
+        return False
+    lines = document.union.survivors
+    dropped = {(line.donor, line.field) for line in lines if line.rule == "dropped:withheld"}
+    given = {(line.donor, line.field) for line in lines if line.rule != "dropped:withheld"}
+    # of a field that is withheld in part (holdings.copies) other parts may stand; merging notes the part it dropped
+    parts = {(donor, name.partition(".")[0]) for donor, name in withheld - dropped if "." in name}
+    return not given.isdisjoint(withheld | parts)
 
 
 def _filters(member: Member, partners: dict[str, Partner]) -> bool:

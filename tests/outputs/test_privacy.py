@@ -205,3 +205,18 @@ def test_withheld_titles_leave_an_empty_title_and_no_trace() -> None:
     released = release(union.clusters["1"], partner_of(PARTNERS))
     assert released is not None
     assert released.union.record.title == released.members[0].record.title == Title()
+
+
+def test_a_part_that_was_withheld_later_is_held_back_until_it_is_merged_again() -> None:
+    union = Union()
+    union.commit({"1": [held_by("ui/1", book(branch="Depok")), held_by("ugm/2")]})
+    before = union.clusters["1"]
+    policy = ("holdings.copies",)
+    members = tuple(
+        msgspec.structs.replace(one, withheld=policy if one.address.source == "ui" else ()) for one in before.members
+    )
+    assert release(msgspec.structs.replace(before, members=members), partner_of(PARTNERS)) is None
+    union.commit({"1": list(members)})
+    after = release(union.clusters["1"], partner_of(PARTNERS))
+    assert after is not None
+    assert {one.branch: one.copies for one in after.union.record.holdings} == {"Depok": None, "Pusat": 1}

@@ -1,0 +1,85 @@
+"""induk publish"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harvester.cli.common import Shell, common, open_pipeline
+from harvester.errors import UsageError
+
+VUFIND = "vufind-config"
+SHOWN = 20
+
+
+@click.command("publish")
+@click.argument("name")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--verify", is_flag=True, help="Compare the output with the catalogue, document by document.")
+@click.option("--repair", is_flag=True, help="Put right what --verify finds, and nothing else.")
+@common
+def command(shell: Shell, name: str, folder: Path | None, verify: bool, repair: bool) -> int:
+    """Bring the output NAME of induk.yaml up to date; `vufind-config FOLDER` writes what VuFind must know instead."""
+    from harvester import publishing
+
+    pipeline = open_pipeline(shell)
+    if name == VUFIND:
+        if folder is None:
+            raise UsageError("vufind-config needs a folder", hint="induk publish vufind-config FOLDER")
+        paths = publishing.write_vufind_config(pipeline, folder)
+        shell.emit([str(path) for path in paths], lambda: shell.say("\n".join(str(path) for path in paths)))
+        return 0
+    if folder is not None:
+        raise UsageError("only vufind-config takes a folder", hint="the folder of an output stands in induk.yaml")
+    if shell.dry_run:
+        stored = publishing.stored_state(pipeline, name)
+        shell.emit(stored, lambda: shell.say(f"{name} stands at {stored.state.position}"))
+        return 0
+    done = publishing.publish(pipeline, name, os.environ, verify=verify or repair, repair=repair)
+    shell.emit(_plain(done), lambda: _show(shell, done))
+    drift = done.drift
+    return 4 if drift is not None and not drift.clean and not repair else 0
+
+
+def _plain(done: Any) -> dict[str, Any]:
+    drift = None if done.drift is None else {**done.drift._asdict(), "clean": done.drift.clean}
+    return {
+        "output": done.output,
+        "before": done.before,
+        "position": done.state.position,
+        "reached": done.state.reached,
+        "epoch": done.state.epoch,
+        "snapshot": done.snapshot,
+        "rejected": list(done.state.rejected),
+        "drift": drift,
+    }
+
+
+def _show(shell: Shell, done: Any) -> None:
+    how = "everything anew" if done.snapshot else f"changes {done.before + 1} to {done.state.reached}"
+    if not done.snapshot and done.before == done.state.reached:
+        how = "nothing new"
+    shell.say(f"{done.output}: {how}; stands at {done.state.position}")
+    if done.state.rejected:
+        shell.say(f"{len(done.state.rejected)} documents are refused; they are tried again each time")
+        rows = [[one.cluster, one.document, one.seq, one.tries, one.reason] for one in done.state.rejected[:SHOWN]]
+        shell.table(["cluster", "document", "change", "tries", "reason"], rows)
+    if done.drift is not None:
+        _show_drift(shell, done.drift)
+
+
+def _show_drift(shell: Shell, drift: Any) -> None:
+    if drift.clean:
+        shell.say("verified: no drift")
+    found = [("missing", drift.missing), ("different", drift.different), ("surplus", drift.surplus)]
+    rows = [[name, len(ids), " ".join(ids[:SHOWN])] for name, ids in found if ids]
+    if rows:
+        shell.table(["drift", "documents", "first of them"], rows)
+    for note in drift.notes:
+        shell.say(note)
+    if drift.repaired:
+        shell.say(f"repaired: {drift.repaired}")
+    shell.table(["partner", "catalogue", "output"], drift.counts)
