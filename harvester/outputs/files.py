@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,7 +117,7 @@ class Files:
             position = catalogue.released
             documents = (document for page in catalogue.pages() for document in page)
             pieces = self._pieces(documents, rejected)
-            entry = self._write(f"full-{position:012d}", "full", 0, position, pieces, ())
+            entry = self._write(self._full_name(position, manifest), "full", 0, position, pieces, ())
             self._publish(catalogue.epoch, position, [entry], rejected, manifest)
         return rejected
 
@@ -149,6 +150,12 @@ class Files:
         return self._repaired(drift, catalogue, manifest) if repair and not drift.clean else drift
 
     # ---- writing -------------------------------------------------------------------------------------
+
+    def _full_name(self, position: int, manifest: Manifest) -> str:
+        """A stem that no file has had: who copied that one learns from `remove` that it is not this one."""
+        known = {name.partition(".")[0] for name in (*manifest.remove, *(entry.name for entry in manifest.files))}
+        stem = f"full-{position:012d}"
+        return next(one for one in chain([stem], (f"{stem}-{number}" for number in count(2))) if one not in known)
 
     def _pieces(self, documents: Iterable[ClusterDocument], rejected: list[Rejection]) -> Iterator[bytes]:
         for document in documents:
