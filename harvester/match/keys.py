@@ -13,13 +13,14 @@ from harvester.match.rules import Rules
 from harvester.model import BlockingKey, Profile
 
 MAX_KEYS = 40
-_ISBN_LIKENESS_WORDS = 1
+LIKENESS_WORDS = 2
 
 
 def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
     """The keys of *profile*, each once, in a fixed order; at most forty."""
     found: dict[tuple[str, int], BlockingKey] = {}
-    subject = signed_hash(" ".join(profile.words[:_ISBN_LIKENESS_WORDS]))
+    # The volumes of a set are unlike carriers of its number; a subtitle more or less makes none.
+    subject = signed_hash("\x1f".join((*profile.words[:LIKENESS_WORDS], *profile.parts, *profile.part_names)))
     whole = signed_hash("\x1f".join((" ".join(profile.author), str(profile.year), profile.title, *profile.parts)))
     for kind, text in _identifier_keys(profile):
         key = BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), subject)

@@ -110,7 +110,7 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         host=fold(host.title) if host else "",
         host_part=fold(host.part) if host else "",
         score_format=fold(record.score_format),
-        extra=_extra(record, area),
+        extra=_extra(record, area, known),
     )
     return msgspec.structs.replace(made, present=present(made))
 
@@ -196,8 +196,12 @@ def _student(record: NormalizedRecord) -> str:
 _SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,]*)")
 
 
-def _extra(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
+def _extra(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tuple[str, ...]:
+    """Marks that part two records when they differ, as kind:value: of school books, maps, versions of a text."""
     marks = list(area.extra)
+    version = sorted(known.edition_versions.intersection(fold(record.edition.text).split()))
+    if version:
+        marks.append("version:" + " ".join(version))
     match = _SCALE.search(record.scale)
     if match:
         marks.append("scale:" + re.sub(r"\D", "", match[1]))

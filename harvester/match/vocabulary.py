@@ -18,6 +18,7 @@ class Vocabulary:
         "students",
         "teachers",
         "generic_titles",
+        "edition_versions",
         "honorifics",
         "responsibility_words",
         "publisher_generic",
@@ -35,6 +36,7 @@ class Vocabulary:
         self.students = lists.get("students", empty)
         self.teachers = lists.get("teachers", empty)
         self.generic_titles = lists.get("generic_titles", empty)
+        self.edition_versions = lists.get("edition_versions", empty)
         self.honorifics = lists.get("honorifics", empty)
         self.responsibility_words = lists.get("responsibility_words", empty)
         self.publisher_generic = lists.get("publisher_generic", empty)

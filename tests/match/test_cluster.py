@@ -117,7 +117,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, dict[str, float | None], list[str], li
     return units, pairs, draw(links), draw(links)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False), st.integers(2, 8))
 def test_grouping_does_not_depend_on_any_order(
     world: tuple[str, dict[str, float | None], list[str], list[str]], chance: random.Random, cap: int
@@ -145,7 +145,7 @@ def test_grouping_does_not_depend_on_any_order(
     assert shuffled(mixed=True) == shuffled(mixed=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_no_group_holds_a_veto_or_a_cannot_link_that_nobody_ordered(
     world: tuple[str, dict[str, float | None], list[str], list[str]],

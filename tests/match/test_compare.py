@@ -34,7 +34,7 @@ def with_impression(policy: str) -> Rules:
     return parse(RULES.text.replace("impression: merge\n", f"impression: {policy}\n"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RECORDS, RECORDS)
 def test_a_decision_does_not_depend_on_which_record_stands_left(
     left: NormalizedRecord, right: NormalizedRecord
@@ -45,7 +45,7 @@ def test_a_decision_does_not_depend_on_which_record_stands_left(
     assert (there.verdict, there.score, there.reason) == (back.verdict, back.score, back.reason)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RECORDS, RECORDS)
 def test_deciding_early_and_explaining_at_leisure_agree(left: NormalizedRecord, right: NormalizedRecord) -> None:
     one, other = profile(left, RULES), profile(right, RULES)
