@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,36 @@ SHOWN = 20
 @common
 def command(shell: Shell, name: str, folder: Path | None, verify: bool, repair: bool) -> int:
     """Bring the output NAME of induk.yaml up to date; `vufind-config FOLDER` writes what VuFind must know instead."""
+    pipeline = open_pipeline(shell)
+    with closing(pipeline.database):
+        if name == VUFIND:
+            return _vufind_config(shell, pipeline, folder)
+        if folder is not None:
+            raise UsageError("only vufind-config takes a folder", hint="the folder of an output stands in induk.yaml")
+        return _publish(shell, pipeline, name, verify=verify or repair, repair=repair)
+
+
+def _publish(shell: Shell, pipeline: Any, name: str, *, verify: bool, repair: bool) -> int:
     from harvester import publishing
 
-    pipeline = open_pipeline(shell)
-    if name == VUFIND:
-        if folder is None:
-            raise UsageError("vufind-config needs a folder", hint="induk publish vufind-config FOLDER")
-        paths = publishing.write_vufind_config(pipeline, folder)
-        shell.emit([str(path) for path in paths], lambda: shell.say("\n".join(str(path) for path in paths)))
-        return 0
-    if folder is not None:
-        raise UsageError("only vufind-config takes a folder", hint="the folder of an output stands in induk.yaml")
     if shell.dry_run:
         stored = publishing.stored_state(pipeline, name)
         shell.emit(stored, lambda: shell.say(f"{name} stands at {stored.state.position}"))
         return 0
-    done = publishing.publish(pipeline, name, os.environ, verify=verify or repair, repair=repair)
+    done = publishing.publish(pipeline, name, os.environ, verify=verify, repair=repair)
     shell.emit(_plain(done), lambda: _show(shell, done))
     drift = done.drift
     return 4 if drift is not None and not drift.clean and not repair else 0
+
+
+def _vufind_config(shell: Shell, pipeline: Any, folder: Path | None) -> int:
+    from harvester import publishing
+
+    if folder is None:
+        raise UsageError("vufind-config needs a folder", hint="induk publish vufind-config FOLDER")
+    paths = publishing.write_vufind_config(pipeline, folder)
+    shell.emit([str(path) for path in paths], lambda: shell.say("\n".join(str(path) for path in paths)))
+    return 0
 
 
 def _plain(done: Any) -> dict[str, Any]:
