@@ -11,9 +11,11 @@ from sqlalchemy import Connection, func, insert, select, update
 from db import ledger
 from db.engine import within
 from db.tables import (
+    decision_member,
     deletion_proposal,
     drift,
     harvest_window,
+    membership,
     partner,
     record,
     rejected_payload,
@@ -49,6 +51,14 @@ def last_full(conn: Connection, source_id: int) -> tuple[str, int]:
     )
     count = select(source.c.last_full_count).where(source.c.id == source_id)
     return conn.execute(done).scalar_one() or "", conn.execute(count).scalar_one() or 0
+
+
+def last_done(conn: Connection, source_id: int) -> str:
+    """When the newest finished window was closed; "" when there is none."""
+    query = select(func.max(harvest_window.c.closed_at)).where(
+        harvest_window.c.source_id == source_id, harvest_window.c.state == "done"
+    )
+    return conn.execute(query).scalar_one() or ""
 
 
 def done_since_full(conn: Connection, source_id: int) -> list[Row]:
@@ -87,14 +97,27 @@ def rejected_payloads(conn: Connection, source_id: int) -> frozenset[bytes]:
 # ---- halted runs -------------------------------------------------------------------------------------
 
 
-def decide_proposals(conn: Connection, source_id: int, state: str) -> int:
-    """Mark the open proposals of a source (`rejected`); returns how many."""
+def reject_proposals(conn: Connection, source_id: int, run_id: int) -> int:
+    """Reject the open proposals of a source that were made up to this run; returns how many."""
     done = conn.execute(
         update(deletion_proposal)
-        .where(deletion_proposal.c.source_id == source_id, deletion_proposal.c.state == "proposed")
-        .values(state=state)
+        .where(
+            deletion_proposal.c.source_id == source_id,
+            deletion_proposal.c.state == "proposed",
+            deletion_proposal.c.run_id <= run_id,
+        )
+        .values(state="rejected")
     )
     return done.rowcount
+
+
+def reopen_proposals(conn: Connection, source_id: int) -> None:
+    """What was once rejected may be decided anew."""
+    conn.execute(
+        update(deletion_proposal)
+        .where(deletion_proposal.c.source_id == source_id, deletion_proposal.c.state == "rejected")
+        .values(state="proposed")
+    )
 
 
 def settle_run(conn: Connection, run_id: int, verdict: str, reason: str) -> None:
@@ -120,6 +143,24 @@ def set_status(conn: Connection, code: str, status: str) -> None:
 def status(conn: Connection, code: str) -> str:
     """A partner's status; empty when it is unknown here."""
     return conn.execute(select(partner.c.status).where(partner.c.code == code)).scalar_one_or_none() or ""
+
+
+def holdings_of(conn: Connection, code: str) -> tuple[int, int, int, int]:
+    """What a partner has: active records, clusters of its own, clusters shared with others, decisions about them."""
+    mine = select(record.c.id).join(source, source.c.id == record.c.source_id).where(source.c.partner == code)
+    active = mine.where(record.c.state == "active")
+    records = conn.execute(select(func.count()).select_from(active.subquery())).scalar_one()
+    touched = select(membership.c.cluster_id).where(membership.c.record_id.in_(active)).distinct()
+    shared = (
+        select(membership.c.cluster_id)
+        .where(membership.c.cluster_id.in_(touched), ~membership.c.record_id.in_(active))
+        .distinct()
+    )
+    every = conn.execute(select(func.count()).select_from(touched.subquery())).scalar_one()
+    kept = conn.execute(select(func.count()).select_from(shared.subquery())).scalar_one()
+    own = select(source.c.code).where(source.c.partner == code)
+    decided = select(func.count(decision_member.c.decision_id.distinct())).where(decision_member.c.source.in_(own))
+    return records, every - kept, kept, conn.execute(decided).scalar_one()
 
 
 # ---- audit -------------------------------------------------------------------------------------------

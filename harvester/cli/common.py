@@ -85,6 +85,13 @@ class Shell(NamedTuple):
         click.confirm(question, abort=True)
 
 
+def whoami() -> str:
+    """Who decides on this command line: INDUK_USER, else the name of the system's account."""
+    import getpass
+
+    return os.environ.get("INDUK_USER", "") or getpass.getuser()
+
+
 def clean(text: str) -> str:
     """*text* without control characters: a record must not move the cursor of a terminal."""
     return "".join(char if char.isprintable() or char == " " else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -7,13 +7,16 @@ from typing import Any
 
 import click
 
-from harvester.cli.common import Shell, common, open_pipeline
+from harvester.cli.common import Shell, common, open_pipeline, whoami
 from harvester.errors import UsageError
+
+
+WHY = click.option("--why", default="", help="The reason, kept with the decision.")
 
 
 @click.group("run")
 def command() -> None:
-    """Runs: what was done, with its verdict and counts."""
+    """Runs: what was done, with its verdict and counts; approve, reject and revert them."""
 
 
 @command.command("list")
@@ -57,3 +60,79 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     shell.table(["count", "this run", "last good run"], [[name, answer[name], good.get(name)] for name in names])
     heads = ["identifier", "stage", "reason", "message"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["quarantine"]])
+
+
+@command.command()
+@click.argument("number", type=int)
+@WHY
+@common
+def approve(shell: Shell, number: int, why: str) -> None:
+    """Let happen what a halted run stopped at: its deletions, a much shorter list, a renamed repository."""
+    from harvester import controlling
+
+    opened = open_pipeline(shell)
+    if shell.dry_run:
+        _preview(shell, opened, number)
+        return
+    shell.confirm(f"Approve what run {number} stopped at?")
+    _settled(shell, controlling.approve(opened, number, whoami(), why))
+
+
+@command.command()
+@click.argument("number", type=int)
+@WHY
+@common
+def reject(shell: Shell, number: int, why: str) -> None:
+    """Keep the records that a halted run would have deleted; it does not ask for the same ones again."""
+    from harvester import controlling
+
+    opened = open_pipeline(shell)
+    if shell.dry_run:
+        _preview(shell, opened, number)
+        return
+    _settled(shell, controlling.reject(opened, number, whoami(), why))
+
+
+def _preview(shell: Shell, opened: Any, number: int) -> None:
+    """The records that the run proposed for deletion."""
+    from db import ledger, work
+
+    with opened.database.read() as conn:
+        row = work.get_run(conn, number)
+        if row is None:
+            raise UsageError(f"no run {number}", hint="`induk run list` shows them")
+        rows = [one for one in ledger.proposals(conn, row["source_id"] or 0) if one["run_id"] <= number]
+    answer = {"run": number, "verdict": row["verdict"], "reason": row["reason"], "proposals": rows}
+    heads = ["identifier", "kind", "datestamp", "run_id"]
+    shell.say(f"run {number} is {row['verdict']}: {row['reason']}")
+    shell.emit(answer, lambda: shell.table(heads, [[one[head] for head in heads] for one in rows]))
+
+
+def _settled(shell: Shell, done: Any) -> None:
+    by = f" by run {done.run}" if done.run else ""
+    shell.emit(done, lambda: shell.say(f"run {done.halted} {done.decision}: {done.records} records{by}"))
+
+
+@command.command()
+@click.argument("number", type=int)
+@common
+def resume(shell: Shell, number: int) -> int:
+    """Go on now where a partial run stopped, at the page behind the last one that was stored."""
+    from db import work
+    from harvester import pipeline
+    from harvester.cli.common import worst
+    from harvester.cli.harvest import harvest_and_show
+
+    opened = open_pipeline(shell)
+    with opened.database.read() as conn:
+        row = work.get_run(conn, number)
+        waiting = work.open_windows(conn, row["source_id"]) if row and row["source_id"] else []
+    if row is None or row["kind"] != "harvest":
+        raise UsageError(f"no harvest {number}", hint="`induk run list` shows them")
+    if not waiting:
+        raise UsageError(f"run {number}: {row['source']} has no open window", hint="`induk harvest` begins a new one")
+    if shell.dry_run:
+        shell.emit(waiting, lambda: shell.say(f"would go on with {len(waiting)} windows of {row['source']}"))
+        return 0
+    codes = pipeline.active_sources(opened, [row["source"]])
+    return worst(harvest_and_show(shell, opened, codes, pipeline.Order(night=row["night"])).values())
