@@ -23,6 +23,7 @@ from db.tables import (
     quarantine,
     record,
     record_version,
+    run,
     source,
     warning,
     zstd_dictionary,
@@ -328,11 +329,20 @@ def active_count(conn: Connection, source_id: int) -> int:
 
 
 def deleted_since(conn: Connection, source_id: int, since: str) -> int:
-    """How many tombstones the source got since *since* (ISO 8601): what the monthly limit counts."""
+    """How many tombstones runs gave the source since *since* (ISO 8601), without a person's approval."""
     query = (
         select(func.count())
-        .select_from(record_version.join(record, record.c.id == record_version.c.record_id))
-        .where(record.c.source_id == source_id, record_version.c.state == "deleted", record_version.c.at >= since)
+        .select_from(
+            record_version.join(record, record.c.id == record_version.c.record_id).join(
+                run, run.c.id == record_version.c.run_id
+            )
+        )
+        .where(
+            record.c.source_id == source_id,
+            record_version.c.state == "deleted",
+            record_version.c.at >= since,
+            run.c.kind.in_(("harvest", "import")),
+        )
     )
     return int(conn.execute(query).scalar_one())
 

@@ -29,9 +29,8 @@ def admit(page: Page, source: Source, purged: Collection[bytes]) -> Admitted:
         records = tuple(_as_it_says(one) for one in records)
     barred: list[bytes] = []
     if purged:
-        barred = [
-            _seen(one.identifier) for one in (*records, *page.damages) if address(source.code, one.identifier) in purged
-        ]
+        names = [one.identifier for one in records] + [one.identifier for one in page.damages]
+        barred = [_seen(name) for name in names if address(source.code, name) in purged]
         records = tuple(one for one in records if address(source.code, one.identifier) not in purged)
         damages = tuple(one for one in page.damages if address(source.code, one.identifier) not in purged)
         page = msgspec.structs.replace(page, damages=damages)

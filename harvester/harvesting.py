@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from db import control, ledger, work
 from db.engine import Database
@@ -64,6 +68,12 @@ class Outcome(Value, frozen=True):
     proof: str = ""
 
 
+class _Short(Halted):
+    """A whole list that is much shorter than the last one; `seen` is how many things it holds."""
+
+    seen = 0
+
+
 class _Stopped(Exception):
     """Enough records for this run; the window stays open."""
 
@@ -74,32 +84,45 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     Never raises for what the partner does: the verdict and the run row say it.
     """
     database, started = job.database, stamp(job.clock.now())
-    with database.write() as conn:
-        work.close_stuck(conn, job.kind, job.source_id, started)
-        run_id = work.open_run(conn, job.kind, job.source_id, started, job.night)
+    run_id = database.persist(lambda: _open_run(job, started))
     faultpoint.reach("harvest.run.opened")
     verdict, reason, proof, cause = "complete", "", "", ""
     done: list[int] = []
     try:
         proof = _run_windows(job, run_id, open_harvester, done)
-        ruling = _deletions(job, run_id, done, proof)
+        ruling = database.persist(lambda: _deletions(job, run_id, done, proof))
         if not ruling.allowed:
             verdict, reason, cause = "halted", ruling.reason, "deletions"
     except _Stopped:
         verdict, reason = "partial", f"stopped after {job.limit} records as asked"
     except Halted as error:
-        verdict, reason, cause = "halted", str(error), "short"
+        verdict, reason, cause = "halted", str(error), f"short:{getattr(error, 'seen', 0)}"
     except SourceError as error:
         halts = getattr(error, "code", "") in HALTING
         verdict, reason = "halted" if halts else _partial_or_failed(job, run_id), str(error)
         cause = error.code if isinstance(error, ProtocolError) and halts else ""
-    with database.write() as conn:
-        ended = stamp(job.clock.now())
-        proof = proof if verdict == "complete" else ""
-        body = {"windows": done, "cause": cause} if cause else {"windows": done}
-        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof=proof, now=ended, body=body)
+    except DBAPIError as error:  # disk full, or away for longer than persist waits: the checkpoint stands
+        verdict, reason = "partial", f"the database: {error.orig}".strip().partition("\n")[0]
+        job.log("database_failed", source=job.recipe.source.code, error=reason)
+    proof = proof if verdict == "complete" else ""
+    body = {"windows": done, "cause": cause} if cause else {"windows": done}
+    outcome = Outcome(run_id, verdict, reason, proof)
+    with suppress(DBAPIError):  # not even that: the run stays `running`, and the next one closes it as interrupted
+        database.persist(lambda: _close_run(job, outcome, body))
     faultpoint.reach("harvest.run.closed")
-    return Outcome(run_id, verdict, reason, proof)
+    return outcome
+
+
+def _open_run(job: Job, now: str) -> int:
+    with job.database.write() as conn:
+        work.close_stuck(conn, job.kind, job.source_id, now)
+        return work.open_run(conn, job.kind, job.source_id, now, job.night)
+
+
+def _close_run(job: Job, outcome: Outcome, body: Mapping[str, Any]) -> None:
+    told = {"verdict": outcome.verdict, "reason": outcome.reason, "proof": outcome.proof}
+    with job.database.write() as conn:
+        work.close_run(conn, outcome.run_id, **told, now=stamp(job.clock.now()), body=body)
 
 
 def _run_windows(job: Job, run_id: int, open_harvester: Callable[[], Harvester], done: list[int]) -> str:
@@ -330,7 +353,9 @@ def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvest
     if short:
         # kept for a person who says that this is all there is: the next list is measured against it
         job.log("short_list", source=job.recipe.source.code, seen=seen, before=last_full)
-        raise Halted(f"{seen:,} records came where {last_full:,} were", place=job.recipe.source.code)
+        halt = _Short(f"{seen:,} records came where {last_full:,} were", place=job.recipe.source.code)
+        halt.seen = seen
+        raise halt
     if found.verdict != "complete":
         raise SourceUnavailable(found.reason, place=job.recipe.source.code)
     faultpoint.reach("harvest.window.closed")
@@ -380,8 +405,12 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
         if name in known and known[name].state == "active" and name not in {one.identifier for one in live}
     ]
     counts = count_page(page, result, known, len(told), excluded=len(draft.barred) + refused, barred=len(draft.barred))
-    with job.database.write() as conn:
+
+    def commit(conn: Connection) -> None:
         if not work.advance_window(conn, window["id"], number, checkpoint):
+            # the answer to a COMMIT may be lost, but not what it did: the page's row stands in the same transaction
+            if work.has_page(conn, window["id"], window["attempts"], number, run_id):
+                return
             raise SourceUnavailable("another run moved this window", place=job.recipe.source.code)
         ledger.store(
             conn,
@@ -404,8 +433,15 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
         _note_page(conn, run_id, window, number, page, now)
         work.count(conn, run_id, counts)
         faultpoint.reach("harvest.page.written")
+
+    job.database.persist(lambda: _in_transaction(job, commit))
     faultpoint.reach("harvest.page.committed")
     job.progress(counts)
+
+
+def _in_transaction(job: Job, commit: Callable[[Connection], None]) -> None:
+    with job.database.write() as conn:
+        commit(conn)
 
 
 def _without_rejected(
