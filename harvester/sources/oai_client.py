@@ -25,6 +25,7 @@ from harvester.sources.oai_xml import Unreadable, read
 from harvester.sources.waiting import pause
 
 _TOO_LONG = (414, 431)
+_LISTS = ("ListRecords", "ListIdentifiers")
 
 
 class PageResponse(OAIResponse):  # type: ignore[misc]
@@ -80,6 +81,7 @@ class OaiClient(Sickle):  # type: ignore[misc]
         self._fetcher = fetcher
         self.arguments: dict[str, str] = {}
         self.learned: dict[str, str] = {}
+        self._counted = False
 
     def harvest(self, **params: str) -> PageResponse:
         """The answer to one request, fetched again while it arrives broken.
@@ -88,9 +90,26 @@ class OaiClient(Sickle):  # type: ignore[misc]
             SourceUnavailable, ProtocolError, Refused: as fetch and oai_xml say; nothing was readable.
         """
         if "resumptionToken" not in params:
-            return self._whole(params)
-        response = self._whole(self._beside_token(params))
-        return self._second_form(params, response) or response
+            self._counted = False
+            return self._confirmed(params, self._whole(params))
+        sent = self._beside_token(params)
+        response = self._whole(sent)
+        return self._second_form(params, response) or self._confirmed(sent, response)
+
+    def _confirmed(self, params: Mapping[str, str], response: PageResponse) -> PageResponse:
+        """The answer, or a second one that goes on where the first ended a list that nobody counted.
+
+        Without a count a lost token looks like the end of the list; asking again costs one request a list.
+        """
+        page = response.page
+        self._counted = self._counted or page.list_size is not None
+        if params["verb"] not in _LISTS or self._counted or page.next_token or page.errors or not page.records:
+            return response
+        try:
+            again = self._whole(params)
+        except SourceError:
+            return response
+        return again if again.page.next_token and not again.page.errors else response
 
     def _whole(self, params: Mapping[str, str]) -> PageResponse:
         """The answer, from the last of several tries if it is broken each time."""

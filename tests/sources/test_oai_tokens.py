@@ -83,6 +83,23 @@ def _(outcome: Outcome, server: ScriptedServer) -> None:
     assert outcome.identifiers == first(25)
 
 
+def forgets_token_once() -> Script:
+    whole = listing(record(0), record(1), token("t1"))
+    bare = listing(record(0), record(1))
+    last = listing(record(2))
+
+    def answer(request: Request) -> bytes:
+        return last if "resumptionToken" in request.arguments else next(answers)
+
+    answers = iter([bare, whole])
+    return serve([], ListRecords=answer)
+
+
+@ZOO.fault("Z004", "a list that nobody counted is asked again where it ends", forgets_token_once)
+def _(outcome: Outcome, server: ScriptedServer) -> None:
+    assert (outcome.verdict, outcome.proof, outcome.identifiers) == ("complete", "claimed", first(3))
+
+
 def empty_in_the_middle() -> Script:
     return serve([listing(record(0), token("t1")), listing(token("t2")), listing(record(1))])
 
