@@ -3,6 +3,9 @@
 Writers begin with BEGIN IMMEDIATE on SQLite: a deferred transaction that turns into a writer fails at once with
 "database is locked", whatever the time-out (cpython#124510). Locks die with their process: flock beside the SQLite
 file, session-level advisory locks on PostgreSQL (so not through a transaction-pooling PgBouncer).
+
+`persist` does a whole transaction again when the database says "later" or is gone for a while. Whether a COMMIT
+whose answer was lost took place is the work's own question: it must begin by looking.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -34,10 +39,17 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
+from harvester.clock import SystemClock
 from harvester.errors import ConfigError, Locked
+from harvester.model import Clock
 
+T = TypeVar("T")
 BUSY_MS = 30_000
+PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds; a PostgreSQL that is restarted is back within them
+# serialization failure, deadlock, lock time-out, shut down, crashed, not yet up, failed over and still read-only
+_LATER = frozenset(("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"))
 
 
 class Database:
@@ -51,6 +63,8 @@ class Database:
         if self.url.drivername == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self._held: dict[int, Connection] = {}  # advisory locks of this process, by key
+        self._guard = threading.Lock()
 
     @property
     def path(self) -> Path:
@@ -74,6 +88,34 @@ class Database:
                 conn.execution_options(induk_write=True, induk_durable=durable)
             with conn.begin():
                 yield conn
+
+    def persist(self, work: Callable[[], T], clock: Clock | None = None) -> T:
+        """What *work* gives: whole transactions, done again while the database is away or asks for another try.
+
+        Raises:
+            Locked: the connection that held a lock of ours was lost, and another process has taken the lock.
+        """
+        for pause in PAUSES:
+            try:
+                return work()
+            except DBAPIError as error:
+                if not passing(error):
+                    raise
+            (clock or SystemClock()).sleep(pause)
+            self._hold_again()
+        return work()
+
+    def _hold_again(self) -> None:
+        """Take the locks anew whose connections are gone: a restarted PostgreSQL has forgotten them."""
+        with self._guard:
+            for key, conn in list(self._held.items()):
+                try:
+                    ping(conn)
+                except DBAPIError:
+                    with suppress(DBAPIError):  # still away: the next try asks again
+                        conn.rollback()
+                        if not _take(conn, key):
+                            raise Locked("a lock was lost with its connection; another process has it now") from None
 
     @contextmanager
     def lock(self, name: str, *, wait: float = 0.0) -> Iterator[None]:
@@ -101,15 +143,33 @@ class Database:
         key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
         with self.engine.connect() as conn:
             conn.execution_options(isolation_level="AUTOCOMMIT")
-            if not conn.execute(select(func.pg_try_advisory_lock(key))).scalar_one():
+            if not _take(conn, key):
                 raise Locked(f"{name} is already at work in another process", hint="try again later")
+            self._held[key] = conn
             try:
                 yield
             finally:
-                conn.execute(select(func.pg_advisory_unlock(key)))
+                del self._held[key]
+                with suppress(DBAPIError):  # a lost connection has let go by itself
+                    conn.execute(select(func.pg_advisory_unlock(key)))
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def passing(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed at another try: the connection was lost, or two got in their way."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or state in _LATER or state.startswith("08"):
+        return True
+    text = str(error.orig).lower()
+    if isinstance(error.orig, sqlite3.Error):
+        return "locked" in text  # by another program, such as a shell
+    return "connection" in text and not state  # never made: there is no SQLSTATE for that
+
+
+def _take(conn: Connection, key: int) -> bool:
+    return bool(conn.execute(select(func.pg_try_advisory_lock(key))).scalar_one())
 
 
 def _sqlite_engine(url: Any) -> Engine:

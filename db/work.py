@@ -164,6 +164,14 @@ def add_page(conn: Connection, row: Row) -> None:
     conn.execute(insert(page).values(row))
 
 
+def has_page(conn: Connection, window_id: int, attempt: int, number: int, run_id: int) -> bool:
+    """Whether this run has committed this page of the window."""
+    query = select(page.c.id).where(
+        page.c.window_id == window_id, page.c.attempt == attempt, page.c.number == number, page.c.run_id == run_id
+    )
+    return conn.execute(query).first() is not None
+
+
 def note_others(conn: Connection, window_id: int, digests: Iterable[bytes]) -> None:
     """Note identifiers (hashed) that the window brought and that are no record here."""
     insert_new(conn, window_other, [{"window_id": window_id, "digest": one} for one in sorted(set(digests))])
