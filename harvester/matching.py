@@ -79,8 +79,13 @@ class Solved(NamedTuple):
 def match_batch(desk: Desk, limit: int, only: Sequence[int] | None = None) -> Batch | None:
     """Match up to *limit* dirty records, or those among *only*; None when none is left.
 
-    The caller holds the match lock.
+    The caller holds the match lock. When the database goes away the batch is read and solved anew: what a COMMIT
+    without an answer did is then seen in the marks.
     """
+    return desk.database.persist(lambda: _match_batch(desk, limit, only))
+
+
+def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | None:
     hide_identifiers(desk.database, desk.match_rules)
     with desk.database.read() as conn:
         marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
