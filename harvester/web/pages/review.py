@@ -1,0 +1,257 @@
+"""Doubtful pairs, one after the other, by keyboard: m merge, s apart for now, n never, k skip, u undo the last."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from db import catalogue, desk, links
+from db.desk import Place
+from harvester import deciding, explaining
+from harvester.errors import UsageError
+from harvester.model import Address
+from harvester.web import seeing
+from harvester.web.pages.merges import _groups as told_groups
+from harvester.web.pages.merges import confirm
+from harvester.web.views import Pages, View
+from harvester.web.visit import Gone, Visit
+
+pages = Pages()
+PORTION = 200
+LIST = 50
+BULK = 50
+
+
+class Case(NamedTuple):
+    """A pair that waits for a verdict."""
+
+    left: str
+    right: str
+    clusters: tuple[int, int]
+    partners: tuple[str, str]
+    score: float
+    reason: str
+    place: str
+
+
+def cases(visit: Visit, conn: Connection, after: str, number: int) -> list[Case]:
+    """The next *number* pairs that nobody has judged and that this person may judge."""
+    found: list[Case] = []
+    place = _place(after)
+    while len(found) < number:
+        rows = desk.doubtful(conn, place, PORTION)
+        if not rows:
+            break
+        last = rows[-1]
+        place = Place(last["score"], last["left_node"], last["right_node"])
+        found += _open(visit, conn, rows)
+    return found[:number]
+
+
+def _open(visit: Visit, conn: Connection, rows: list[dict[str, Any]]) -> list[Case]:
+    standing = desk.standing(conn, {row[name] for row in rows for name in ("left_node", "right_node")})
+    pairs = {}
+    for row in rows:
+        left, right = standing.get(row["left_node"]), standing.get(row["right_node"])
+        if left and right and left[1] != right[1]:
+            (one, other) = sorted((left, right))
+            pairs[one[0], other[0]] = (one, other, row)
+    judged = links.labelled(conn, pairs)
+    return [
+        Case(
+            str(one[0]),
+            str(other[0]),
+            (one[1], other[1]),
+            (one[2], other[2]),
+            row["score"],
+            row["reason"],
+            f"{row['score']!r}_{row['left_node']}_{row['right_node']}",
+        )
+        for key, (one, other, row) in pairs.items()
+        if key not in judged and visit.may("review", (one[2], other[2]))
+    ]
+
+
+def _place(text: str) -> Place | None:
+    parts = text.split("_")
+    try:
+        return Place(float(parts[0]), int(parts[1]), int(parts[2]))
+    except (ValueError, IndexError):
+        return None
+
+
+@pages.get("/review", needs="review")
+def review(visit: Visit) -> View:
+    """The next pair, or as a sheet the next LIST of them."""
+    after = visit.query("after")
+    with visit.pipeline.database.read() as conn:
+        found = cases(visit, conn, after, LIST if visit.suffix else 2)
+        waiting = desk.doubtful_count(conn)
+        case = found[0] if found else None
+        versions = catalogue.clusters(conn, case.clusters) if case else {}
+        records, heads = _records(visit, conn, case)
+    data: dict[str, Any] = {"waiting": waiting, "after": after, "case": case._asdict() if case else None}
+    data |= {"undoable": visit.number("last"), "unlabel": visit.query("unlabel"), "verdict": visit.query("verdict")}
+    if case:
+        told = explaining.explain(visit.pipeline, case.left, case.right)
+        data |= {
+            "evidence": seeing.evidence(visit, told["today"]["evidence"], (case.left, case.right)),
+            "score": told["today"]["score"],
+            "limits": told["thresholds"],
+            "sides": seeing.side_by_side(records),
+            "heads": heads,
+            "versions": {key: row["version"] for key, row in versions.items()},
+            "skip": f"/review?{urlencode({'after': case.place})}",
+        }
+    sheet = ("left", "right", "score", "reason")
+    return View("review.html", data, sheet, [[getattr(one, name) for name in sheet] for one in found])
+
+
+def _records(visit: Visit, conn: Connection, case: Case | None) -> tuple[list[Any], list[str]]:
+    if case is None:
+        return [], []
+    addresses = [Address.parse(case.left), Address.parse(case.right)]
+    states = {one.address: one for one in catalogue.states_of_addresses(conn, addresses)}
+    return [seeing.record(visit, conn, states[one]) for one in (case.left, case.right)], [case.left, case.right]
+
+
+@pages.post("/review", needs="review")
+def judge(visit: Visit) -> Response:
+    """One verdict: carried out, kept as a label for training, and on to the next pair."""
+    verdict, left, right = visit.field("verdict"), visit.field("left"), visit.field("right")
+    if verdict == "undo":
+        return _undo(visit)
+    if verdict not in ("merge", "apart", "never"):
+        raise UsageError("no such verdict")
+    pair = _checked(visit, left, right)
+    reason = visit.field("reason").strip() or visit.gettext("judged in review")
+    last: dict[str, Any] = {"unlabel": f"{left}\n{right}"}
+    if verdict != "apart":
+        result = _carried_out(visit, verdict, left, right, reason)
+        last["last"] = result.decision
+        visit.note(f"review: {verdict}", f"{left} {right}", told_groups(result.before), told_groups(result.after))
+    else:
+        visit.note("review: apart", f"{left} {right}")
+    with visit.pipeline.database.write(durable=True) as conn:
+        links.add_label(conn, *pair, verdict == "merge", visit.person.name, visit.pipeline.now())
+    return RedirectResponse(f"/review?{urlencode({'after': visit.field('after'), 'verdict': verdict, **last})}", 303)
+
+
+def _checked(visit: Visit, left: str, right: str) -> tuple[Address, Address]:
+    """Both records, if their clusters are those that the person saw."""
+    pair = Address.parse(left), Address.parse(right)
+    with visit.pipeline.database.read() as conn:
+        states = {one.address: one for one in catalogue.states_of_addresses(conn, pair)}
+        if len(states) != 2:
+            raise Gone("no such record")
+        rows = catalogue.clusters(conn, [one.cluster_id for one in states.values() if one.cluster_id])
+    visit.need("review", {one.partner for one in states.values()})
+    for state in states.values():
+        key = state.cluster_id or 0
+        if visit.field(f"version-{key}") != str(rows.get(key, {}).get("version")):
+            raise deciding.StaleCluster(f"cluster {key} has changed since you looked")
+    return pair
+
+
+def _carried_out(visit: Visit, verdict: str, left: str, right: str, reason: str) -> deciding.Result:
+    if verdict == "merge":
+        expected = {
+            int(name[8:]): int(value)
+            for name, value in visit.form.items()
+            if name.startswith("version-") and name[8:].isdecimal() and str(value).isdecimal()
+        }
+        return deciding.merge(visit.pipeline, [left, right], visit.person.name, reason, expected_version=expected)
+    return deciding.never(visit.pipeline, left, right, visit.person.name, reason)
+
+
+def _undo(visit: Visit) -> Response:
+    """Take back the last verdict: the decision, if it was one, and its label."""
+    number = visit.field("last")
+    left, _, right = visit.field("unlabel").replace("\r", "").partition("\n")
+    pair = Address.parse(left), Address.parse(right)
+    if number.isdecimal() and int(number):
+        told = deciding.decision(visit.pipeline, int(number))
+        if told["author"] != visit.person.name:
+            visit.need("users")
+        result = deciding.undo(visit.pipeline, int(number), visit.person.name, visit.gettext("undone in review"))
+        visit.note("undo", f"decision {number}", told_groups(result.before), told_groups(result.after))
+    with visit.pipeline.database.write(durable=True) as conn:
+        desk.forget_label(conn, *pair, visit.person.name)
+    return RedirectResponse("/review?verdict=undo", 303)
+
+
+# ---- many at once ------------------------------------------------------------------------------------
+
+
+@pages.get("/review/list", needs="review")
+def listed(visit: Visit) -> View:
+    """The next pairs as a list, for one verdict on many."""
+    with visit.pipeline.database.read() as conn:
+        found = cases(visit, conn, visit.query("after"), LIST)
+        briefs = catalogue.briefs(conn, {key for case in found for key in case.clusters})
+    data = {
+        "cases": [
+            {**case._asdict(), "titles": [briefs.get(key, {}).get("title", "") for key in case.clusters]}
+            for case in found
+        ],
+        "next": visit.here(after=found[-1].place) if len(found) == LIST else "",
+    }
+    sheet = ("left", "right", "score", "reason")
+    return View("review_list.html", data, sheet, [[getattr(one, name) for name in sheet] for one in found])
+
+
+@pages.post("/review/bulk", needs="review")
+def bulk(visit: Visit) -> View | Response:
+    """Merge, or keep apart for ever, the ticked pairs; first every effect is shown."""
+    verdict, reason = visit.field("verdict"), visit.field("reason").strip()
+    chosen = visit.fields("pair")[:BULK]
+    if verdict not in ("merge", "never") or not chosen:
+        raise UsageError("nothing was selected")
+    pairs = [tuple(one.replace("\r", "").split("\n", 1)) for one in chosen]
+    states = _states(visit, pairs)
+    del states
+    if visit.field("step") != "do":
+        results = [_foreseen(visit, verdict, left, right, reason) for left, right in pairs]
+        hidden = [("verdict", verdict), *(("pair", one) for one in chosen)]
+        title = visit.gettext("Merge these pairs") if verdict == "merge" else visit.gettext("Keep these pairs apart")
+        return confirm(visit, "/review/bulk", title, hidden, reason, _together(results))
+    reason = reason or visit.gettext("judged in review")
+    for left, right in pairs:
+        result = _foreseen(visit, verdict, left, right, reason, preview=False)
+        visit.note(f"review: {verdict}", f"{left} {right}", told_groups(result.before), told_groups(result.after))
+        with visit.pipeline.database.write(durable=True) as conn:
+            pair = Address.parse(left), Address.parse(right)
+            links.add_label(conn, *pair, verdict == "merge", visit.person.name, visit.pipeline.now())
+    return RedirectResponse("/review/list", 303)
+
+
+def _states(visit: Visit, pairs: list[Any]) -> None:
+    """Every pair must be one that this person may judge."""
+    with visit.pipeline.database.read() as conn:
+        for pair in pairs:
+            if len(pair) != 2:
+                raise UsageError("no such record")
+            states = catalogue.states_of_addresses(conn, [Address.parse(one) for one in pair])
+            visit.need("review", {one.partner for one in states})
+
+
+def _foreseen(visit: Visit, verdict: str, left: str, right: str, reason: str, preview: bool = True) -> deciding.Result:
+    who = visit.person.name
+    if verdict == "merge":
+        return deciding.merge(visit.pipeline, [left, right], who, reason, preview=preview)
+    return deciding.never(visit.pipeline, left, right, who, reason, preview=preview)
+
+
+def _together(results: list[deciding.Result]) -> deciding.Result:
+    """The effects of several decisions as one list."""
+    return deciding.Result(
+        preview=True,
+        before=tuple(dict.fromkeys(group for one in results for group in one.before)),
+        after=tuple(dict.fromkeys(group for one in results for group in one.after)),
+        feed=tuple(dict.fromkeys(row for one in results for row in one.feed)),
+        contradictions=tuple(dict.fromkeys(text for one in results for text in one.contradictions)),
+        notes=tuple(dict.fromkeys(text for one in results for text in one.notes)),
+    )

@@ -1,0 +1,186 @@
+"""Clusters and records as this person may see them: the partners' policies hold on pages too.
+
+Whoever cares for a partner sees its records whole; of others only what they release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from db import catalogue, ledger
+from db.catalogue import RecordState
+from harvester.matching import member
+from harvester.merge import survivorship
+from harvester.merge.offers import show
+from harvester.model import ClusterDocument, Member, NormalizedRecord, UnionRecord
+from harvester.outputs.batch import partner_of
+from harvester.outputs.privacy import release
+from harvester.pipeline import Pipeline
+from harvester.web.difference import Piece, nearest, pieces
+from harvester.web.visit import Gone, Visit
+
+_decode_record = msgspec.json.Decoder(NormalizedRecord).decode
+FIELDS = tuple(name for name in NormalizedRecord.__struct_fields__ if name not in ("suppressed", "local"))
+
+
+class Seen(NamedTuple):
+    """A member as it may be seen; without a record where it may not."""
+
+    address: str
+    partner: str
+    record: NormalizedRecord | None
+    whole: bool
+
+
+class ClusterSeen(NamedTuple):
+    """A cluster as it may be seen."""
+
+    number: int
+    asked: int
+    version: int
+    size: int
+    created_at: str
+    changed_at: str
+    members: tuple[Seen, ...]
+    union: UnionRecord | None
+
+    @property
+    def partners(self) -> set[str]:
+        return {one.partner for one in self.members}
+
+    @property
+    def title(self) -> str:
+        return self.union.record.title.proper if self.union else ""
+
+
+def cluster(visit: Visit, conn: Connection, number: int) -> ClusterSeen:
+    """The cluster *number*, also by an id that now leads elsewhere.
+
+    Raises:
+        Gone: there is none, or it holds nothing any more.
+    """
+    living = catalogue.resolve(conn, number)
+    row = catalogue.clusters(conn, [living]).get(living)
+    if row is None or row["state"] != "active":
+        raise Gone(f"no cluster {number}" if row is None else f"cluster {number} holds nothing any more")
+    states = catalogue.members(conn, [living]).get(living, [])
+    members = full_members(visit.pipeline, conn, states)
+    union = _union(visit.pipeline, conn, living, members)
+    seen, shown = _seen(visit, living, states, members, union)
+    return ClusterSeen(
+        living, number, row["version"], row["size"], row["created_at"], row["changed_at"], tuple(seen), shown
+    )
+
+
+def full_members(pipeline: Pipeline, conn: Connection, states: Sequence[RecordState]) -> dict[str, Member]:
+    """Address → the record as merge sees it."""
+    bodies = ledger.normalized_bodies(conn, [one.record_id for one in states])
+    return {
+        one.address: member(pipeline.partners, one, _decode_record(bodies[one.record_id]))
+        for one in states
+        if one.record_id in bodies
+    }
+
+
+def _union(pipeline: Pipeline, conn: Connection, number: int, members: Mapping[str, Member]) -> UnionRecord:
+    stored = catalogue.union_bodies(conn, [number]).get(number)
+    if stored is not None:
+        return msgspec.convert(stored, UnionRecord)
+    return survivorship.merge(list(members.values()), pipeline.merge)
+
+
+def _seen(
+    visit: Visit, number: int, states: Sequence[RecordState], members: Mapping[str, Member], union: UnionRecord
+) -> tuple[list[Seen], UnionRecord | None]:
+    document = ClusterDocument(
+        str(number), union, tuple(members[one.address] for one in states if one.address in members)
+    )
+    released = release(document, partner_of(visit.pipeline.settings.partners))
+    public = {str(one.address): one.record for one in released.members} if released else {}
+    seen = []
+    for one in states:
+        whole = visit.may("raw", [one.partner])
+        own = members[one.address].record if whole and one.address in members else None
+        seen.append(Seen(one.address, one.partner, own or public.get(one.address), whole))
+    if all(one.whole for one in seen):
+        return seen, union
+    return seen, released.union if released else None
+
+
+def record(visit: Visit, conn: Connection, state: RecordState) -> NormalizedRecord | None:
+    """One record as it may be seen."""
+    members = full_members(visit.pipeline, conn, [state])
+    alone = UnionRecord(members[state.address].record, (), (state.address,)) if members else None
+    return _seen(visit, 0, [state], members, alone)[0][0].record if alone else None
+
+
+def hides(visit: Visit, partner: str) -> bool:
+    """Whether this person may not see all of a partner's records: then evidence about them stays without values."""
+    known = visit.pipeline.partners.get(partner)
+    if visit.may("raw", [partner]):
+        return False
+    return known is None or bool(known.policy.withheld) or known.policy.visibility != "public"
+
+
+def partner_of_address(visit: Visit, address: str) -> str:
+    """The partner whose source the address names; empty when there is none."""
+    known = partner_of(visit.pipeline.settings.partners).get(address.partition("/")[0])
+    return known.code if known else ""
+
+
+def evidence(visit: Visit, lines: Iterable[Mapping[str, Any]], addresses: Iterable[str]) -> list[dict[str, Any]]:
+    """Evidence as it may be seen: without the compared values where a partner withholds some."""
+    hidden = any(hides(visit, partner_of_address(visit, one)) for one in addresses)
+    student = {"student"}
+    return [
+        {**line, "left": "", "right": ""} if hidden or line.get("feature") in student else dict(line) for line in lines
+    ]
+
+
+# ---- side by side ------------------------------------------------------------------------------------
+
+
+def values_of(record: NormalizedRecord, field: str) -> list[str]:
+    """The values of a field, each as one line."""
+    value = getattr(record, field)
+    if value in ("", (), None, getattr(NormalizedRecord(), field)) and field != "material":
+        return []
+    several = isinstance(value, tuple)
+    return [text for one in (value if several else (value,)) if (text := show(one))]
+
+
+class Row(NamedTuple):
+    """One field of several records: a list of marked values for each; *same* when all say the same."""
+
+    field: str
+    cells: tuple[tuple[tuple[Piece, ...], ...], ...]
+    same: bool
+
+
+def side_by_side(records: Sequence[NormalizedRecord | None]) -> list[Row]:
+    """The fields of several records in lines, each value marked where it differs from its nearest in the first."""
+    rows = []
+    known = [one for one in records if one is not None]
+    for field in FIELDS:
+        columns = [values_of(one, field) if one else [] for one in records]
+        if not any(columns):
+            continue
+        first = values_of(known[0], field)
+        cells = [
+            tuple(tuple(_marked(value, first, one is known[0])) for value in column)
+            for one, column in zip(records, columns, strict=True)
+        ]
+        told = [column for one, column in zip(records, columns, strict=True) if one]
+        rows.append(Row(field, tuple(cells), all(column == told[0] for column in told)))
+    return rows
+
+
+def _marked(value: str, first: Sequence[str], itself: bool) -> list[Piece]:
+    if itself or value in first:
+        return [Piece(value, False)]
+    other = nearest(value, first)
+    return pieces(value, other) if other else [Piece(value, True)]
