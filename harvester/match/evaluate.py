@@ -64,15 +64,30 @@ class Population(msgspec.Struct, frozen=True):
     suspended_keys: int
 
 
+class Curve(msgspec.Struct, frozen=True):
+    """The whole curve: the best F1 of any threshold, and the recall that is left at a precision."""
+
+    f1: float
+    recall_at_precision: dict[str, Interval]
+    points: tuple[tuple[float, float, float], ...]  # threshold, precision, recall
+
+
 class Evaluation(msgspec.Struct, frozen=True):
-    """What `induk match evaluate --json` prints."""
+    """What `induk match evaluate --json` prints.
+
+    `precision`, `recall`, `f1` are those of the shipped threshold. A veto is no merge at any threshold;
+    `without_vetoes` is the same curve by points alone, for label sets that join what we keep apart (microforms
+    and print in Goldfinch) and for comparison with systems that have no vetoes.
+    """
 
     pairs: int
     duplicates: int
     precision: Interval
     recall: Interval
     f1: float
+    best_f1: float
     recall_at_precision: dict[str, Interval]
+    without_vetoes: Curve
     review_share: float  # of all labelled pairs
     review_catches: float  # of the duplicates that are not merged
     pair_completeness: float
@@ -130,6 +145,7 @@ def evaluate(
     judged = [(pair, explain(profiles[pair.left], profiles[pair.right], rules)) for pair in pairs]
     scored = [(merge_score(decision), pair.duplicate) for pair, decision in judged]
     groups = _strata(pairs, clusters)
+    whole = _whole(scored, groups, samples)
     found = blocking.candidates(profiles, rules)
     at = rules.merge_at
     return Evaluation(
@@ -138,22 +154,28 @@ def evaluate(
         precision=_interval(scored, groups, lambda rows: precision_recall(rows, at)[0], samples),
         recall=_interval(scored, groups, lambda rows: precision_recall(rows, at)[1], samples),
         f1=f1(*precision_recall(scored, at)),
-        recall_at_precision={
-            str(wanted): _interval(scored, groups, partial(recall_at, wanted=wanted), samples) for wanted in PRECISIONS
-        },
+        best_f1=whole.f1,
+        recall_at_precision=whole.recall_at_precision,
+        without_vetoes=_whole([(decision.score, pair.duplicate) for pair, decision in judged], groups, samples),
         review_share=_share(_reviewed(decision, rules) for _, decision in judged),
         review_catches=_share(
             _reviewed(decision, rules) for pair, decision in judged if pair.duplicate and decision.verdict != "merge"
         ),
         pair_completeness=_completeness(_true_pairs(pairs, clusters), found),
         population=_population(profiles, clusters, found, rules, samples) if clusters else None,
-        curve=curve(scored),
+        curve=whole.points,
         disagreements=tuple(
             Disagreement(pair.left, pair.right, pair.duplicate, decision)
             for pair, decision in judged
             if (decision.verdict == "merge") != pair.duplicate
         ),
     )
+
+
+def _whole(rows: Sequence[tuple[float, bool]], strata: Sequence[str], samples: int) -> Curve:
+    points = curve(rows)
+    at = {str(wanted): _interval(rows, strata, partial(recall_at, wanted=wanted), samples) for wanted in PRECISIONS}
+    return Curve(max((f1(precision, recall) for _, precision, recall in points), default=0.0), at, points)
 
 
 def merge_score(decision: Decision) -> float:
@@ -286,13 +308,20 @@ def _population(
         recall=recall,
         f1=f1(precision.value, recall.value),
         pair_completeness=_completeness(true, found),
-        candidates_per_record=len(found.pairs) / len(profiles) if profiles else 0.0,
+        candidates_per_record=_compared(profiles, found) / len(profiles) if profiles else 0.0,
         b_cubed_precision=cubed_precision,
         b_cubed_recall=cubed_recall,
         b_cubed_f1=f1(cubed_precision, cubed_recall),
         largest_cluster=max(map(len, groups), default=0),
         suspended_keys=len(found.suspended),
     )
+
+
+def _compared(profiles: Mapping[str, Profile], found: blocking.Candidates) -> int:
+    """How many pairs of unlike nodes are compared; records with equal profiles are one node."""
+    node = {profile: name for name, profile in sorted(profiles.items(), reverse=True)}
+    ends = ((node[profiles[left]], node[profiles[right]]) for left, right in found.pairs)
+    return len({(min(one, other), max(one, other)) for one, other in ends if one != other})
 
 
 def grouped(profiles: Mapping[str, Profile], found: blocking.Candidates, rules: Rules) -> list[tuple[str, ...]]:
