@@ -6,12 +6,14 @@ without an identifier cannot be addressed and goes to quarantine.
 
 from __future__ import annotations
 
+import copy
 import re
 
 import msgspec
 from lxml import etree
 
 from harvester.errors import RecordError
+from harvester.formats import xml_safe
 from harvester.model import Damage, HarvestedRecord
 
 MARC_NAMESPACES = {
@@ -29,37 +31,11 @@ ENVELOPES = {
     "http://schemas.xmlsoap.org/soap/envelope/",
 }
 _FORMATS = {"mods": "mods", "dc": "oai_dc", "qualifieddc": "oai_dc", "modscollection": "mods"}
-_WRAPPERS = {"collection", "modsCollection", "dcCollection"}
-_DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
-_FIRST_TAG = re.compile(rb"<[A-Za-z_]")
+_WRAPPERS = {"collection", "modsCollection", "dcCollection", "metadata"}
+_HOLDINGS_TYPES = frozenset("uvxy")
+_HOLDINGS_TAGS = frozenset(str(tag) for tag in range(841, 879))
 _LEADER = re.compile(rb"[0-9]{5}.{5}[0-9 ].[0-9]{5}", re.DOTALL)
 MAX_IDENTIFIER = 500
-
-
-def xml_parser() -> etree.XMLParser:
-    """A parser that expands, fetches and repairs nothing."""
-    return etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False
-    )
-
-
-def parse_xml(payload: bytes) -> etree._Element:
-    """The root of a well-formed document.
-
-    Raises:
-        RecordError: not well-formed, or with a DOCTYPE.
-    """
-    first = _FIRST_TAG.search(payload)
-    if _DOCTYPE.search(payload, 0, first.start() if first else len(payload)):
-        raise RecordError("a DOCTYPE is not allowed", reason="doctype")
-    try:
-        root = etree.fromstring(payload, xml_parser())
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise RecordError(f"not well-formed XML: {error}", reason="not-well-formed") from None
-    # A DOCTYPE in another encoding, such as UTF-16, is seen only now; nothing of it was expanded.
-    if getattr(root.getroottree().docinfo, "doctype", ""):
-        raise RecordError("a DOCTYPE is not allowed", reason="doctype")
-    return root
 
 
 def local(element: etree._Element) -> str:
@@ -111,10 +87,36 @@ def _is_unimarc(root: etree._Element) -> bool:
     return tags == {"200"}
 
 
-def unwrapped(root: etree._Element) -> etree._Element:
-    """The one record inside a collection; *root* itself when it is no collection or holds several."""
-    inner = [child for child in root if local(child)]
-    return inner[0] if local(root) in _WRAPPERS and len(inner) == 1 else root
+def unwrapped(root: etree._Element) -> tuple[etree._Element, tuple[str, ...]]:
+    """The one record inside *root* and how it was taken out; *root* itself when it holds several or is no wrapper.
+
+    DNB and ZDB (MARC21plus-xml) put a bibliographic record and its holdings records into one recordData, in any
+    order: the holdings become fields of the bibliographic record, as they do for OPAC records.
+    """
+    for _ in range(3):
+        inner = [child for child in root if local(child)]
+        if local(root) not in _WRAPPERS or not inner:
+            break
+        if len(inner) > 1:
+            return _with_holdings(root, inner)
+        root = inner[0]
+    return root, ()
+
+
+def _with_holdings(root: etree._Element, records: list[etree._Element]) -> tuple[etree._Element, tuple[str, ...]]:
+    holdings = [one for one in records if _is_holdings(one)]
+    others = [one for one in records if one not in holdings]
+    if len(others) != 1 or not holdings:
+        return root, ()
+    record = copy.deepcopy(others[0])
+    for holding in holdings:
+        record.extend(copy.deepcopy(field) for field in holding if field.get("tag") in _HOLDINGS_TAGS)
+    return record, (f"holdings-added:{len(holdings)}",)
+
+
+def _is_holdings(record: etree._Element) -> bool:
+    leader = next((one.text or "" for one in record if local(one) == "leader"), "")
+    return record.get("type") == "Holdings" or leader[6:7] in _HOLDINGS_TYPES
 
 
 def xml_format(root: etree._Element) -> str:
@@ -219,14 +221,22 @@ def xml_identifier(root: etree._Element, kind: str, rule: str) -> str:
 
 
 def _kept(
-    identifier: str, kind: str, payload: bytes, place: str, flags: tuple[str, ...], datestamp: str = ""
+    identifier: str, kind: str, payload: bytes, place: str, flags: tuple[str, ...], deleted: bool = False
 ) -> HarvestedRecord | Damage:
     if not identifier:
         return Damage("parse", "no-identifier", "no identifier by the rule of the source", payload, "", place)
     if len(identifier) > MAX_IDENTIFIER or not identifier.isprintable() or "\ufffd" in identifier:
         said = f"the identifier {identifier[:50]!a} is too long or not printable"
         return Damage("parse", "no-identifier", said, payload, "", place)
-    return HarvestedRecord(identifier, kind, payload, datestamp, flags=flags)
+    return HarvestedRecord(identifier, kind, payload, deleted=deleted, flags=flags)
+
+
+def _says_deleted(record: etree._Element, kind: str) -> bool:
+    """True when the leader says so (status d)."""
+    if kind not in ("marcxml", "unimarc"):
+        return False
+    leader = next((one.text or "" for one in record if local(one) == "leader"), "")
+    return leader[5:6] == "d"
 
 
 def _own_bytes(record: etree._Element) -> bytes:
@@ -241,18 +251,20 @@ def _own_bytes(record: etree._Element) -> bytes:
 
 def from_marc(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
     """An ISO 2709 record as received."""
-    return _kept(iso2709_identifier(payload, rule), marc_format(payload), payload, place, flags)
+    return _kept(iso2709_identifier(payload, rule), marc_format(payload), payload, place, flags, payload[5:6] == b"d")
 
 
 def from_element(
     root: etree._Element, rule: str, place: str, *, given: str = "", flags: tuple[str, ...] = ()
 ) -> HarvestedRecord | Damage:
     """An XML record; *given* is the identifier of the envelope, taken when the record itself has none by the rule."""
-    record = unwrapped(root)
+    record, taken = unwrapped(root)
     kind = xml_format(record)
     payload = _own_bytes(record)
     identifier = xml_identifier(record, kind, rule) or ("" if rule else given.strip())
-    return _kept(identifier, kind, payload, place, flags)
+    if kind == "marcxml" and local(record) == "collection":
+        return Damage("parse", "several", "several records came where one was expected", payload, "", place)
+    return _kept(identifier, kind, payload, place, (*flags, *taken), _says_deleted(record, kind))
 
 
 def from_bytes(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = ()) -> HarvestedRecord | Damage:
@@ -264,10 +276,10 @@ def from_bytes(payload: bytes, rule: str, place: str, flags: tuple[str, ...] = (
     if payload.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<":
         return Damage("parse", "unknown-format", "neither MARC nor XML", payload, "", place)
     try:
-        root = parse_xml(payload.lstrip(b" \t\r\n"))
+        root = xml_safe.parse(payload.lstrip(b" \t\r\n"))
     except RecordError as error:
         return Damage("parse", error.reason, error.message, payload, "", place)
-    record = unwrapped(root)
-    kind = xml_format(record)
-    sent = payload if record is root else _own_bytes(record)
-    return _kept(xml_identifier(record, kind, rule), kind, sent, place, flags)
+    if local(root) in _WRAPPERS:
+        return from_element(root, rule, place, flags=flags)
+    kind = xml_format(root)
+    return _kept(xml_identifier(root, kind, rule), kind, payload, place, flags, _says_deleted(root, kind))

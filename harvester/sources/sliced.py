@@ -5,6 +5,7 @@ Shared by SRU and Z39.50, which have neither a list that ends nor a token: a sea
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -13,7 +14,8 @@ import msgspec
 
 from harvester.clock import stamp
 from harvester.errors import ProtocolError, Refused, SourceUnavailable
-from harvester.model import Page, Window
+from harvester.formats import formats
+from harvester.model import Damage, Page, Window
 from harvester.sources.environment import Environment
 from harvester.sources.received import Portion
 from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slice, refuses_query
@@ -21,6 +23,7 @@ from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slic
 OUT_OF_RANGE = "range"
 MAX_PASSES = 3
 MAX_REMEMBERED = 200_000
+_NUMBERS = re.compile(r"([0-9]{1,12})/([0-9]{1,12})/([0-9]{1,3})")
 
 
 class Reader(Protocol):
@@ -50,14 +53,18 @@ class Reader(Protocol):
 
 
 class Token(NamedTuple):
-    """Where a harvest stands: the next position of a slice that had so many hits."""
+    """Where a harvest stands: the next position of a slice that had so many hits, in which pass over it.
+
+    No token comes twice in one harvest: the pipeline takes a token that does for a loop of the server.
+    """
 
     position: int = 1
     hits: int = -1
     slice: Slice | None = None
+    passes: int = 1
 
     def __str__(self) -> str:
-        return f"{self.position}/{self.hits} {self.slice}"
+        return f"{self.position}/{self.hits}/{self.passes} {self.slice}"
 
     @classmethod
     def parse(cls, text: str) -> Token:
@@ -69,17 +76,17 @@ class Token(NamedTuple):
         if not text:
             return cls()
         numbers, _, name = text.partition(" ")
-        position, _, hits = numbers.partition("/")
-        if not (position.isdecimal() and hits.isdecimal() and name):
+        match = _NUMBERS.fullmatch(numbers)
+        if match is None or not name:
             raise ProtocolError(f"{text!r} is no position of a harvest", code="token")
-        return cls(int(position), int(hits), Slice.parse(name))
+        return cls(int(match[1]), int(match[2]), Slice.parse(name), int(match[3]))
 
 
 class Progress:
     """What a slice has given so far: every (identifier, content) once, over all passes."""
 
-    def __init__(self, whole: bool) -> None:
-        self.passes = 1
+    def __init__(self, whole: bool, passes: int = 1) -> None:
+        self.passes = passes
         self._whole = whole  # begun at the first position
         self._received = 0
         self._before = 0
@@ -216,6 +223,12 @@ class SlicedHarvester:
             SourceUnavailable: worth another try later.
             ProtocolError: not worth another try; with the code `partial` when everything that can be had was yielded.
         """
+        try:
+            yield from self._pages_of(window)
+        finally:
+            self.close()  # whoever drops the iterator drops the connection; the next question opens another
+
+    def _pages_of(self, window: Window) -> Iterator[Page]:
         token = Token.parse(window.token)
         plan = self.plan(window)
         self._short = plan.missing
@@ -242,7 +255,7 @@ class SlicedHarvester:
             )
 
     def _page(self, portion: Portion, token: str, list_size: int | None, plan: Plan) -> Page:
-        facts = self._facts | self.reader.facts
+        facts, portion = self._facts | self.reader.facts, self._readable(portion)
         flags = [f"learned:{name}={value}" for name, value in facts.items()] + self._notes
         self._facts, self._notes = {}, []
         self.reader.facts.clear()
@@ -251,10 +264,23 @@ class SlicedHarvester:
         now = stamp(self._environment.clock.now())
         return Page(portion.records, portion.damages, token, list_size, now, tuple(flags))
 
+    def _readable(self, portion: Portion) -> Portion:
+        """The records of a format that nobody here can read, in quarantine."""
+        known = frozenset(formats.names())
+        strange = [one for one in portion.records if one.format not in known]
+        if not strange:
+            return portion
+        damages = (
+            Damage("parse", "unknown-format", f"no parser for {one.format!r}", one.payload, one.identifier)
+            for one in strange
+        )
+        records = tuple(one for one in portion.records if one.format in known)
+        return Portion(portion.hits, portion.next, records, (*portion.damages, *damages))
+
     def _slice(self, planned: Planned, begin: Token, waiting: deque[Planned]) -> Iterator[tuple[Portion, Token | None]]:
         """The portions of one slice, each with the token behind it (None behind the last)."""
         position, hits, one = begin.position, begin.hits, planned.slice
-        progress = Progress(position == 1)
+        progress = Progress(position == 1, begin.passes)
         while True:
             portion = self._fetch(planned, position, hits, waiting)
             if portion is None:
@@ -273,7 +299,7 @@ class SlicedHarvester:
             if position > hits:
                 yield portion, None
                 return
-            yield portion, Token(position, hits, one)
+            yield portion, Token(position, hits, one, progress.passes)
 
     def _is_enough(self, progress: Progress, hits: int, one: Slice) -> bool:
         """False when the slice has to be read once more because its order may have changed under way."""

@@ -56,6 +56,7 @@ class SruReader:
         self._packing = str(options.get("record_packing", ""))
         self._explained: Explained | None = None
         self._hits: dict[str, int] = {}
+        self._body = b""
         self.facts: dict[str, str] = {}
 
     def _wanted_versions(self, options: Mapping[str, Any]) -> list[Version]:
@@ -101,6 +102,7 @@ class SruReader:
         answer = self._fetcher.get(arguments=arguments)
         if answer.status >= 400 and not answer.body.lstrip()[:1] == b"<":
             raise ProtocolError(f"HTTP {answer.status}", place=answer.url, code=str(answer.status))
+        self._body = answer.body
         return answer.body
 
     def explain(self) -> Explained:
@@ -185,8 +187,8 @@ class SruReader:
             try:
                 return self._search(one, position, size, self.schema if size else "")
             except RecordError as error:
-                if error.reason == "doctype":
-                    raise ProtocolError("the answer carries a document type declaration", place=self.place) from None
+                if error.reason in ("doctype", "bounds"):
+                    raise ProtocolError(error.message, place=self.place, code=error.reason) from None
                 reason = error.message
         raise SourceUnavailable(f"broken answer: {reason}", place=f"{self.place} {one} position {position}")
 
@@ -214,7 +216,8 @@ class SruReader:
         hits = self._hits.get(str(one), 0)
         if position >= hits:
             raise error
-        damage = Damage("fetch", "not-well-formed", error.message, b"", "", f"{self.place} {one} position {position}")
+        place = f"{self.place} {one} position {position}"
+        damage = Damage("fetch", "not-well-formed", error.message, self._body[: 4 << 20], "", place)
         return Portion(hits, position + 1, (), (damage,))
 
     def _empty(self, answer: SruAnswer, one: Slice, position: int) -> Portion:

@@ -14,10 +14,12 @@ import msgspec
 from lxml import etree
 
 from harvester.errors import Blocked, ProtocolError, RecordError
+from harvester.formats import xml_safe
 from harvester.model import Damage, HarvestedRecord
-from harvester.sources.received import from_bytes, from_element, is_iso2709, local, parse_xml
+from harvester.sources.received import from_bytes, from_element, is_iso2709, local
 
 MAX_RECORDS = 10_000
+MAX_BYTES = 128 << 20  # of an unpacked answer; Fetcher's own bound comes first
 _HTML = re.compile(rb"(?i)\A[\s\xef\xbb\xbf]*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL)
 _DECLARATION = re.compile(r"\A\s*<\?xml\b[^>]*\?>\s*")
 _CODE = re.compile(r"info:srw/diagnostic/(\d+)/(-?\d+)|^\s*(-?\d+)\s*$")
@@ -77,7 +79,7 @@ def envelope(body: bytes, place: str) -> etree._Element:
     """
     if _HTML.match(body[:4096]):
         raise Blocked("an HTML page answered instead of the SRU server", place=place)
-    root = parse_xml(body.lstrip(b" \t\r\n") if body[:1].isspace() else body)
+    root: etree._Element = xml_safe.parse(body.lstrip(b" \t\r\n") if body[:1].isspace() else body, MAX_BYTES)
     name = local(root)
     if name == "Envelope":  # SRW: the same in SOAP
         root = next((one for one in root.iter() if local(one) in _RESPONSES), root)
@@ -187,7 +189,7 @@ def _from_text(text: str, rule: str, place: str, given: str) -> HarvestedRecord 
     if is_iso2709(payload):
         return from_bytes(payload, rule, place, flags)
     try:
-        root = parse_xml(payload)
+        root = xml_safe.parse(payload)
     except RecordError as error:
         return Damage("parse", error.reason, error.message, payload, "", place)
     if local(root) == "diagnostic":
@@ -219,7 +221,7 @@ def explained(body: bytes, place: str) -> Explained:
         text = _inner_text(data).strip() if data is not None else ""
         if not text.startswith("<"):
             return Explained()
-        record = parse_xml(_DECLARATION.sub("", text).encode())
+        record = xml_safe.parse(_DECLARATION.sub("", text).encode())
     return _explained(record)
 
 

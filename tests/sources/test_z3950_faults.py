@@ -14,7 +14,9 @@ import pytest
 from harvester.errors import ProtocolError, Refused, SourceUnavailable
 from harvester.model import Window
 from harvester.sources import Limits
+from harvester.sources.slicing import Slice
 from harvester.sources.z3950 import apdu, ber
+from harvester.sources.z3950.messages import Count
 from tests.servers import catalogue
 from tests.sources import naive_target
 from tests.sources import scripted_target as answers
@@ -221,6 +223,32 @@ def test_z048_a_worker_that_dies_is_the_end_of_the_source_only() -> None:
         with pytest.raises(Refused, match="ended the process"):
             list(harvester.pages(Window()))
         harvester.close()
+
+
+def test_z048_a_dead_worker_with_words_unread_is_still_an_error_of_the_source() -> None:
+    """What could not be written any more must not come up again when the pipe is closed."""
+    with ScriptedTarget(holding(RECORDS)) as target:
+        harvester = opened("z3950", target.url, **WHOLE)
+        harvester.plan()
+        session = harvester.reader.session
+        process = session._process
+        os.kill(session.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(Refused):
+            process.ask(Count(harvester.reader.query(Slice())))
+        harvester.close()
+        assert session.pid is None
+
+
+def test_an_iterator_that_is_dropped_leaves_no_worker() -> None:
+    with ScriptedTarget(holding(RECORDS)) as target:
+        harvester = opened("z3950", target.url, **WHOLE)
+        pages = harvester.pages(Window())
+        next(pages)
+        pid = harvester.reader.session.pid
+        assert Path(f"/proc/{pid}").exists()
+        del pages
+        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_z048_an_answer_within_its_length_cannot_grow_in_memory() -> None:

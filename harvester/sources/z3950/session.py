@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -102,8 +103,10 @@ class Process:
     def close(self) -> None:
         """End the process, at once."""
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+            # Closing flushes what a dead worker no longer reads; that it is dead was said already.
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
