@@ -127,8 +127,8 @@ def revive(conn: Connection, ids: Iterable[int]) -> None:
     )
 
 
-def settle(conn: Connection) -> list[int]:
-    """Decisions whose records are all matched become active; returns their ids."""
+def settle(conn: Connection, ids: Iterable[int]) -> None:
+    """Those of the decisions become active whose records are all matched."""
     waiting = (
         select(decision_member.c.decision_id)
         .join(source, source.c.code == decision_member.c.source)
@@ -136,13 +136,11 @@ def settle(conn: Connection) -> list[int]:
         .join(match_queue, match_queue.c.record_id == record.c.id)
         .where(decision_member.c.decision_id == human_decision.c.id)
     )
-    done = conn.execute(
+    conn.execute(
         update(human_decision)
-        .where(human_decision.c.state == "pending", ~exists(waiting))
+        .where(within(conn, human_decision.c.id, ids), human_decision.c.state == "pending", ~exists(waiting))
         .values(state="active")
-        .returning(human_decision.c.id)
     )
-    return sorted(row[0] for row in done)
 
 
 def add_pin(conn: Connection, decision_id: int, where: Address, field: str, value: str | None, seen: str) -> None:

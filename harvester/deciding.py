@@ -221,7 +221,7 @@ def pin(
     with pipeline.database.read() as conn:
         members = _full_members(pipeline, conn, catalogue.resolve(conn, cluster))
     made = _pin(members, field, author, donor, value)
-    body = {"field": field, **({"donor": donor} if donor else {"value": made.pin.value})}
+    body = {"field": field, "seen": made.seen, **({"donor": donor} if donor else {"value": made.pin.value})}
     draft = Draft("pin", "", author, reason, ((made.where,),), body)
 
     def write(conn: Connection, ids: list[int]) -> None:
@@ -233,26 +233,40 @@ def pin(
 
 
 def _pin(members: Sequence[Member], field: str, author: str, donor: str, value: Any) -> Pinned:
-    types = {info.name: info.type for info in msgspec.structs.fields(NormalizedRecord)}
-    if field not in types or field in UNPINNABLE:
-        raise UsageError(f"no field {field!r} to pin", hint=suggestion(field, sorted(set(types) - set(UNPINNABLE))))
     if bool(donor) == (value is not None):
         raise UsageError("name a donor or type a value, one of the two")
+    plain = typed(field, value) if value is not None else _pinnable(field)
     giver = next((one for one in members if str(one.address) == donor), None) if donor else members[0]
     if giver is None:
         raise UsageError("no member of this cluster", place=donor)
     own = getattr(giver.shown(), field)
     seen = survivorship.fingerprint(own)
-    if donor:
-        if own == getattr(NormalizedRecord(), field):
-            raise UsageError(f"that record has no {field} to show", place=donor)
-        return Pinned(Pin(field, donor=donor, author=author, seen=seen), 0, 0, giver.address, seen, "")
+    if not donor:
+        return Pinned(Pin(field, value=plain, author=author), 0, 0, giver.address, seen, "")
+    if own == getattr(NormalizedRecord(), field):
+        raise UsageError(f"that record has no {field} to show", place=donor)
+    return Pinned(Pin(field, donor=donor, author=author, seen=seen), 0, 0, giver.address, seen, "")
+
+
+def _pinnable(field: str) -> Any:
+    types = {info.name: info.type for info in msgspec.structs.fields(NormalizedRecord) if info.name not in UNPINNABLE}
+    if field not in types:
+        raise UsageError(f"no field {field!r} to pin", hint=suggestion(field, sorted(types)))
+    return types[field]
+
+
+def typed(field: str, value: Any) -> Any:
+    """*value* as plain JSON of the field's type.
+
+    Raises:
+        UsageError: there is no such field, or that is no value for it.
+    """
+    kind = _pinnable(field)
     try:
-        plain = msgspec.to_builtins(msgspec.convert(value, types[field]))
+        return msgspec.to_builtins(msgspec.convert(value, kind))
     except msgspec.ValidationError as error:
         hint = "a value is JSON of the field's shape"
         raise UsageError(f"that is no value for {field}: {error}", hint=hint) from None
-    return Pinned(Pin(field, value=plain, author=author), 0, 0, giver.address, seen, "")
 
 
 def unpin(

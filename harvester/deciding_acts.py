@@ -34,7 +34,7 @@ class StaleCluster(UsageError):
     """A cluster is no longer what the person looked at."""
 
 
-class Group(Value, frozen=True):
+class Group(Value, frozen=True, omit_defaults=False):
     """A cluster (None: it would get a new id) with its version and its members' addresses, sorted."""
 
     cluster: int | None
@@ -42,7 +42,7 @@ class Group(Value, frozen=True):
     members: tuple[str, ...]
 
 
-class FeedRow(Value, frozen=True):
+class FeedRow(Value, frozen=True, omit_defaults=False):
     """What consumers are told: upsert, delete or redirect of a cluster (None: one with a new id)."""
 
     kind: str
@@ -50,7 +50,7 @@ class FeedRow(Value, frozen=True):
     target: int | None = None
 
 
-class Result(Value, frozen=True):
+class Result(Value, frozen=True, omit_defaults=False):
     """What a decision changed, or in a preview would change.
 
     `before` and `after` are the clusters that it touches; `contradictions` what people said against each other or
@@ -177,6 +177,7 @@ def _matchable(one: RecordState) -> bool:
 
 class _Stored(NamedTuple):
     decision_id: int
+    decision_ids: list[int]  # with its parts, and what counts again
     run_id: int
     record_ids: list[int]
     before: tuple[Group, ...]
@@ -214,11 +215,12 @@ def _store(pipeline: Pipeline, plan: Plan, expected: Mapping[int, int], *, waits
             ],
         )
         work.mark_dirty(conn, [one.record_id for one in states if _matchable(one)])
+        ids = [first, *others, *plan.revives]
         if not states:
-            links.settle(conn)
+            links.settle(conn, ids)
         if waits:
             _close(conn, pipeline, run_id, "partial", "another process is matching; its match carries it out")
-    return _Stored(first, run_id, [one.record_id for one in states if _matchable(one)], before, tuple(against))
+    return _Stored(first, ids, run_id, [one.record_id for one in states if _matchable(one)], before, tuple(against))
 
 
 EVENT_KINDS = {
@@ -281,7 +283,7 @@ def _apply(pipeline: Pipeline, plan: Plan, stored: _Stored) -> tuple[str, ...]:
         while batch := match_batch(desk, size, part):
             trouble += batch.trouble
     with pipeline.database.write(durable=True) as conn:
-        links.settle(conn)
+        links.settle(conn, stored.decision_ids)
         _close(conn, pipeline, stored.run_id, "complete", "")
     return tuple(dict.fromkeys(trouble))
 

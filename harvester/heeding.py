@@ -22,6 +22,13 @@ from harvester.preparing import profiled
 _decode_record = msgspec.json.Decoder(NormalizedRecord).decode
 
 
+class People(NamedTuple):
+    """Whose decisions a batch carries out: who stands behind a record (by address), and every decision that waits."""
+
+    behind: dict[str, Decider]
+    waiting: frozenset[int]
+
+
 class Decider(NamedTuple):
     """A person's decision that a batch carries out."""
 
@@ -30,13 +37,15 @@ class Decider(NamedTuple):
     reason: str
 
 
-def deciders(conn: Connection, states: Iterable[RecordState]) -> dict[str, Decider]:
-    """Address → the newest decision that waits for these records to be matched."""
+def deciders(conn: Connection, states: Iterable[RecordState]) -> People:
+    """The decisions that wait for these records to be matched; behind each record stands the newest one."""
     found: dict[str, Decider] = {}
+    waiting = set()
     for one in links.concerning(conn, [(state.source, state.identifier) for state in states], links=False):
         if one.state == "pending":
+            waiting.add(one.id)
             found |= {str(address): Decider(one.author, one.id, one.reason) for address in one.addresses}
-    return found
+    return People(found, frozenset(waiting))
 
 
 # ---- identifiers that are wrong ------------------------------------------------------------------------
@@ -116,7 +125,7 @@ def changed_pins(pinned: Iterable[Pinned], members: Iterable[Member]) -> list[Wa
     shown = {one.address: one for one in members}
     found = []
     for one in pinned:
-        if one.where not in shown:
+        if one.where not in shown or not one.seen:
             continue
         now = survivorship.fingerprint(getattr(shown[one.where].shown(), one.pin.field))
         told = "" if now == one.seen else now

@@ -19,7 +19,7 @@ from db.catalogue import Document, RecordState
 from db.engine import Database
 from db.upsert import Row
 from harvester import faultpoint
-from harvester.heeding import Decider, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
+from harvester.heeding import People, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
 from harvester.match import compare
 from harvester.match.keys import keys
 from harvester.match.rules import Rules as MatchRules
@@ -73,7 +73,7 @@ class Solved(NamedTuple):
     judged: Mapping[Pair, Decision]
     grouping: Grouping
     sheets: Sequence[Sheet]
-    deciders: Mapping[str, Decider]  # address → who stands behind what happens to the record
+    people: People
 
 
 def match_batch(desk: Desk, limit: int, only: Sequence[int] | None = None) -> Batch | None:
@@ -312,8 +312,8 @@ def _write(
     catalogue.write_events(conn, list(events(grouping, ids, redirects, log)))
     _warn(conn, sheets, ids, log)
     work.clear_dirty(conn, marks)
-    if people:
-        links.settle(conn)
+    if people.waiting:
+        links.settle(conn, people.waiting)
     rows = _feed_rows(grouping, ids, fresh, old, redirects)
     changes.announce(conn, rows, desk.run_id, now)
     return len(rows)
@@ -402,12 +402,12 @@ class Log(NamedTuple):
     actor: str
     run_id: int
     now: str
-    people: Mapping[str, Decider]
+    people: People
 
     def line(self, cluster_id: int, kind: str, **body: Any) -> Row:
         """One line; a person's decision about `record` stands in it with its author."""
         actor = self.actor
-        decider = self.people.get(body.get("record", ""))
+        decider = self.people.behind.get(body.get("record", ""))
         if decider:
             actor = decider.author
             body |= {"decision": decider.decision_id, "why": decider.reason}
@@ -440,7 +440,7 @@ def _warn(conn: Connection, sheets: Sequence[Sheet], ids: Sequence[int], log: Lo
     """Write a line for each pin whose source changed, once for each new value."""
     for sheet in sheets:
         if news := changed_pins(sheet.pins, sheet.members):
-            plain = log._replace(people={})
+            plain = log._replace(people=People({}, frozenset()))
             cluster_id = ids[sheet.number]
             rows = [plain.line(cluster_id, "pin_changed", **warning(one, cluster_id)) for one in news]
             catalogue.write_events(conn, rows)

@@ -29,7 +29,7 @@ KINDS = ("review", "veto", "cluster")
 Verdict = Literal["same", "different"]
 
 
-class Item(Value, frozen=True):
+class Item(Value, frozen=True, omit_defaults=False):
     """Something to look at: two records, or a cluster with the two of its members that raise the question.
 
     `value` orders the queue: how open the question is, times how many records hang on it. `clusters` holds the

@@ -1,6 +1,6 @@
 """The command line: one file a command group, loaded only when it is asked for, so that `--help` is quick.
 
-A file `NAME.py` here holds `command`, a click command or group called NAME (`_` where Python wants another word).
+A file `NAME.py` here holds `command`, a click command or group called NAME (`import_.py`: `import`, a word of Python).
 Exit codes: 0 complete · 1 some source failed or partial · 2 usage or configuration · 3 halted, a person must decide ·
 4 integrity failure · 75 locked · 130/143 interrupted, saved.
 """
@@ -8,6 +8,7 @@ Exit codes: 0 complete · 1 some source failed or partial · 2 usage or configur
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -23,7 +24,9 @@ COMMANDS = {
     "demo": "Four sample libraries, two nights, the whole journey.",
     "doctor": "Is everything in place? Configuration, database, disk, clock.",
     "harvest": "Harvest partners into the ledger.",
+    "import": "Read files that a partner sent, as one set.",
     "init": "Write a first induk.yaml and partners.d.",
+    "link": "What people decided: together, apart, pinned; export and import.",
     "mapping": "Mapping files: check, test, try.",
     "match": "Match and merge what has changed; explain a pair.",
     "nightly": "One night: harvest what is due, match, report.",
@@ -44,7 +47,8 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"harvester.cli.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"harvester.cli.{name}")
         command: click.Command = module.command
         return command
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._decided import show_result, signed
 from harvester.cli.common import Shell, common, open_pipeline, settings_of
 
 
@@ -70,3 +71,39 @@ def explain(shell: Shell, left: str, right: str) -> None:
 
     answer = explaining.explain(open_pipeline(shell), left, right)
     shell.emit(answer, lambda: explaining.show(answer, shell.say))
+
+
+@command.command()
+@click.option("--limit", type=int, default=20, show_default=True, help="At most so many.")
+@click.option("--kind", "kinds", type=click.Choice(["review", "veto", "cluster"]), multiple=True, help="Only these.")
+@click.option("--partner", default="", help="Only what concerns this partner.")
+@common
+def review(shell: Shell, limit: int, kinds: tuple[str, ...], partner: str) -> None:
+    """What a person should look at, the most valuable first: open pairs, near-certain vetoes, odd clusters."""
+    from harvester import reviewing
+
+    opened = open_pipeline(shell)
+    found = reviewing.queue(opened, limit, kinds=kinds or reviewing.KINDS, partner=partner)
+    heads = ["value", "kind", "left", "right", "clusters", "records", "why"]
+    rows = [
+        [one.value, one.kind, one.left, one.right, _numbers(one), one.records, "; ".join(one.reasons)] for one in found
+    ]
+    shell.emit(found, lambda: shell.table(heads, rows))
+
+
+def _numbers(one: Any) -> str:
+    return " ".join(map(str, one.clusters))
+
+
+@command.command()
+@click.argument("left")
+@click.argument("right")
+@click.argument("verdict", type=click.Choice(["same", "different"]))
+@signed
+@common
+def judge(shell: Shell, left: str, right: str, verdict: Any, author: str, reason: str) -> int:
+    """Answer the review: LEFT and RIGHT are the same manifestation, or different ones. Kept for training."""
+    from harvester import reviewing
+
+    opened = open_pipeline(shell)
+    return show_result(shell, reviewing.judge(opened, left, right, verdict, author, reason, preview=shell.dry_run))

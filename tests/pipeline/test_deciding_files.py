@@ -1,0 +1,120 @@
+"""Decisions leave as a file and come in again: into another catalogue, twice, before their records, or from a union."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harvester import deciding, deciding_files, inspecting
+from harvester.errors import ConfigError, UsageError
+from tests.pipeline.shelf import Book, Union
+
+PELANGI = Book("Laskar pelangi", isbn="9789793062792")
+PEMIMPI = Book("Sang pemimpi", isbn="9789793062921", year="2006", pages="292")
+BOOKS = {"alun/1": PELANGI, "alun/2": PELANGI, "bukit/1": PELANGI, "bukit/2": PEMIMPI}
+
+
+@pytest.fixture
+def union(tmp_path: Path, database_url: str) -> Iterator[Union]:
+    made = Union(tmp_path / "union", database_url)
+    yield made
+    assert made.consortium.faults() == []
+    made.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Union]:
+    made = Union(tmp_path / "other", f"sqlite:///{tmp_path / 'other.db'}")
+    yield made
+    assert made.consortium.faults() == []
+    made.close()
+
+
+def decide(union: Union) -> None:
+    deciding.split(union.pipeline, union.cluster_of("alun/1"), [["bukit/1"]], "ana", "=1+1 sampul")
+    deciding.merge(union.pipeline, ["bukit/1", "bukit/2"], "budi", "satu jilid")
+    deciding.pin(union.pipeline, union.cluster_of("alun/1"), "abstract", "ana", "ringkas", value="Belitong")
+    deciding.wrong_identifier(union.pipeline, "bukit/2", "isbn", "9789793062921", "ana", "milik set")
+
+
+@pytest.mark.parametrize("format", ["yaml", "csv"])
+def test_another_catalogue_groups_the_same_after_an_import(union: Union, other: Union, format: str) -> None:
+    union.night(BOOKS)
+    decide(union)
+    text = "".join(deciding_files.export(union.pipeline, format))
+    other.night(BOOKS)
+    seen = deciding_files.import_links(other.pipeline, text, "admin", preview=True)
+    done = deciding_files.import_links(other.pipeline, text, "admin")
+    assert seen == done
+    assert (done.decisions, done.known) == (4, 0)
+    other.match()
+    assert other.groups() == union.groups()
+    assert "".join(deciding_files.export(other.pipeline, "yaml")) == "".join(
+        deciding_files.export(union.pipeline, "yaml")
+    )
+    key = other.cluster_of("alun/1")
+    assert inspecting.cluster(other.pipeline, key)["union"]["record"]["abstract"] == "Belitong"
+    assert {one["author"] for one in deciding.decisions(other.pipeline)} == {"ana", "budi"}
+
+
+def test_importing_twice_changes_nothing(union: Union) -> None:
+    union.night(BOOKS)
+    decide(union)
+    text = "".join(deciding_files.export(union.pipeline))
+    again = deciding_files.import_links(union.pipeline, text, "admin")
+    assert (again.decisions, again.known) == (0, 4)
+
+
+def test_decisions_may_come_before_their_records(union: Union, other: Union) -> None:
+    union.night(BOOKS)
+    decide(union)
+    done = deciding_files.import_links(other.pipeline, "".join(deciding_files.export(union.pipeline)), "admin")
+    assert done.waiting == 0
+    assert done.absent == 4
+    other.night(BOOKS)
+    assert other.groups() == union.groups()
+
+
+def test_a_formula_in_a_reason_does_not_reach_a_spreadsheet(union: Union) -> None:
+    union.night(BOOKS)
+    decide(union)
+    assert "'=1+1 sampul" in "".join(deciding_files.export(union.pipeline, "csv"))
+
+
+WRONG = {
+    "a mapping instead of a list": "action: must",
+    "an unknown action": "- action: explode\n  records: [[a/1, a/2]]",
+    "no records": "- action: must",
+    "no address": "- action: must\n  records: [[a, b/1]]",
+    "one record in two groups": "- action: split\n  records: [[a/1], [a/1]]",
+    "a single record": "- action: merge\n  records: [[a/1]]",
+    "an alias": "- &x [a/1]\n- *x",
+    "a Python object": "- !!python/object/apply:os.system ['true']",
+    "a pinned field that does not exist": "- action: pin\n  records: [[a/1]]\n  body: {field: titel, value: x}",
+    "a pinned value of another shape": "- action: pin\n  records: [[a/1]]\n  body: {field: title, value: 7}",
+    "a column missing": "decision,action\n1,must\n",
+}
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_file_is_refused_and_nothing_is_stored(other: Union, text: str) -> None:
+    with pytest.raises(ConfigError):
+        deciding_files.import_links(other.pipeline, text, "admin")
+    assert deciding.decisions(other.pipeline) == []
+
+
+def test_an_older_union_gives_its_groups_and_its_ids(union: Union) -> None:
+    union.night(BOOKS)
+    text = "cluster,record\nUC-7,alun/1\nUC-7,bukit/2\nUC-8,bukit/1\nUC-9,alun/99\n"
+    done = deciding_files.import_union(union.pipeline, text, "admin", "gabungan 2019")
+    assert (done.decisions, done.absent) == (3, 1)
+    union.match()
+    assert union.together("alun/1", "bukit/2")
+    assert deciding_files.find_old(union.pipeline, "UC-7") == [union.cluster_of("alun/1")]
+    assert deciding_files.find_old(union.pipeline, "UC-8") == [union.cluster_of("bukit/1")]
+    assert deciding_files.find_old(union.pipeline, "UC-1") == []
+    assert deciding_files.import_union(union.pipeline, text, "admin", "").decisions == 0
+    with pytest.raises(UsageError, match="column record"):
+        deciding_files.import_union(union.pipeline, "cluster\nx\n", "admin", "")
