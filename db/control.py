@@ -190,6 +190,14 @@ def active_identifiers(conn: Connection, source_id: int, after: str = "", limit:
     return [row[0] for row in conn.execute(query)]
 
 
+def active_contents(conn: Connection, source_id: int) -> dict[str, bytes]:
+    """Identifier → content hash of every active record of a source."""
+    query = select(record.c.identifier, record.c.payload_hash).where(
+        record.c.source_id == source_id, record.c.state == "active"
+    )
+    return {row[0]: bytes(row[1]) for row in conn.execute(query)}
+
+
 def every_active(conn: Connection, source_id: int) -> Iterator[str]:
     """Every active identifier of a source, in byte order, read in portions."""
     last = ""

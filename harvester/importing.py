@@ -1,0 +1,111 @@
+"""Files that somebody hands over: the same windows, proofs, proposals and halts as for a source that is fetched.
+
+A full set says what is gone; a delta and a list of deletions speak only of what they name. A dry run stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from db import control
+from db.ledger import Prepared
+from harvester import pipeline as journey
+from harvester.admitting import admit
+from harvester.errors import UsageError
+from harvester.harvesting import Outcome
+from harvester.model import Damage, HarvestedRecord, Page, Partner, Source, Window
+from harvester.pipeline import Order, Pipeline
+from harvester.preparing import Recipe, prepare_batch, to_prepare
+from harvester.sources.file_dry_run import DryRun, dry_run
+from harvester.sources.files import open_paths
+
+REFUSED = b"\0"  # the hash of a record that cannot be read; dry_run() never sees such a record
+
+
+def import_files(
+    pipeline: Pipeline,
+    code: str,
+    paths: Sequence[Path],
+    *,
+    content: str = "",
+    language: str = "",
+    progress: Callable[[str, Mapping[str, int]], None] = lambda source, counts: None,
+) -> Outcome:
+    """Read *paths* into the ledger as one set of partner or source *code*.
+
+    *content* is full, delta or deletes (empty: as the source says; without a word full); *language* that of messages.
+
+    Raises:
+        UsageError: no such source of files, or a file that is not there.
+        Locked: the source is being harvested.
+    """
+    source, _ = file_source(pipeline, code, paths, content, language)
+    journey.active_sources(pipeline, [source.code])
+    environment = journey.environment(pipeline, source)
+    return journey.harvest_one(
+        pipeline, source.code, Order(kind="import"), progress, lambda: open_paths(source, environment, paths), source
+    )
+
+
+def import_dry(
+    pipeline: Pipeline, code: str, paths: Sequence[Path], *, content: str = "", language: str = ""
+) -> DryRun[bytes]:
+    """What an import of *paths* would do, row by row: new, changed, unchanged, deleted, gone, refused."""
+    source, partner = file_source(pipeline, code, paths, content, language)
+    how = journey.recipe(pipeline, source, partner)
+    with pipeline.database.read() as conn:
+        known = control.active_contents(conn, pipeline.source_ids[source.code])
+        purged = control.purged(conn, pipeline.source_ids[source.code])
+        rejected = control.rejected_payloads(conn, pipeline.source_ids[source.code])
+    hashes: dict[str, bytes] = {}
+    files = open_paths(source, journey.environment(pipeline, source), paths)
+    admitted = (admit(page, source, purged).page for page in files.pages(Window()))
+    pages = _read(admitted, how, hashes, known, rejected)
+    return dry_run(pages, known, lambda record: hashes.get(record.identifier, REFUSED), language or "id")
+
+
+def _read(
+    pages: Iterable[Page],
+    how: Recipe,
+    hashes: dict[str, bytes],
+    known: Mapping[str, bytes],
+    rejected: frozenset[bytes],
+) -> Iterator[Page]:
+    """The pages with what cannot be read among the damages; *hashes* learns the content of the rest."""
+    for page in pages:
+        live = [one for one in page.records if not one.deleted]
+        made = prepare_batch(to_prepare(live, {}), how)
+        bad = {name: one for name, one in made.items() if isinstance(one, Damage)}
+        for name, one in made.items():
+            if isinstance(one, Prepared):
+                # what a reverted run had brought is not taken again: it counts as no change
+                hashes[name] = known.get(name, one.payload_hash) if one.payload_hash in rejected else one.payload_hash
+        kept = tuple(one for one in page.records if one.deleted or one.identifier not in bad)
+        damages = (*page.damages, *(_placed(bad[one.identifier], one) for one in live if one.identifier in bad))
+        yield msgspec.structs.replace(page, records=kept, damages=damages)
+
+
+def _placed(damage: Damage, record: HarvestedRecord) -> Damage:
+    """*damage* with the place in the file, such as Sheet!cell."""
+    place = next((flag.removeprefix("place:") for flag in record.flags if flag.startswith("place:")), damage.place)
+    return msgspec.structs.replace(damage, place=place)
+
+
+def file_source(
+    pipeline: Pipeline, code: str, paths: Sequence[Path], content: str, language: str
+) -> tuple[Source, Partner]:
+    """The source of files meant by *code*, with the options of this import, and its partner."""
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    partner = pipeline.partners.get(code) or pipeline.settings.partner_of(code)
+    found = [one for one in partner.sources if one.code == code] or list(partner.sources)
+    source = next((one for one in found if one.protocol == "files"), None)
+    if source is None:
+        hint = "give it one of its own: sources: [{code: …, protocol: files, url: FOLDER}]"
+        raise UsageError(f"{code} has no source of files", hint=hint)
+    given = {name: value for name, value in (("content", content), ("language", language)) if value}
+    return msgspec.structs.replace(source, options={**source.options, **given}), partner
