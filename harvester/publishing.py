@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from db import changes, ledger
 from db.catalogue import RecordState
@@ -54,6 +55,13 @@ class Stored(Value, frozen=True):
 @contextmanager
 def reading(pipeline: Pipeline) -> Iterator[Catalogue]:
     """The released catalogue, from one snapshot of the database that lasts as long as the context."""
+    with snapshot(pipeline) as (_, catalogue):
+        yield catalogue
+
+
+@contextmanager
+def snapshot(pipeline: Pipeline) -> Iterator[tuple[Connection, Catalogue]]:
+    """The same, with the connection behind it, for questions about one snapshot that the catalogue does not answer."""
     partners = _partners(pipeline)
     known = pipeline.partners
 
@@ -64,7 +72,7 @@ def reading(pipeline: Pipeline) -> Iterator[Catalogue]:
         return survivorship.merge(members, pipeline.merge)
 
     with pipeline.database.read() as conn:
-        yield released(FeedReader(conn, make, merge, partners))
+        yield conn, released(FeedReader(conn, make, merge, partners))
 
 
 def write_marc(union: UnionRecord, cluster: str, marc: Marc) -> MarcRecord:
@@ -94,7 +102,9 @@ def publish(
         moved = any(stored.partners.get(code, value) != value for code, value in now.items())
         start = OutputState() if moved else stored.state
         with reading(pipeline) as catalogue:
-            fresh = start.epoch != catalogue.epoch or not catalogue.kept_since - 1 <= start.reached <= catalogue.released
+            fresh = (
+                start.epoch != catalogue.epoch or not catalogue.kept_since - 1 <= start.reached <= catalogue.released
+            )
             if fresh or verify:
                 _refuse_held(pipeline)
             state = deliver(output, catalogue, start, lambda one: _save(pipeline, name, Stored(one, now)))

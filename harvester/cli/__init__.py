@@ -33,6 +33,7 @@ COMMANDS = {
     "partner": "Partners: add, list, show.",
     "publish": "Bring an output up to date: Solr, files; verify and repair it.",
     "record": "One record: as received, normalized, traced.",
+    "serve": "Pages, HTTP API and OAI-PMH provider.",
     "run": "Runs: what was done, with its verdict and counts.",
     "user": "Accounts of the web pages.",
 }

@@ -1,0 +1,36 @@
+"""The whole application over a pipeline, on a free port of loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from types import TracebackType
+
+import uvicorn
+
+from harvester.pipeline import Pipeline
+from harvester.web.serving import application
+
+
+class WebServer:
+    """Serve: `with WebServer(pipeline) as web: web.url`."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        app = application(pipeline, {})
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> WebServer:
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
