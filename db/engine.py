@@ -203,7 +203,9 @@ def _sqlite_engine(url: Any) -> Engine:
 
 def _postgres_engine(url: Any) -> Engine:
     options = "-c statement_timeout=600000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=600000"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 10})
+    # a connection a lock and one a writer for each source at work: no cap of ours on their number
+    arguments = {"options": options, "connect_timeout": 10}
+    return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=arguments)
 
 
 def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:

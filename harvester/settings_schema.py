@@ -263,6 +263,9 @@ class Gates(Group):
     release: Literal["automatic", "manual"] = setting("automatic", "release changes by themselves, or never")
     changes_percent: Percent = setting(20, "more changed clusters than this in a run hold the feed")
     deletes_percent: Percent = setting(5, "more deleted clusters than this in a run hold the feed")
+    fewer_percent: Percent = setting(15, "a full list shorter by more than this holds its source back from matching")
+    failures_percent: Percent = setting(20, "so many more records that cannot be mapped hold their source back")
+    matches_percent: Percent = setting(15, "records that meet others: a change of so many points holds their source back")
 
 
 class Web(Group):
@@ -286,9 +289,11 @@ class Mail(Group):
     user: str = setting("", "user of the SMTP server")
     password: HiddenText | None = setting(None, "password of the SMTP server")
     sender: str = setting("", "address that mails come from")
-    recipients: Texts = setting((), "addresses that get the digest")
+    recipients: Texts = setting((), "addresses that get the digest; ` id` or ` en` behind one chooses its language")
+    partners: bool = setting(False, "partners get a digest of their own at their `contact`, when something is theirs")
     severity: Literal["info", "warning", "error"] = setting("warning", "the least that sends a mail")
     webhook: Url = setting("", "address that gets the digest as JSON by POST")
+    ping: Url = setting("", "address that is asked after each night that ended: a dead man's switch notices silence")
 
 
 class Log(Group):
