@@ -30,4 +30,4 @@ def harvest(url: str, **arguments: str) -> Outcome:
 
 def fetch(url: str) -> bytes:
     """The body of *url* by requests with nothing around it but a time-out, which it has not by default."""
-    return requests.get(url, timeout=1.0).content
+    return requests.get(url, timeout=5.0).content

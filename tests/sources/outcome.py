@@ -14,7 +14,7 @@ from harvester.sources.proof import ListFacts, completeness
 from tests.sources.scripted_server import TestClock
 
 WHOLE = Window()
-QUICK = Limits(connect_seconds=1, read_seconds=1, total_seconds=5, delay_seconds=0, attempts=3)
+QUICK = Limits(connect_seconds=5, read_seconds=5, total_seconds=30, delay_seconds=0, attempts=3)
 
 
 @dataclass

@@ -85,6 +85,7 @@ def measured(whose: str, url: str) -> tuple[str, float]:
     return error, growth
 
 
+@pytest.mark.slow
 def test_a_bomb_costs_little_memory_where_the_naive_one_pays_in_full() -> None:
     with ScriptedServer(in_turn(BOMBS["gzip"])) as server:
         ours, naive = measured("ours", server.url), measured("naive", server.url)

@@ -60,9 +60,9 @@ def run(mutants: int) -> tuple[int, float]:
     readable, longest = 0, 0.0
     for _ in range(mutants):
         body = mutated(source, PAGE)
-        begun = time.perf_counter()
+        begun = time.process_time()
         page = read_body(body)
-        longest = max(longest, time.perf_counter() - begun)
+        longest = max(longest, time.process_time() - begun)
         if page is not None:
             readable += 1
             assert not page.whole or not unaccounted(page, body), f"{unaccounted(page, body)} of {body!r}"
@@ -101,6 +101,6 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_answer_costs_less_than_a_second(name: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     read_body(HOSTILE[name])
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0

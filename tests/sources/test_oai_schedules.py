@@ -136,8 +136,9 @@ def run_schedules(first: int, count: int, quirks: Mapping[int, Quirks]) -> list[
 BEHAVIOURS = {0: Quirks(), 1: KOHA, 2: INLISLITE_V33, 3: variant(Quirks(), granularity="day")}
 
 
+@pytest.mark.slow
 def test_no_schedule_of_faults_makes_a_list_complete_too_early() -> None:
-    assert run_schedules(0, 25, BEHAVIOURS) == []
+    assert run_schedules(0, 50, BEHAVIOURS) == []
 
 
 @pytest.mark.prove

@@ -207,6 +207,7 @@ def _(outcome: Outcome, server: ScriptedServer) -> None:
     assert "learned:token_blanks=stripped" in outcome.flags
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(text(characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=200).filter(str.strip))
 def test_any_token_comes_back_as_it_was_given(odd: str) -> None:
