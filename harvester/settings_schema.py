@@ -265,7 +265,7 @@ class Gates(Group):
     deletes_percent: Percent = setting(5, "more deleted clusters than this in a run hold the feed")
     fewer_percent: Percent = setting(15, "a full list shorter by more than this holds its source back from matching")
     failures_percent: Percent = setting(20, "so many more records that cannot be mapped hold their source back")
-    matches_percent: Percent = setting(15, "records that meet others: a change of so many points holds their source back")
+    matches_percent: Percent = setting(15, "so many points more or fewer records that meet others hold their source back")
 
 
 class Web(Group):
