@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from harvester.match.arabic import word_skeleton
 from harvester.match.titles import joined_initials, spelled
@@ -16,6 +17,8 @@ _NOT_CREATORS = frozenset(("advisor", "examiner", "translator", "illustrator", "
 _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 
 
+# Names, publishers and numbers repeat from record to record: each is worked out once.
+@lru_cache(maxsize=20_000)
 def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *name* without honorifics and degrees; with them when nothing else is left."""
     folded = fold(name).split()
@@ -80,12 +83,15 @@ def publisher_words(publications: tuple[Publication, ...], vocabulary: Vocabular
     """The significant words of the publishers, sorted; one alias word where the vocabulary has one."""
     found: set[str] = set()
     for publication in publications[:3]:
-        folded = " ".join(joined_initials(fold(publication.publisher).split()))
-        for form, alias in vocabulary.publisher_aliases.items():
-            if f" {form} " in f" {folded} ":
-                found.add(alias)
-        found.update(spelled(word) for word in significant(folded.split()) if _tells(word, vocabulary))
+        found |= _publisher(publication.publisher, vocabulary)
     return tuple(sorted(found))[:12]
+
+
+@lru_cache(maxsize=20_000)
+def _publisher(name: str, vocabulary: Vocabulary) -> frozenset[str]:
+    folded = " ".join(joined_initials(fold(name).split()))
+    aliases = {alias for form, alias in vocabulary.publisher_aliases.items() if f" {form} " in f" {folded} "}
+    return frozenset(spelled(word) for word in significant(folded.split()) if _tells(word, vocabulary)) | aliases
 
 
 def _tells(word: str, vocabulary: Vocabulary) -> bool:

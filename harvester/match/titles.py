@@ -51,6 +51,7 @@ def spelled(word: str) -> str:
     return old_spelling(word if word.isascii() else romanize(word))
 
 
+@lru_cache(maxsize=20_000)
 def roman(word: str) -> str:
     """The arabic number of a roman numeral, "" when *word* is none."""
     if not _ROMAN.match(word) or word in ("l", "c"):
@@ -62,6 +63,7 @@ def roman(word: str) -> str:
     return str(total)
 
 
+@lru_cache(maxsize=20_000)
 def number(word: str) -> str:
     """The arabic number that *word* stands for behind a word such as "volume"; "" when it is none."""
     match = _ORDINAL.match(word)
