@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from db import gates
 from db.engine import within
 from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
@@ -219,8 +220,11 @@ def mark_dirty(conn: Connection, record_ids: Iterable[int]) -> None:
 
 
 def dirty(conn: Connection, limit: int) -> list[tuple[int, int]]:
-    """Up to *limit* queued records as (record id, mark version), oldest record first."""
+    """Up to *limit* queued records as (record id, mark version), oldest record first; none that is held back."""
     query = select(match_queue.c.record_id, match_queue.c.version).order_by(match_queue.c.record_id).limit(limit)
+    condition = gates.may_match(conn)
+    if condition is not None:
+        query = query.where(condition)
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from db import control, ledger, work
+from db import control, gates, ledger, work
 from harvester.errors import UsageError
 from harvester.model import Value
 from harvester.pipeline import HARVEST_LOCK, Pipeline
@@ -44,6 +44,7 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
             return _delete_proposed(pipeline, row, author, why)
         facts: dict[str, Callable[[Any], None]] = {
             "short": lambda conn: work.set_source(conn, row["source_id"], {"last_full_count": seen}),
+            gates.CAUSE: lambda conn: None,  # what it brought is queued, and is matched from now on
             "otherRepository": lambda conn: work.learn(conn, row["source_id"], {"repository_name": ""}),
         }
         if cause == "short" and not seen:
@@ -55,7 +56,9 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
             raise UsageError(f"run {number}: {row['reason']}", hint="change the partner's file; then harvest again")
         with pipeline.database.write(durable=True) as conn:
             facts[cause](conn)
-            _settle(conn, row, "partial", f"approved by {author}{_because(why)}; the next harvest goes on")
+            whole = cause == gates.CAUSE
+            goes_on = "matching takes it up" if whole else "the next harvest goes on"
+            _settle(conn, row, "complete" if whole else "partial", f"approved by {author}{_because(why)}; {goes_on}")
     return Settled(number, row["source"], "approved", reason=row["reason"])
 
 

@@ -57,6 +57,7 @@ class Job(Value, frozen=True):
     night: str = ""
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     log: Callable[..., None] = lambda event, **values: None
+    gate: Callable[[int, Sequence[int]], tuple[str, Mapping[str, Any]]] = lambda run_id, windows: ("", {})
 
 
 class Outcome(Value, frozen=True):
@@ -74,6 +75,10 @@ class _Short(Halted):
     seen = 0
 
 
+class _Held(Halted):
+    """What came looks unlike the last good harvest: held back from matching until a person decides."""
+
+
 class _Stopped(Exception):
     """Enough records for this run; the window stays open."""
 
@@ -88,13 +93,19 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     faultpoint.reach("harvest.run.opened")
     verdict, reason, proof, cause = "complete", "", "", ""
     done: list[int] = []
+    figures: Mapping[str, Any] = {}
     try:
         proof = _run_windows(job, run_id, open_harvester, done)
+        reason, figures = job.gate(run_id, done)
+        if reason:
+            raise _Held(reason)
         ruling = database.persist(lambda: _deletions(job, run_id, done, proof))
         if not ruling.allowed:
             verdict, reason, cause = "halted", ruling.reason, "deletions"
     except _Stopped:
         verdict, reason = "partial", f"stopped after {job.limit} records as asked"
+    except _Held as error:  # the told deletions wait too: the next run proposes them again
+        verdict, reason, cause = "halted", str(error), "gate"
     except Halted as error:
         verdict, reason, cause = "halted", str(error), f"short:{getattr(error, 'seen', 0)}"
     except SourceError as error:
@@ -105,7 +116,8 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
         verdict, reason = "partial", f"the database: {error.orig}".strip().partition("\n")[0]
         job.log("database_failed", source=job.recipe.source.code, error=reason)
     proof = proof if verdict == "complete" else ""
-    body = {"windows": done, "cause": cause} if cause else {"windows": done}
+    body: dict[str, Any] = {"windows": done, "cause": cause} if cause else {"windows": done}
+    body |= {"figures": figures} if figures else {}
     outcome = Outcome(run_id, verdict, reason, proof)
     with suppress(DBAPIError):  # not even that: the run stays `running`, and the next one closes it as interrupted
         database.persist(lambda: _close_run(job, outcome, body))

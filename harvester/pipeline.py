@@ -26,7 +26,7 @@ import msgspec
 from db import control, ledger, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
-from harvester import faultpoint, schedule
+from harvester import faultpoint, gating, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.guards import DeletionLimits
@@ -220,6 +220,7 @@ def harvest_one(
         kind=order.kind,
         progress=lambda counts: progress(code, counts),
         log=pipeline.log,
+        gate=gate_of(pipeline, pipeline.source_ids[source.code]),
         **strategy(pipeline, source),
     )
     with pipeline.database.lock(HARVEST_LOCK + code):
@@ -272,6 +273,13 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
         rules=pipeline.match,
         rules_path=rules_path(pipeline.settings, pipeline.settings.match.rules),
     )
+
+
+def gate_of(pipeline: Pipeline, source_id: int) -> Callable[[int, Sequence[int]], tuple[str, Mapping[str, Any]]]:
+    """What asks, at the end of a harvest, whether it may go on to matching."""
+    told = pipeline.settings.gates
+    limits = gating.Limits(fewer=told.fewer_percent, failures=told.failures_percent, matches=told.matches_percent)
+    return lambda run_id, windows: gating.gate(pipeline.database, source_id, run_id, windows, limits)
 
 
 def deletion_limits(settings: Settings, source: Source) -> DeletionLimits:
