@@ -8,9 +8,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASE = {"model", "errors", "text", "identifiers", "clock", "faultpoint", "i18n", "redact", "secret", "yaml_file", "schedule"}
+BASE = {
+    "model",
+    "errors",
+    "text",
+    "identifiers",
+    "clock",
+    "faultpoint",
+    "i18n",
+    "redact",
+    "secret",
+    "yaml_file",
+    "schedule",
+}
 STAGES = {"sources", "normalize", "match", "merge", "outputs", "reports"}
-TOP = {"cli", "web"}
+TOP = {"cli", "web", "__main__"}
 # What a layer may import, besides itself. `pipeline` stands for pipeline.py and the modules that it is made of.
 ALLOWED = {
     "base": {"base"},
@@ -118,9 +130,20 @@ def top_imports(tree: ast.Module) -> set[str]:
 
 
 def test_importing_a_module_does_nothing_but_define_and_register() -> None:
-    quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
+    quiet = (
+        ast.Import,
+        ast.ImportFrom,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.Assign,
+        ast.AnnAssign,
+        ast.AugAssign,
+    )
     control = (ast.If, ast.For, ast.Expr, ast.With, ast.Delete, ast.Try)
     for name, tree in MODULES.items():
+        if name == "harvester.__main__":  # python -m harvester: to run is what it is for
+            continue
         for node in tree.body:
             assert isinstance(node, (*quiet, *control)), f"{name}:{node.lineno}"
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

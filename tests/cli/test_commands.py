@@ -38,7 +38,8 @@ class Call:
         self.folder = folder
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
-        runner = CliRunner(env={"INDUK_CONFIG": str(self.folder / "induk.yaml")})
+        path = self.folder / "induk.yaml"
+        runner = CliRunner(env={"INDUK_CONFIG": str(path)} if path.exists() else {})
         box: list[int] = []
         with runner.isolation() as streams:
             box.append(guarded(lambda: induk.main(list(words), prog_name="induk", standalone_mode=False)))
