@@ -132,7 +132,7 @@ class SlicedHarvester:
     def __init__(self, reader: Reader, environment: Environment, bounds: Bounds, *, sliced: bool = True) -> None:
         self.reader = reader
         self._environment = environment
-        self._bounds = self._learned(bounds)
+        self.bounds = self._learned(bounds)
         self._sliced = sliced
         self._planner: Planner | None = None
         self._facts: dict[str, str] = {}
@@ -154,7 +154,7 @@ class SlicedHarvester:
     def planner(self) -> Planner:
         """The planner, with the counts that it already has."""
         if self._planner is None:
-            self._planner = Planner(self.reader.count, self.reader.axes if self._sliced else (), self._bounds)
+            self._planner = Planner(self.reader.count, self.reader.axes if self._sliced else (), self.bounds)
         return self._planner
 
     def total(self) -> int | None:
@@ -338,8 +338,8 @@ class SlicedHarvester:
 
     def _limit(self, most: int) -> None:
         """Take it that the server gives no more than *most* records of one search."""
-        if self._bounds.most is None or most < self._bounds.most:
-            self._bounds = msgspec.structs.replace(self._bounds, most=most)
+        if self.bounds.most is None or most < self.bounds.most:
+            self.bounds = msgspec.structs.replace(self.bounds, most=most)
             self._facts["most"] = str(most)
             self._planner = None
 

@@ -237,7 +237,7 @@ class Planner:
         refusal = ProtocolError("there is no count of all records and no index to slice by", code="no-query")
         for at, axis in enumerate(self._axes):
             try:
-                plan = self._by_axis(at, total)
+                plan = self.by_axis(at, total)
             except ProtocolError as error:
                 if not refuses_query(error):
                     raise
@@ -263,7 +263,12 @@ class Planner:
         proof: Proof = "partial" if self._bounds.too_large(total) else "claimed"
         return self._plan([Planned(Slice(), total)], total, proof)
 
-    def _by_axis(self, at: int, total: int | None) -> Plan:
+    def by_axis(self, at: int, total: int | None) -> Plan:
+        """The slices of the whole source by the axis number *at*, and further ones where those are too large.
+
+        Raises:
+            ProtocolError: the server has no such index.
+        """
         axis = self._axes[at]
         plan = self._plan([], total)
         # Impossible months and rare characters hide below a truncated parent, whose likely children are already more.

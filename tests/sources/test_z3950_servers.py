@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from harvester.errors import ProtocolError, SourceUnavailable
-from harvester.model import Window
+from harvester.model import Source, Window
 from harvester.sources import Limits
 from harvester.sources.slicing import Slice
 from harvester.sources.z3950 import pqf
 from harvester.sources.z3950.client import Connection, Target
 from tests.servers import catalogue, yaz
+from tests.sources.killing import killed_harvest
 from tests.sources.sliced_outcome import facts_of, harvest, opened
 
 pytestmark = pytest.mark.servers
@@ -100,34 +100,28 @@ def test_a_harvest_taken_up_after_any_page_brings_the_rest(zebra: yaz.Zebra) -> 
         assert len(rest.identifiers) == len(FILE) - len(before)
 
 
+LANGUAGES = {"attributes": "@attr 1=54 @attr 4=3", "values": ["ind", "eng", "dut", "ara", "jav", "fre"]}
+
+
 def test_each_slice_is_a_window_that_can_be_harvested_alone(zebra: yaz.Zebra) -> None:
-    options = {"slice_size": 500, "max_records": 400}
+    options = {"slicing": ["language"], "indexes": {"language": LANGUAGES}}
     harvester = opened("z3950", url(zebra.port), limits=QUICK, options=options)
     windows = harvester.windows()
-    found = [record.identifier for window in windows for page in harvester.pages(window) for record in page.records]
-    harvester.close()
-    assert len(windows) > 10
-    assert sorted(found) == sorted(FILE)
+    lists = [[one.identifier for page in harvester.pages(window) for one in page.records] for window in windows]
+    assert [window.slice for window in windows][:2] == ["language:ara", "language:dut"]
+    assert all(lists)
+    assert sorted(name for found in lists for name in found) == sorted(FILE)
 
 
-def test_killed_at_random_it_goes_on_and_brings_the_same(zebra: yaz.Zebra) -> None:
-    """The worker is killed with -9 between pages; every kill costs a new worker, and nothing else."""
-    token, kills, found = "", 0, {}
-    while True:
-        harvester = opened("z3950", url(zebra.port), limits=QUICK, options={"slice_size": 300, "page_size": 100})
-        pages = harvester.pages(Window(token=token))
-        for count, page in enumerate(pages, 1):
-            found.update({record.identifier: record.payload for record in page.records})
-            token = page.token
-            if count % 14 == 0 and token:
-                os.kill(harvester.reader.session.pid, signal.SIGKILL)
-                kills += 1
-                break
-        harvester.close()
-        if not token:
-            break
-    assert kills > 4
-    assert found == FILE
+@pytest.mark.parametrize("protocol", ["z3950", "sru"])
+def test_killed_at_random_and_run_again_it_is_the_same(zebra: yaz.Zebra, protocol: str, tmp_path: Path) -> None:
+    """The process of the harvest is killed with -9, wherever it is, six times."""
+    options = {"slicing": ["identifier"], "page_size": 10}
+    scheme = "http" if protocol == "sru" else "z3950"
+    address = f"{scheme}://127.0.0.1:{zebra.port}/Default"
+    found, hit = killed_harvest(Source("p", protocol, address, internal=True, options=options), tmp_path, 6, 40)
+    assert hit > 3
+    assert set(found) == set(FILE)
 
 
 def test_a_second_run_reads_only_what_changed() -> None:
@@ -166,8 +160,7 @@ def test_an_index_that_was_not_shown_to_work_leads_to_a_full_list(zebra: yaz.Zeb
 
 
 def test_any_index_with_a_list_of_values_can_be_sliced_by(zebra: yaz.Zebra) -> None:
-    languages = {"attributes": "@attr 1=54 @attr 4=3", "values": ["ind", "eng", "dut", "ara", "jav", "fre"]}
-    options = {"slicing": ["language"], "indexes": {"language": languages}}
+    options = {"slicing": ["language"], "indexes": {"language": LANGUAGES}}
     harvester = opened("z3950", url(zebra.port), limits=QUICK, options=options)
     plan = harvester.plan()
     harvester.close()

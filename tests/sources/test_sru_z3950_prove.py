@@ -1,0 +1,119 @@
+"""The long proofs: a catalogue of a hundred thousand records behind a server that cuts, and real captures replayed."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import Blocked, ProtocolError, RecordError
+from harvester.model import Source, Window
+from harvester.sources import Limits, sru_response
+from tests.servers import yaz
+from tests.sources.killing import killed_harvest
+from tests.sources.sliced_outcome import facts_of, harvest, opened
+from tests.sources.test_sru_servers import fields_of_marc, fields_of_xml
+
+pytestmark = [pytest.mark.prove, pytest.mark.servers]
+LIMITS = Limits(connect_seconds=5, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=3)
+TRUNCMAX = 1_000
+CPU_GOAL = 20_000
+
+
+@pytest.fixture(scope="module")
+def payloads(corpus: Path) -> dict[str, bytes]:
+    """The file by 001; of records with the same number Zebra keeps the last."""
+    packed = next((corpus / "bench").glob("*.mrc.gz"))
+    pieces = gzip.decompress(packed.read_bytes()).split(b"\x1d")[:-1]
+    return {dict(fields_of_marc(piece))["001"].strip(): piece + b"\x1d" for piece in pieces}
+
+
+@pytest.fixture(scope="module")
+def zebra(payloads: dict[str, bytes]) -> Iterator[yaz.Zebra]:
+    with yaz.zebra(b"".join(payloads.values()), truncmax=TRUNCMAX) as made:
+        yield made
+
+
+def test_the_file_has_more_records_of_one_second_than_the_server_expands(payloads: dict[str, bytes]) -> None:
+    seconds = Counter(dict(fields_of_marc(payload)).get("005", "")[:14] for payload in payloads.values())
+    print(seconds.most_common(3))
+    assert len(seconds) > TRUNCMAX
+
+
+@pytest.mark.timeout(1_800)
+def test_z3950_brings_the_file_at_more_than_20000_records_a_cpu_second(
+    zebra: yaz.Zebra, payloads: dict[str, bytes]
+) -> None:
+    harvester = opened(
+        "z3950",
+        f"z3950://127.0.0.1:{zebra.port}/Default",
+        limits=LIMITS,
+        identifier_rule="001",
+        options={"page_size": 500},
+    )
+    before = cpu_seconds()
+    received = {one.identifier: one.payload for page in harvester.pages(Window()) for one in page.records}
+    spent = cpu_seconds() - before
+    assert received == payloads
+    speed = len(received) / spent
+    print(f"{len(received):,} records, {spent:.1f} CPU seconds of the client: {speed:,.0f} a second")
+    assert speed >= CPU_GOAL
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("version", ["1.1", "1.2", "2.0"])
+def test_sru_brings_the_file(zebra: yaz.Zebra, payloads: dict[str, bytes], version: str) -> None:
+    options = {"version": version, "query_language": "pqf", "page_size": 500}
+    url = f"http://127.0.0.1:{zebra.port}/Default"
+    outcome = harvest("sru", url, limits=LIMITS, identifier_rule="001", options=options)
+    assert (outcome.verdict, outcome.proof) == ("complete", "proven")
+    assert facts_of(outcome)["date-index"] == "works"
+    assert set(outcome.identifiers) == set(payloads)
+    for page in outcome.pages:
+        for one in page.records:
+            assert fields_of_xml(one.payload.decode()) == fields_of_marc(payloads[one.identifier])
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("protocol", ["z3950", "sru"])
+def test_killed_at_random_and_run_again_it_is_the_same(
+    zebra: yaz.Zebra, payloads: dict[str, bytes], protocol: str, tmp_path: Path
+) -> None:
+    scheme = "http" if protocol == "sru" else "z3950"
+    options = {"query_language": "pqf", "page_size": 500} if protocol == "sru" else {"page_size": 500}
+    url = f"{scheme}://127.0.0.1:{zebra.port}/Default"
+    source = Source("p", protocol, url, internal=True, identifier_rule="001", options=options)
+    found, hit = killed_harvest(source, tmp_path, kills=25, most_pages=60)
+    assert hit > 15
+    assert set(found) == set(payloads)
+
+
+def test_every_capture_of_a_real_server_is_read(corpus: Path) -> None:
+    """Each one is an answer with records, diagnostics or an explanation; what cannot be read says why."""
+    read, refused = Counter[str](), []
+    for path in sorted((corpus / "small" / "sru").rglob("*.*")):
+        body = path.read_bytes()
+        try:
+            answer = sru_response.read(body, "", path.name)
+        except (Blocked, ProtocolError, RecordError) as error:
+            refused.append((path.name, str(error)))
+            continue
+        if answer.kind == "explainResponse":
+            assert sru_response.explained(body, path.name).indexes
+        read["answers"] += 1
+        read["diagnostics"] += len(answer.diagnostics)
+        for record in answer.records:
+            read["blank" if record.found is None else getattr(record.found, "reason", "records")] += 1
+    print(dict(read), refused)
+    assert read["answers"] >= 50
+    assert read["records"] > 100
+    assert len(refused) <= 1  # one capture has a comment before its XML declaration
