@@ -66,6 +66,7 @@ class Prepared(NamedTuple):
     profiled: Profiled
     packed: bytes = b""  # the payload and the normalized record as they are stored, when a worker has packed them
     packed_normalized: bytes = b""
+    received: bytes = b""  # the bytes as they came, where the payload had to be mended to be readable
 
 
 def digest(*parts: bytes) -> bytes:
@@ -104,6 +105,7 @@ def store(
     if not rows:
         return
     raws = sorted((one.raw_hash, len(one.payload), one.packed or pack(one.payload)) for one in rows)
+    raws += sorted((digest(one.received), len(one.received), pack(one.received)) for one in rows if one.received)
     bulk.insert_new(conn, payload, ("hash", "size", "body"), raws)
     nodes = _store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 import mappings as mapping_package
-from db import catalogue, ledger, work
+from db import catalogue, control, ledger, work
 from harvester.clock import SystemClock
 from harvester.errors import UsageError
 from harvester.formats import formats
@@ -54,11 +54,17 @@ def record(pipeline: Pipeline, address: str) -> dict[str, Any]:
     }
 
 
-def raw(pipeline: Pipeline, address: str, version: int | None = None) -> bytes:
-    """The bytes of a version (None: the current one) as received."""
+def raw(pipeline: Pipeline, address: str, version: int | None = None, *, mended: bool = False) -> bytes:
+    """The bytes of a version (None: the current one) as received.
+
+    Of a current version that had to be mended to be readable: the bytes before, or with *mended* those after.
+    """
     with pipeline.database.read() as conn:
         held = _found(pipeline, conn, address)
         stored = held["stored_hash"]
+        if version is None and not mended:
+            codes = {row["code"]: row["value"] for row in ledger.warnings_of(conn, held["id"])}
+            stored = bytes.fromhex(codes["mended"]) if "mended" in codes else stored
         if version is not None:
             by_number = {row["version"]: row["payload"] for row in ledger.versions(conn, held["id"])}
             if version not in by_number:
@@ -69,7 +75,7 @@ def raw(pipeline: Pipeline, address: str, version: int | None = None) -> bytes:
 
 def trace(pipeline: Pipeline, address: str) -> list[dict[str, Any]]:
     """The steps that today's mapping takes from the stored bytes to each field."""
-    body = raw(pipeline, address)
+    body = raw(pipeline, address, mended=True)
     with pipeline.database.read() as conn:
         held = _found(pipeline, conn, address)
     source, partner = source_of(pipeline.settings, held["source"])
@@ -195,6 +201,8 @@ def partner(pipeline: Pipeline, code: str) -> dict[str, Any]:
                     "records": counts.get(source.code, {}).get("active", 0),
                     "windows": ", ".join(f"{number} {state}" for state, number in sorted(windows.items())),
                     "position": max(done, default=""),
+                    "profile": (control.profile(conn, source_id) or ("", {}))[1],
+                    "drift": control.last_drift(conn, source_id),
                 }
             )
             runs += work.list_runs(conn, source_code=source.code, limit=10)

@@ -140,10 +140,11 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
             payload_hash=content_hash(parsed, mapping),
             normalized=body,
             mapping_hash=bytes.fromhex(mapping.hash)[:16],
-            warnings=tuple(_warning(one) for one in found.warnings[:MAX_WARNINGS]),
+            warnings=(*_mended(one), *(_warning(warning) for warning in found.warnings[:MAX_WARNINGS])),
             profiled=profiled(found.record, recipe.rules),
             packed=pack(one.payload),
             packed_normalized=pack(body),
+            received=one.received,
         )
     except RecordError as error:
         return Damage(
@@ -164,6 +165,11 @@ def profiled(record: NormalizedRecord, rules: Rules) -> Profiled:
 
 
 _STAGES = frozenset(("fetch", "split", "decode", "parse", "map", "load", "match"))
+
+
+def _mended(one: HarvestedRecord) -> tuple[tuple[str, str, str], ...]:
+    """The warning of a payload that was mended; its value is the hash of the bytes as they came, which are kept."""
+    return (("mended", "", digest(one.received).hex()),) if one.received else ()
 
 
 def _warning(one: Warning) -> tuple[str, str, str]:

@@ -55,7 +55,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "deleted_leader": (bool,),
     "page_records": (int,),
 }
-_SHARED = ("ca", "guards", "politeness", "windows", "strategy")
+_SHARED = ("approvals", "ca", "guards", "politeness", "windows", "strategy")
 
 Found = HarvestedRecord | Damage | str
 
