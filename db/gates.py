@@ -30,7 +30,8 @@ def meeting(conn: Connection, source_id: int, run_id: int) -> tuple[int, int]:
     mine, theirs, other = match_key.alias(), match_key.alias(), record.alias()
     suspended = exists().where(key_stat.c.hash == mine.c.hash)
     met = (
-        select(mine.c.node_id.distinct())
+        select(mine.c.node_id)
+        .distinct()
         .join(theirs, theirs.c.hash == mine.c.hash)
         .join(other, other.c.node_id == theirs.c.node_id)
         .where(mine.c.node_id.in_(nodes), other.c.source_id != source_id, ~suspended)
