@@ -54,8 +54,8 @@ def counters(conn: Connection, run_id: int) -> Row:
 
 def held_sources(conn: Connection) -> list[int]:
     """The sources that wait for a person before matching."""
-    query = select(run.c.source_id.distinct()).where(run.c.verdict == "halted", run.c.body.like(_MARK))
-    return [row[0] for row in conn.execute(query)]
+    query = select(run.c.source_id).where(run.c.verdict == "halted", run.c.body.like(_MARK))
+    return [row[0] for row in conn.execute(query.distinct())]
 
 
 def may_match(conn: Connection) -> ColumnElement[bool] | None:
