@@ -25,7 +25,7 @@ KEY_KINDS = (
 IMPRESSION = ("merge", "review", "distinct")
 _SECTIONS = (
     "version", "thresholds", "impression", "max_component", "suspend_at", "support", "points", "interactions",
-    "vetoes", "materials", "vocabulary",
+    "vetoes", "materials", "training", "vocabulary",
 )  # fmt: skip
 
 
@@ -83,6 +83,7 @@ class Rules:
     support_needed: int
     support_generic: int
     tables: dict[str, Table]
+    kept: frozenset[str]  # comparisons whose points training leaves alone
     vocabulary: Vocabulary
 
     def table(self, left: str, right: str) -> Table:
@@ -144,6 +145,7 @@ class _Reader:
             support_needed=self.count(support.get("needed", 0), ("support", "needed")),
             support_generic=self.count(support.get("needed_generic", 0), ("support", "needed_generic")),
             tables=tables,
+            kept=self.kept(),
             vocabulary=self.vocabulary(),
         )
         return None if self.problems else rules
@@ -182,6 +184,21 @@ class _Reader:
         if review > merge:
             self.wrong("review stands above merge", "thresholds", "review")
         return merge, review
+
+    def kept(self) -> frozenset[str]:
+        section = self.section("training")
+        for key in section:
+            if key != "keep":
+                self.wrong(f"unknown key {key!r}", "training", key, hint="known: keep")
+        names = section.get("keep", [])
+        if not isinstance(names, list):
+            self.wrong("must be a list", "training", "keep")
+            return frozenset()
+        for index, name in enumerate(names):
+            if name not in self.known:
+                hint = suggestion(str(name), list(self.known))
+                self.wrong(f"unknown comparison {name!r}", "training", "keep", index, hint=hint)
+        return frozenset(map(str, names))
 
     def suspend_at(self) -> dict[str, int]:
         values = self.section("suspend_at")

@@ -81,14 +81,14 @@ def _names(left: Profile, right: Profile, rules: Rules) -> list[Name]:
 
 def _free(rules: Rules) -> set[Name]:
     """What training may change. Codes and identifiers keep their points: one set of labels says too little about
-    them, and vetoes do the work; so do interactions marked `fixed`.
+    them, and vetoes do the work. So do the rows under training.keep and the interactions marked `fixed`.
     """
     book = rules.tables["book"]
     features = [feature for stage in book.stages for feature in stage]
     free = {
         (feature.name, outcome)
         for feature in features
-        if feature.comparison.stage > 0 or feature.name == "edition"
+        if (feature.comparison.stage > 0 or feature.name == "edition") and feature.name not in rules.kept
         for outcome in feature.points
     }
     return free | {("interaction", one.name) for one in book.interactions if not one.fixed}
