@@ -83,8 +83,13 @@ def marc_format(payload: bytes) -> str:
 
 
 def _is_unimarc(root: etree._Element) -> bool:
-    tags = {tag for field in root if (tag := field.get("tag")) in ("200", "245")}
-    return tags == {"200"}
+    found = False
+    for field in root:
+        tag = field.get("tag")
+        if tag == "245":
+            return False
+        found = found or tag == "200"
+    return found
 
 
 def unwrapped(root: etree._Element) -> tuple[etree._Element, tuple[str, ...]]:
@@ -94,8 +99,8 @@ def unwrapped(root: etree._Element) -> tuple[etree._Element, tuple[str, ...]]:
     order: the holdings become fields of the bibliographic record, as they do for OPAC records.
     """
     for _ in range(3):
-        inner = [child for child in root if local(child)]
-        if local(root) not in _WRAPPERS or not inner:
+        inner = [child for child in root if local(child)] if local(root) in _WRAPPERS else []
+        if not inner:
             break
         if len(inner) > 1:
             return _with_holdings(root, inner)

@@ -284,7 +284,13 @@ class SruReader:
 
 @sources.register("sru")
 def open_sru(source: Source, environment: Environment) -> SlicedHarvester:
-    """Open an SRU source; see docs/reference for its options.
+    """Open an SRU source; its schema is `metadata_prefix`.
+
+    Options that SRU and Z39.50 share: `query` (what finds everything of the source), `slicing` (names of indexes, in
+    order; [] reads all at once), `indexes` (name → index, or a mapping with `values` or `alphabet`), `max_records`
+    (what the server gives of one search), `slice_size`, `searches`, `page_size`, `ca` (file of certificates).
+    Of its own: `version`, `query_language` (cql or pqf), `record_packing`, `parameters` (further ones, by name); an
+    index may have `any`, the CQL that finds whatever has a value in it.
 
     Raises:
         ConfigError: an option or the address cannot be used.

@@ -188,7 +188,12 @@ class Z3950Reader:
 
 
 def open_z3950(source: Source, environment: Environment) -> SlicedHarvester:
-    """Open a Z39.50 source; see docs/reference for its options.
+    """Open a Z39.50 source: `z3950://host:port/database`, `z3950s://` with TLS, several databases joined by `+`.
+
+    Options that SRU and Z39.50 share: `query` (what finds everything of the source), `slicing` (names of indexes, in
+    order; [] reads all at once), `indexes` (name → index, or a mapping with `values` or `alphabet`), `max_records`
+    (what the server gives of one search), `slice_size`, `searches`, `page_size`, `ca` (file of certificates).
+    Of its own: `syntax`, `element_set`, `named_result_sets`, `message_size`. Queries and indexes are PQF.
 
     Raises:
         ConfigError: an option or the address cannot be used.
