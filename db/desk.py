@@ -1,4 +1,4 @@
-"""What cataloguers look at: the merge log, suspect clusters, doubtful pairs, a partner's ledger. Reads only.
+"""What cataloguers look at: the merge log, suspect clusters, verdicts, a partner's ledger. Reads only.
 
 Lists come newest or worst first, a page at a time behind a key, never by OFFSET over the whole table.
 """
@@ -17,7 +17,12 @@ from db.tables import (
     cluster,
     cluster_brief,
     cluster_event,
+    cluster_partner,
     decision,
+    derivation,
+    feed_counter,
+    holding,
+    human_decision,
     label,
     membership,
     node,
@@ -25,6 +30,7 @@ from db.tables import (
     quarantine,
     record,
     record_version,
+    run,
     source,
     warning,
 )
@@ -86,36 +92,15 @@ def actors(conn: Connection) -> list[str]:
 # ---- suspect clusters --------------------------------------------------------------------------------
 
 
-def contradicting(conn: Connection, limit: int) -> list[tuple[int, str]]:
-    """(cluster, reason) where two members stand together although their own comparison forbids it."""
-    left, right = membership.alias("left_member"), membership.alias("right_member")
-    query = (
-        select(left.c.cluster_id, func.min(decision.c.reason))
-        .select_from(decision)
-        .join(left, left.c.node_id == decision.c.left_node)
-        .join(right, and_(right.c.node_id == decision.c.right_node, right.c.cluster_id == left.c.cluster_id))
-        .where(decision.c.verdict == "veto")
-        .group_by(left.c.cluster_id)
-        .order_by(left.c.cluster_id.desc())
-        .limit(limit)
-    )
-    return [(row[0], row[1]) for row in conn.execute(query)]
+def clock_of_changes(conn: Connection) -> tuple[int, int, int]:
+    """Numbers of which one grows whenever the catalogue, a decision or a label changes."""
+    seq = select(feed_counter.c.seq)
+    numbers = [conn.execute(one).scalar_one() or 0 for one in (seq, *map(_newest, (human_decision, label)))]
+    return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
 
-def weak_joins(conn: Connection, below: float, limit: int) -> list[tuple[int, float, str]]:
-    """(cluster, score, rule) of members that joined by a score under *below*, the newest first."""
-    column = cluster_event.c
-    query = select(column.cluster_id, column.score, column.rule).where(
-        column.kind.in_(("joined", "merged")), column.score < below, column.actor == "match"
-    )
-    return [(row[0], row[1], row[2]) for row in conn.execute(query.order_by(column.id.desc()).limit(limit))]
-
-
-def crowded(conn: Connection, limit: int) -> list[tuple[int, int, int]]:
-    """(cluster, members, partners) of clusters in which a partner has several records, the most crowded first."""
-    surplus = cluster_brief.c.members - cluster_brief.c.partners
-    query = select(cluster_brief.c.cluster_id, cluster_brief.c.members, cluster_brief.c.partners).where(surplus > 0)
-    return [tuple(row) for row in conn.execute(query.order_by(surplus.desc(), cluster_brief.c.cluster_id).limit(limit))]  # type: ignore[misc]
+def _newest(table: Any) -> Any:
+    return select(func.max(table.c.id))
 
 
 def living(conn: Connection, cluster_ids: Iterable[int]) -> set[int]:
@@ -124,41 +109,7 @@ def living(conn: Connection, cluster_ids: Iterable[int]) -> set[int]:
     return {row[0] for row in conn.execute(query)}
 
 
-# ---- doubtful pairs ----------------------------------------------------------------------------------
-
-
-class Place(NamedTuple):
-    """Where a reader of the doubtful pairs stands: behind this score and pair."""
-
-    score: float
-    left: int
-    right: int
-
-
-def doubtful(conn: Connection, after: Place | None, limit: int) -> list[Row]:
-    """Pairs of nodes that the rules leave to a person, the likeliest first."""
-    column = decision.c
-    query = select(column.left_node, column.right_node, column.score, column.reason).where(column.verdict == "review")
-    if after is not None:
-        behind = or_(
-            column.score < after.score,
-            and_(
-                column.score == after.score,
-                or_(
-                    column.left_node > after.left,
-                    and_(column.left_node == after.left, column.right_node > after.right),
-                ),
-            ),
-        )
-        query = query.where(behind)
-    rows = conn.execute(query.order_by(column.score.desc(), column.left_node, column.right_node).limit(limit))
-    return [dict(row) for row in rows.mappings()]
-
-
-def doubtful_count(conn: Connection) -> int:
-    """How many pairs the rules leave to a person, judged ones included."""
-    query = select(func.count()).select_from(decision).where(decision.c.verdict == "review")
-    return int(conn.execute(query).scalar_one())
+# ---- verdicts ----------------------------------------------------------------------------------------
 
 
 def standing(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[Address, int, str]]:
@@ -290,3 +241,110 @@ def totals(conn: Connection) -> dict[str, int]:
         "nodes": select(func.count()).select_from(node),
     }
     return {name: int(conn.execute(query).scalar_one()) for name, query in counted.items()}
+
+
+# ---- runs --------------------------------------------------------------------------------------------
+
+
+def runs(conn: Connection, source_code: str, kind: str, below: int, limit: int) -> list[Row]:
+    """Runs, the newest first; of one source or kind, when named."""
+    query = select(run, source.c.code.label("source")).join(source, source.c.id == run.c.source_id, isouter=True)
+    conditions = [(source_code, source.c.code == source_code), (kind, run.c.kind == kind), (below, run.c.id < below)]
+    query = query.where(*(condition for used, condition in conditions if used))
+    return [dict(row) for row in conn.execute(query.order_by(run.c.id.desc()).limit(limit)).mappings()]
+
+
+def nights(conn: Connection, since: str) -> list[tuple[str, str, str]]:
+    """(source, day, verdict) of every harvest that started at *since* or later."""
+    day = func.substr(run.c.started_at, 1, 10)
+    query = select(source.c.code, day, run.c.verdict).join(source, source.c.id == run.c.source_id)
+    query = query.where(run.c.kind.in_(("harvest", "import")), run.c.started_at >= since)
+    return [(row[0], row[1], row[2]) for row in conn.execute(query)]
+
+
+def counts_since(conn: Connection, since: str) -> dict[str, int]:
+    """What harvests that started at *since* or later received, created, updated, deleted and set aside."""
+    names = ("received", "created", "updated", "deleted", "quarantined")
+    sums = [func.coalesce(func.sum(run.c[name]), 0) for name in names]
+    row = conn.execute(select(*sums).where(run.c.started_at >= since)).one()
+    return dict(zip(names, map(int, row), strict=True))
+
+
+def events_of_run(conn: Connection, run_id: int) -> dict[str, int]:
+    """Kind of line → how many a run wrote into the merge log."""
+    column = cluster_event.c
+    query = select(column.kind, func.count()).where(column.run_id == run_id).group_by(column.kind)
+    return {row[0]: row[1] for row in conn.execute(query.order_by(column.kind))}
+
+
+# ---- search ------------------------------------------------------------------------------------------
+
+
+def narrowed(conn: Connection, ids: Sequence[int], language: str, partners: Sequence[str] | None) -> list[int]:
+    """Those of the clusters, in their order, in this language ("" any), held by one of these partners (None: any)."""
+    query = select(cluster_brief.c.cluster_id).where(within(conn, cluster_brief.c.cluster_id, ids))
+    if language:
+        query = query.where(cluster_brief.c.language == language)
+    if partners is not None:
+        held = cluster_partner.c
+        mine = select(held.cluster_id).where(held.partner.in_(list(partners)), held.here)
+        query = query.where(cluster_brief.c.cluster_id.in_(mine))
+    kept = {row[0] for row in conn.execute(query)}
+    return [one for one in ids if one in kept]
+
+
+def facets(conn: Connection, ids: Sequence[int]) -> dict[str, list[tuple[str, int]]]:
+    """partner, material, language, year → (value, how many of these clusters), the most frequent first."""
+    brief = cluster_brief.c
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name in ("material", "language", "year"):
+        query = select(brief[name], func.count()).where(within(conn, brief.cluster_id, ids)).group_by(brief[name])
+        found[name] = _counted(conn, query)
+    held = cluster_partner.c
+    query = select(held.partner, func.count()).where(within(conn, held.cluster_id, ids), held.here)
+    found["partner"] = _counted(conn, query.group_by(held.partner))
+    return found
+
+
+def _counted(conn: Connection, query: Any) -> list[tuple[str, int]]:
+    rows = [(str(row[0]), int(row[1])) for row in conn.execute(query) if row[0] not in (None, "")]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))[:30]
+
+
+def holdings(conn: Connection, ids: Sequence[int]) -> dict[int, list[Row]]:
+    """Cluster → its holdings that may be seen, by partner."""
+    query = select(holding).where(within(conn, holding.c.cluster_id, ids)).order_by(holding.c.partner, holding.c.number)
+    found: dict[int, list[Row]] = {}
+    for row in conn.execute(query).mappings():
+        found.setdefault(row["cluster_id"], []).append(dict(row))
+    return found
+
+
+# ---- rules -------------------------------------------------------------------------------------------
+
+
+def derivations(conn: Connection, limit: int) -> list[Row]:
+    """The rule sets that were, are or will be in force, the newest first."""
+    query = select(derivation.c.id, derivation.c.state, derivation.c.made_at).order_by(derivation.c.id.desc())
+    return [dict(row) for row in conn.execute(query.limit(limit)).mappings()]
+
+
+def judged_pairs(conn: Connection, limit: int) -> list[Row]:
+    """The newest scored pairs: their nodes, verdict and score; what-if compares them again."""
+    column = decision.c
+    query = select(column.left_node, column.right_node, column.verdict, column.score)
+    query = query.where(column.verdict.in_(("merge", "review"))).order_by(column.run_id.desc(), column.score)
+    return [dict(row) for row in conn.execute(query.limit(limit)).mappings()]
+
+
+def node_of(conn: Connection, addresses: Iterable[Address]) -> dict[Address, int]:
+    """Address → node, of records that have one."""
+    by_source: dict[str, list[str]] = {}
+    for one in addresses:
+        by_source.setdefault(one.source, []).append(one.identifier)
+    found: dict[Address, int] = {}
+    for code, names in by_source.items():
+        query = select(record.c.identifier, record.c.node_id).join(source, source.c.id == record.c.source_id)
+        query = query.where(source.c.code == code, within(conn, record.c.identifier, names))
+        found |= {Address(code, row[0]): row[1] for row in conn.execute(query) if row[1] is not None}
+    return found

@@ -102,7 +102,7 @@ def decide(visit: Visit) -> View | Response:
     reason = visit.field("reason").strip()
     if visit.field("step") != "do":
         result = action.run(visit, found, reason, True)
-        hidden = [(name, value) for name, value in visit.form.multi_items() if name not in LEFT_OUT]
+        hidden = [(name, value) for name, value in visit.form.items() if name not in LEFT_OUT]
         title = visit.gettext(action.title)
         return confirm(visit, f"/clusters/{found.number}/decide", title, hidden, reason, result)
     said(reason)

@@ -145,9 +145,8 @@ def revert(visit: Visit) -> View | Response:
     if visit.field("step") != "do":
         result = deciding.undo_events(visit.pipeline, ids, visit.person.name, reason, preview=True)
         hidden = [("event", str(one)) for one in ids]
-        return confirm(
-            visit, "/merges/revert", visit.gettext("Undo these lines of the merge log"), hidden, reason, result
-        )
+        title = visit.gettext("Undo these lines of the merge log")
+        return confirm(visit, "/merges/revert", title, hidden, reason, result)
     said(reason)
     result = deciding.undo_events(visit.pipeline, ids, visit.person.name, reason)
     visit.note("undo_events", ", ".join(map(str, ids))[:900], _groups(result.before), _groups(result.after))

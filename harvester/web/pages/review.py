@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -9,8 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from db import catalogue, desk, links
-from db.desk import Place
-from harvester import deciding, explaining
+from harvester import deciding, explaining, reviewing
 from harvester.errors import UsageError
 from harvester.model import Address
 from harvester.web import seeing
@@ -20,80 +20,46 @@ from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
 pages = Pages()
-PORTION = 200
+SKIPPED = 100
 LIST = 50
 BULK = 50
 
 
 class Case(NamedTuple):
-    """A pair that waits for a verdict."""
+    """A pair that waits for a verdict; `mark` stands for it in the list of those that were skipped."""
 
     left: str
     right: str
-    clusters: tuple[int, int]
-    partners: tuple[str, str]
+    clusters: tuple[int, ...]
     score: float
-    reason: str
-    place: str
+    reasons: tuple[str, ...]
+    titles: tuple[str, ...]
+    mark: str
 
 
-def cases(visit: Visit, conn: Connection, after: str, number: int) -> list[Case]:
-    """The next *number* pairs that nobody has judged and that this person may judge."""
-    found: list[Case] = []
-    place = _place(after)
-    while len(found) < number:
-        rows = desk.doubtful(conn, place, PORTION)
-        if not rows:
-            break
-        last = rows[-1]
-        place = Place(last["score"], last["left_node"], last["right_node"])
-        found += _open(visit, conn, rows)
+def cases(visit: Visit, number: int) -> list[Case]:
+    """The next pairs that this person may judge, those most worth a minute first; what was skipped comes no more."""
+    skipped = set(visit.query("skip").split("."))
+    found = []
+    for one in reviewing.queue(visit.pipeline, number + len(skipped), kinds=("review", "veto")):
+        mark = hashlib.blake2b(f"{one.left}\n{one.right}".encode(), digest_size=5).hexdigest()
+        partners = {seeing.partner_of_address(visit, address) for address in (one.left, one.right)}
+        if mark not in skipped and visit.may("review", partners):
+            found.append(Case(one.left, one.right, one.clusters, one.score, one.reasons, one.titles, mark))
     return found[:number]
-
-
-def _open(visit: Visit, conn: Connection, rows: list[dict[str, Any]]) -> list[Case]:
-    standing = desk.standing(conn, {row[name] for row in rows for name in ("left_node", "right_node")})
-    pairs = {}
-    for row in rows:
-        left, right = standing.get(row["left_node"]), standing.get(row["right_node"])
-        if left and right and left[1] != right[1]:
-            (one, other) = sorted((left, right))
-            pairs[one[0], other[0]] = (one, other, row)
-    judged = links.labelled(conn, pairs)
-    return [
-        Case(
-            str(one[0]),
-            str(other[0]),
-            (one[1], other[1]),
-            (one[2], other[2]),
-            row["score"],
-            row["reason"],
-            f"{row['score']!r}_{row['left_node']}_{row['right_node']}",
-        )
-        for key, (one, other, row) in pairs.items()
-        if key not in judged and visit.may("review", (one[2], other[2]))
-    ]
-
-
-def _place(text: str) -> Place | None:
-    parts = text.split("_")
-    try:
-        return Place(float(parts[0]), int(parts[1]), int(parts[2]))
-    except (ValueError, IndexError):
-        return None
 
 
 @pages.get("/review", needs="review")
 def review(visit: Visit) -> View:
     """The next pair, or as a sheet the next LIST of them."""
-    after = visit.query("after")
+    found = cases(visit, LIST if visit.suffix else 1)
+    case = found[0] if found else None
+    waiting = reviewing.waiting(visit.pipeline)
     with visit.pipeline.database.read() as conn:
-        found = cases(visit, conn, after, LIST if visit.suffix else 2)
-        waiting = desk.doubtful_count(conn)
-        case = found[0] if found else None
         versions = catalogue.clusters(conn, case.clusters) if case else {}
         records, heads = _records(visit, conn, case)
-    data: dict[str, Any] = {"waiting": waiting, "after": after, "case": case._asdict() if case else None}
+    data: dict[str, Any] = {"waiting": sum(waiting.get(kind, 0) for kind in ("review", "veto"))}
+    data |= {"skipped": visit.query("skip"), "case": case._asdict() if case else None}
     data |= {"undoable": visit.number("last"), "unlabel": visit.query("unlabel"), "verdict": visit.query("verdict")}
     if case:
         told = explaining.explain(visit.pipeline, case.left, case.right)
@@ -104,10 +70,21 @@ def review(visit: Visit) -> View:
             "sides": seeing.side_by_side(records),
             "heads": heads,
             "versions": {key: row["version"] for key, row in versions.items()},
-            "skip": f"/review?{urlencode({'after': case.place})}",
+            "skip": f"/review?{urlencode({'skip': _with(visit.query('skip'), case.mark)})}",
         }
-    sheet = ("left", "right", "score", "reason")
-    return View("review.html", data, sheet, [[getattr(one, name) for name in sheet] for one in found])
+    return View("review.html", data, SHEET, _sheet(found))
+
+
+SHEET = ("left", "right", "score", "reasons")
+
+
+def _sheet(found: list[Case]) -> list[list[Any]]:
+    return [[one.left, one.right, one.score, "; ".join(one.reasons)] for one in found]
+
+
+def _with(skipped: str, mark: str) -> str:
+    """The list of skipped pairs with one more; the oldest come back."""
+    return ".".join([*filter(None, skipped.split(".")), mark][-SKIPPED:])
 
 
 def _records(visit: Visit, conn: Connection, case: Case | None) -> tuple[list[Any], list[str]]:
@@ -137,7 +114,7 @@ def judge(visit: Visit) -> Response:
         visit.note("review: apart", f"{left} {right}")
     with visit.pipeline.database.write(durable=True) as conn:
         links.add_label(conn, *pair, verdict == "merge", visit.person.name, visit.pipeline.now())
-    return RedirectResponse(f"/review?{urlencode({'after': visit.field('after'), 'verdict': verdict, **last})}", 303)
+    return RedirectResponse(f"/review?{urlencode({'skip': visit.field('skip'), 'verdict': verdict, **last})}", 303)
 
 
 def _checked(visit: Visit, left: str, right: str) -> tuple[Address, Address]:
@@ -189,18 +166,8 @@ def _undo(visit: Visit) -> Response:
 @pages.get("/review/list", needs="review")
 def listed(visit: Visit) -> View:
     """The next pairs as a list, for one verdict on many."""
-    with visit.pipeline.database.read() as conn:
-        found = cases(visit, conn, visit.query("after"), LIST)
-        briefs = catalogue.briefs(conn, {key for case in found for key in case.clusters})
-    data = {
-        "cases": [
-            {**case._asdict(), "titles": [briefs.get(key, {}).get("title", "") for key in case.clusters]}
-            for case in found
-        ],
-        "next": visit.here(after=found[-1].place) if len(found) == LIST else "",
-    }
-    sheet = ("left", "right", "score", "reason")
-    return View("review_list.html", data, sheet, [[getattr(one, name) for name in sheet] for one in found])
+    found = cases(visit, LIST)
+    return View("review_list.html", {"cases": [case._asdict() for case in found]}, SHEET, _sheet(found))
 
 
 @pages.post("/review/bulk", needs="review")
@@ -211,8 +178,7 @@ def bulk(visit: Visit) -> View | Response:
     if verdict not in ("merge", "never") or not chosen:
         raise UsageError("nothing was selected")
     pairs = [tuple(one.replace("\r", "").split("\n", 1)) for one in chosen]
-    states = _states(visit, pairs)
-    del states
+    _check_pairs(visit, pairs)
     if visit.field("step") != "do":
         results = [_foreseen(visit, verdict, left, right, reason) for left, right in pairs]
         hidden = [("verdict", verdict), *(("pair", one) for one in chosen)]
@@ -228,7 +194,7 @@ def bulk(visit: Visit) -> View | Response:
     return RedirectResponse("/review/list", 303)
 
 
-def _states(visit: Visit, pairs: list[Any]) -> None:
+def _check_pairs(visit: Visit, pairs: list[Any]) -> None:
     """Every pair must be one that this person may judge."""
     with visit.pipeline.database.read() as conn:
         for pair in pairs:

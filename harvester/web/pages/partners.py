@@ -1,0 +1,194 @@
+"""Partners: policy, sources, coverage; the ledger of each of their records; what could not be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from db import catalogue, desk, ledger
+from db.catalogue import RecordState
+from harvester import inspecting
+from harvester.errors import ConfigError
+from harvester.model import NormalizedRecord, UnionRecord
+from harvester.web.pages.records import download
+from harvester.web.views import Pages, View
+from harvester.web.visit import Gone, Visit
+
+pages = Pages()
+SCREEN = 50
+SHEET = 2000
+SAMPLE = 300
+COVERED = ("identifiers", "title", "contributors", "publications", "dates", "extent", "languages", "subjects",
+           "classifications", "holdings")  # fmt: skip
+_decode = msgspec.json.Decoder(NormalizedRecord).decode
+
+
+@pages.get("/partners", needs="read")
+def partners(visit: Visit) -> View:
+    lines = inspecting.partners(visit.pipeline)
+    heads = ("code", "status", "records", "clusters", "quarantined", "last_run", "verdict")
+    return View("partners.html", {"partners": lines}, heads, [[line[name] for name in heads] for line in lines])
+
+
+def known(visit: Visit) -> str:
+    """The partner in the path."""
+    try:
+        return visit.pipeline.settings.partner(visit.path("code")).code
+    except ConfigError as error:
+        raise Gone(f"no partner {visit.path('code')}") from error
+
+
+@pages.get("/partners/{code}", needs="read")
+def partner(visit: Visit) -> View:
+    """One partner; addresses of its servers and its warnings only for those who care for it."""
+    code = known(visit)
+    told = inspecting.partner(visit.pipeline, code)
+    whole = visit.may("ledger", [code])
+    names = tuple(one.code for one in visit.pipeline.settings.partner(code).sources)
+    with visit.pipeline.database.read() as conn:
+        warnings = desk.warning_totals(conn, names) if whole else []
+        covered = _coverage(conn, names)
+    if not whole:
+        told = {**told, "sources": [{**one, "url": ""} for one in told["sources"]]}
+    data = {"partner": told, "whole": whole, "warnings": _gathered(warnings), "covered": covered}
+    return View("partner.html", data, ("field", "percent"), [[one["field"], one["percent"]] for one in covered])
+
+
+def _gathered(warnings: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Warnings by their kind, without the places of single cells."""
+    found: Counter[str] = Counter()
+    for code, number in warnings:
+        if not code.startswith("place-"):
+            found[code.split("-smp")[0].split("!")[0][:60]] += number
+    return found.most_common(50)
+
+
+def _coverage(conn: Connection, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    """How many of a sample of the partner's records have each of the main fields, in percent."""
+    rows = [row for row in desk.ledger(conn, sources, ("", ""), SAMPLE) if row["state"] == "active"]
+    records = [_decode(body) for body in ledger.normalized_bodies(conn, [row["id"] for row in rows]).values()]
+    blank = NormalizedRecord()
+    return [
+        {
+            "field": name,
+            "percent": round(100 * sum(getattr(one, name) != getattr(blank, name) for one in records) / len(records)),
+        }
+        for name in COVERED
+        if records
+    ]
+
+
+# ---- the ledger --------------------------------------------------------------------------------------
+
+
+@pages.get("/partners/{code}/ledger", needs="ledger")
+def own_ledger(visit: Visit) -> View:
+    """What became of each of a partner's records: accepted, repaired, set aside, merged with whom, won and lost."""
+    code = known(visit)
+    visit.need("ledger", [code])
+    sources = tuple(one.code for one in visit.pipeline.settings.partner(code).sources)
+    limit = SHEET if visit.suffix else SCREEN
+    after = visit.query("after").partition("/")
+    with visit.pipeline.database.read() as conn:
+        rows = desk.ledger(conn, sources, (after[0], after[2]), limit)
+        homes = {row["cluster_id"] for row in rows if row["cluster_id"]}
+        members = catalogue.members(conn, homes)
+        unions = {key: msgspec.convert(body, UnionRecord) for key, body in catalogue.union_bodies(conn, homes).items()}
+        aside = desk.quarantined(conn, sources, "open", 0, SCREEN) if not visit.query("after") else []
+    lines = [_line(row, members.get(row["cluster_id"], []), unions.get(row["cluster_id"])) for row in rows]
+    data = {
+        "code": code,
+        "lines": lines,
+        "aside": aside,
+        "next": visit.here(after=lines[-1]["address"]) if len(lines) == limit else "",
+    }
+    return View("ledger.html", data, LEDGER, [[_cell(line[name]) for name in LEDGER] for line in lines])
+
+
+LEDGER = ("address", "fate", "version", "datestamp", "warnings", "cluster", "with", "won", "lost")
+
+
+def _cell(value: Any) -> Any:
+    return " | ".join(value) if isinstance(value, list) else value
+
+
+def _line(row: dict[str, Any], members: list[RecordState], union: UnionRecord | None) -> dict[str, Any]:
+    address = f"{row['source']}/{row['identifier']}"
+    mine = [one for one in union.survivors if one.donor == address] if union else []
+    lost = [one for one in mine if one.rule.startswith("dropped") and one.rule != "dropped:withheld"]
+    fate = "deleted" if row["state"] == "deleted" else "repaired" if row["warnings"] else "accepted"
+    return {
+        "address": address,
+        "fate": fate,
+        "version": row["version"],
+        "datestamp": row["datestamp"],
+        "warnings": row["warnings"],
+        "cluster": row["cluster_id"],
+        "with": [one.address for one in members if one.address != address],
+        "won": sorted({one.field for one in mine if not one.rule.startswith(("dropped", "variant"))}),
+        "lost": [f"{one.field}: {one.value}" for one in lost],
+    }
+
+
+# ---- quarantine --------------------------------------------------------------------------------------
+
+
+@pages.get("/quarantine", needs="quarantine")
+def quarantine(visit: Visit) -> View:
+    """What could not be read or mapped, of the partners that this person cares for."""
+    mine = [one for one in visit.pipeline.settings.partners if visit.may("quarantine", [one.code])]
+    wanted = visit.query("partner")
+    sources = [source.code for one in mine if wanted in ("", one.code) for source in one.sources]
+    state = visit.query("state", "open")
+    with visit.pipeline.database.read() as conn:
+        rows = desk.quarantined(conn, sources, state if state in STATES else "", visit.number("below"), SCREEN)
+    data = {
+        "rows": rows,
+        "partner": wanted,
+        "state": state,
+        "states": STATES,
+        "partners": [one.code for one in mine],
+        "next": visit.here(below=rows[-1]["id"]) if len(rows) == SCREEN else "",
+    }
+    heads = ("id", "source", "identifier", "stage", "reason", "message", "place", "tries", "state")
+    return View("quarantine.html", data, heads, [[row[name] for name in heads] for row in rows])
+
+
+STATES = ("open", "resolved", "ignored")
+
+
+@pages.get("/quarantine/{number:int}", needs="quarantine")
+def quarantined(visit: Visit) -> View:
+    """One thing that was set aside, with its reason and a harmless look at its bytes."""
+    row, body = _held(visit)
+    shown = body[:4000].decode("utf-8", "replace")
+    text = "".join(char if char.isprintable() or char in "\n\t" else "·" for char in shown)
+    data = {"row": row, "shown": text, "size": len(body)}
+    return View("quarantined.html", data, tuple(row), [list(row.values())])
+
+
+@pages.get("/quarantine/{number:int}/raw", needs="quarantine", forms=("",))
+def quarantined_raw(visit: Visit) -> Response:
+    """The bytes as received, as a download."""
+    row, body = _held(visit)
+    return download(body, f"quarantine-{row['id']}.raw")
+
+
+def _held(visit: Visit) -> tuple[dict[str, Any], bytes]:
+    with visit.pipeline.database.read() as conn:
+        row = ledger.quarantined(conn, visit.path("number"))
+        if row is None:
+            raise Gone("nothing in quarantine under this number")
+        codes = {key: code for code, key in visit.pipeline.source_ids.items()}
+        source = codes.get(row["source_id"], "")
+        owner = next(
+            (one.code for one in visit.pipeline.settings.partners for s in one.sources if s.code == source), ""
+        )
+        visit.need("quarantine", [owner])
+        body = bytes(row["payload"])
+    told = {name: value for name, value in row.items() if not isinstance(value, bytes) and name != "source_id"}
+    return {**told, "source": source}, body

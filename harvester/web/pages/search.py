@@ -1,0 +1,92 @@
+"""Search: words and numbers, narrowed by partner, group, class, year, language; who has it, and where to go for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from db import catalogue, desk
+from db import search as stored
+from harvester.identifiers import isbns, issns
+from harvester.model import Holding
+from harvester.web.views import Pages, View
+from harvester.web.visit import Visit
+
+pages = Pages()
+SCREEN = 20
+COUNTED = 2000  # so many of the best hits are counted for the facets
+_holding = msgspec.json.Decoder(Holding).decode
+FACETS = ("partner", "group", "material", "language", "year")
+
+
+@pages.get("/search", needs="read")
+def search(visit: Visit) -> View:
+    terms = visit.query("q").strip()
+    query = stored.Query(
+        number(terms) or terms,
+        visit.query("material")[:40],
+        visit.query("partner")[:100],
+        _year(visit.query("year_from")),
+        _year(visit.query("year_to")),
+    )
+    language, group = visit.query("language")[:20], visit.query("group")[:100]
+    wanted = [one.code for one in visit.pipeline.settings.partners if one.group == group] if group else None
+    offset = visit.number("offset", high=COUNTED)
+    with visit.pipeline.database.read() as conn:
+        total, ids = stored.find(conn, query, COUNTED)
+        if language or wanted is not None:
+            ids = desk.narrowed(conn, ids, language, wanted)
+            total = len(ids)
+        facets = desk.facets(conn, ids)
+        shown = ids[offset : offset + SCREEN]
+        briefs = catalogue.briefs(conn, shown)
+        holdings = desk.holdings(conn, shown)
+    hits = [_hit(visit, key, briefs[key], holdings.get(key, [])) for key in shown if key in briefs]
+    data = {
+        "terms": terms,
+        "total": total,
+        "hits": hits,
+        "wanted": {name: visit.query(name) for name in (*FACETS, "year_from", "year_to")},
+        "facets": {**facets, "group": _groups(visit, facets["partner"])},
+        "partners": [one.code for one in visit.pipeline.settings.partners],
+        "next": visit.here(offset=offset + SCREEN) if offset + SCREEN < min(total, COUNTED) else "",
+    }
+    heads = ("cluster", "title", "author", "year", "material", "partners", "copies")
+    return View("search.html", data, heads, [[one[name] for name in heads] for one in hits])
+
+
+def number(terms: str) -> str:
+    """The ISBN or ISSN that was typed, as it is stored; empty when the words are no number."""
+    if not terms or any(char.isalpha() and char not in "xX" for char in terms):
+        return ""
+    found = [one.value for one in (*isbns(terms), *issns(terms)) if one.status == "valid"]
+    return found[0] if found else ""
+
+
+def _year(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) == 4 else None
+
+
+def _groups(visit: Visit, partners: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    found: dict[str, int] = {}
+    for code, number in partners:
+        known = visit.pipeline.partners.get(code)
+        if known and known.group:
+            found[known.group] = max(found.get(known.group, 0), number)
+    return sorted(found.items())
+
+
+def _hit(visit: Visit, key: int, brief: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    held = []
+    for row in rows:
+        holding = _holding(row["body"])
+        partner = visit.pipeline.partners.get(row["partner"])
+        lending = holding.lending or (partner.lending if partner else "")
+        url = holding.url
+        told = {"partner": row["partner"], "branch": row["branch"], "call_number": row["call_number"]}
+        held.append({**told, "copies": row["copies"], "lending": lending, "as_of": holding.as_of, "url": url})
+    copies = sum(one["copies"] or 0 for one in held)
+    names = ("title", "author", "year", "material", "language", "partners")
+    return {"cluster": key, **{name: brief[name] for name in names}, "copies": copies, "holdings": held}
