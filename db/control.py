@@ -17,7 +17,9 @@ from db.tables import (
     harvest_window,
     membership,
     partner,
+    quarantine,
     record,
+    record_version,
     rejected_payload,
     run,
     source,
@@ -188,6 +190,22 @@ def active_identifiers(conn: Connection, source_id: int, after: str = "", limit:
         .limit(limit)
     )
     return [row[0] for row in conn.execute(query)]
+
+
+def set_aside(conn: Connection, source_id: int) -> set[str]:
+    """Identifiers that the source has and that are no active record here for a known reason: quarantined, reverted."""
+    held = select(quarantine.c.identifier).where(quarantine.c.source_id == source_id, quarantine.c.state == "open")
+    taken_back = (
+        select(record.c.identifier)
+        .join(record_version, record_version.c.record_id == record.c.id)
+        .join(
+            rejected_payload,
+            (rejected_payload.c.source_id == record.c.source_id)
+            & (rejected_payload.c.payload_hash == record_version.c.payload_hash),
+        )
+        .where(record.c.source_id == source_id, record.c.state == "deleted")
+    )
+    return {row[0] for query in (held, taken_back) for row in conn.execute(query)}
 
 
 def active_contents(conn: Connection, source_id: int) -> dict[str, bytes]:

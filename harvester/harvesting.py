@@ -529,12 +529,19 @@ def count_page(
 
 def _deletions(job: Job, run_id: int, windows: list[int], proof: str) -> Ruling:
     """Apply what was told or proven absent, if the guard lets it pass."""
+    missing: list[tuple[int, str]] = []
+    if job.sweeps_absent and proof == "proven" and windows:
+        with job.database.read() as conn:
+            if all(work.window(conn, one)["full"] for one in windows):
+                missing = ledger.absent(conn, job.source_id, windows)
+    return delete_absent(job, run_id, missing)
+
+
+def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]]) -> Ruling:
+    """Propose *missing* (record id, datestamp) as absent; apply all that is proposed if the guard lets it pass."""
     now = stamp(job.clock.now())
     with job.database.write() as conn:
-        full = all(work.window(conn, one)["full"] for one in windows)
-        if job.sweeps_absent and full and proof == "proven" and windows:
-            missing = ledger.absent(conn, job.source_id, windows)
-            ledger.propose(conn, job.source_id, missing, kind="absent", run_id=run_id, now=now)
+        ledger.propose(conn, job.source_id, missing, kind="absent", run_id=run_id, now=now)
         rows = ledger.proposals(conn, job.source_id)
         active = ledger.active_count(conn, job.source_id)
         month_ago = stamp(job.clock.now() - timedelta(days=30))

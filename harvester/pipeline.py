@@ -40,10 +40,12 @@ from harvester.preparing import Recipe
 from harvester.settings import Settings
 from harvester.sources import Environment, sources
 from harvester.sources.environment import Limits, Turns
+from harvester.sources.windows import outlived
 from harvester.workers import Workers
 
 MATCH_LOCK = "match"
 HARVEST_LOCK = "source:"
+RETENTION = timedelta(days=30)  # how long a server that promises nothing remembers what it deleted
 
 
 class Pipeline(Value, frozen=True):
@@ -201,14 +203,30 @@ def harvest_one(
     Raises:
         Locked: another process is at it.
     """
-    configured, partner = source_of(pipeline.settings, code)
-    source = source or configured
-    opener = open_harvester or (lambda: sources.get(source.protocol)(source, environment(pipeline, source)))
-    job = Job(
+    source = source or source_of(pipeline.settings, code)[0]
+    job = job_of(pipeline, source, order, progress)
+    with pipeline.database.lock(HARVEST_LOCK + code):
+        return harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
+
+
+def open_source(pipeline: Pipeline, source: Source) -> Harvester:
+    """The harvester of *source*; no network is touched yet."""
+    return sources.get(source.protocol)(source, environment(pipeline, source))
+
+
+def job_of(
+    pipeline: Pipeline,
+    source: Source,
+    order: Order = Order(),
+    progress: Callable[[str, Mapping[str, int]], None] = lambda source, counts: None,
+) -> Job:
+    """What a harvest of *source* needs, as it was measured and configured."""
+    partner = pipeline.settings.partner_of(source.code)
+    return Job(
         database=pipeline.database,
         clock=pipeline.clock,
         recipe=recipe(pipeline, source, partner),
-        source_id=pipeline.source_ids[code],
+        source_id=pipeline.source_ids[source.code],
         derivation_id=pipeline.derivation_id,
         limits=deletion_limits(pipeline.settings, source),
         workers=pipeline.workers,
@@ -218,13 +236,11 @@ def harvest_one(
         limit=order.limit,
         night=order.night,
         kind=order.kind,
-        progress=lambda counts: progress(code, counts),
+        progress=lambda counts: progress(source.code, counts),
         log=pipeline.log,
         gate=gate_of(pipeline, pipeline.source_ids[source.code]),
         **strategy(pipeline, source),
     )
-    with pipeline.database.lock(HARVEST_LOCK + code):
-        return harvest_source(job, opener)
 
 
 def source_of(settings: Settings, code: str) -> tuple[Source, Partner]:
@@ -241,19 +257,23 @@ def strategy(pipeline: Pipeline, source: Source) -> dict[str, Any]:
     with pipeline.database.read() as conn:
         measured = control.profile(conn, pipeline.source_ids[source.code])
         swept, _ = control.last_full(conn, pipeline.source_ids[source.code])
+        seen = control.last_done(conn, pipeline.source_ids[source.code])
     body = measured[1] if measured else {}
     sweeping = source.preset in ("slims-oai", "slims-oai2", "inlislite") or source.protocol == "files"
     told = body.get("strategy") or ("sweep+absence" if sweeping else "incremental")
     told = {"sweep": "sweep+absence"}.get(chosen := source.options.get("strategy", told), chosen)
     days = int(body.get("sweep_days", 0))
     due = days > 0 and schedule.sweep_due(source.code, pipeline.clock.now(), swept, days)
+    # deletions that a server forgets while nobody listens are found by their absence (vufind PR#1496)
+    keeps = body.get("deleted_record") == "persistent"
+    missed = bool(seen) and not keeps and outlived(seen, pipeline.now(), RETENTION)
     settings = pipeline.settings
     by_day = body.get("granularity") == "day"
     overlap = timedelta(days=settings.harvest.overlap_days) if by_day else None
     return {
-        "incremental": told == "incremental" and not due,
+        "incremental": told == "incremental" and not due and not missed,
         "delta": source.protocol == "files" and source.options.get("content", "full") != "full",
-        "sweeps_absent": told == "sweep+absence" or bool(body.get("absence")),
+        "sweeps_absent": told == "sweep+absence" or missed or bool(body.get("absence")),
         "unstable": body.get("paging") == "unstable",
         "trust_list_size": source.options.get("list_size") != "untrusted",
         "shrink_percent": settings.guards_of(source).shrink_percent,
@@ -307,6 +327,7 @@ def environment(pipeline: Pipeline, source: Source) -> Environment:
         contact=pipeline.settings.contact,
         limits=Limits(**bounds),
         learned=learned,
+        approvals=frozenset(source.options.get("approvals", ())),
         cancel=pipeline.cancel,
         log=pipeline.log,
         turns=pipeline.turns,

@@ -18,6 +18,7 @@ from harvester.match.rules import Rules
 from harvester.model import Damage, HarvestedRecord, NormalizedRecord, Source, Warning
 from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, content_hash, normalize
+from harvester.normalize.layers import FAMILY_OF_FORMAT
 
 MAX_WARNINGS = 50
 
@@ -118,6 +119,9 @@ def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared |
     try:
         if not one.identifier.strip():
             raise RecordError("the record has no identifier", reason="no-identifier", place=place)
+        if one.format not in FAMILY_OF_FORMAT:
+            message = f"the record is in no format that can be read: {one.format[:60]!r}"
+            raise RecordError(message, reason="unknown-format", place=place)
         mapping = recipe.mapping(one.format)
         parsed: Any = formats.get(one.format)(one.payload)
         context = Context(

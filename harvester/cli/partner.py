@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from harvester.cli.common import Shell, common, open_pipeline, settings_of
+from harvester.cli.common import Shell, common, open_pipeline, settings_of, whoami
+from harvester.errors import ConfigError
 
 
 @click.group("partner")
 def command() -> None:
-    """Partners: add, list, show."""
+    """Partners: add, measure, look at a sample, pause, rekey, retire."""
 
 
 @command.command()
 @click.argument("code")
 @click.argument("url")
 @click.option("--protocol", default="oai-pmh", show_default=True, help="oai-pmh, sru, z3950 or files.")
-@click.option("--preset", default="generic", show_default=True, help="The partner's software.")
+@click.option("--preset", default="", help="The partner's software, when it is not to be guessed.")
 @click.option("--name-id", default="", help="Name in Indonesian.")
 @click.option("--name-en", default="", help="Name in English.")
+@click.option("--internal", is_flag=True, help="The address may lie in a private network.")
+@click.option("--no-probe", is_flag=True, help="Do not ask the server anything.")
 @common
-def add(shell: Shell, code: str, url: str, protocol: str, preset: str, name_id: str, name_en: str) -> None:
-    """Write partners.d/CODE.yaml for the endpoint at URL, and check it."""
-    from harvester import settings
+def add(
+    shell: Shell,
+    code: str,
+    url: str,
+    protocol: str,
+    preset: str,
+    name_id: str,
+    name_en: str,
+    internal: bool,
+    no_probe: bool,
+) -> None:
+    """Measure the server at URL, write partners.d/CODE.yaml, and let it wait as pending until `partner resume`."""
+    from harvester import probing, settings
     from harvester.model import Partner, Source
 
-    source = Source(code=code, protocol=protocol, url=url, preset=preset)
+    known = settings_of(shell)
+    profile = None
+    if protocol == "oai-pmh" and not no_probe:
+        profile = probing.probe_url(known, url, internal=internal, code=code)
+        _show_profile(shell, profile)
+        url, preset = profile.url, preset or profile.preset
+    source = Source(code=code, protocol=protocol, url=url, preset=preset or "generic", internal=internal)
     made = Partner(code=code, name_id=name_id or code, name_en=name_en or name_id or code, sources=(source,))
-    path = settings.write_partner(settings_of(shell).folder, made)
+    if shell.dry_run:
+        shell.emit({"source": source, "profile": profile}, lambda: shell.say(f"would write partners.d/{code}.yaml"))
+        return
+    path = settings.write_partner(known.folder, made)
     settings_of(shell)
-    shell.emit({"written": str(path)}, lambda: shell.say(f"{path} written; try: induk harvest {code} --limit 20"))
+    _wait(shell, code, profile)
+    text = f"{path} written, {code} is pending. Look: induk partner sample {code}; then: induk partner resume {code}"
+    shell.emit({"written": str(path), "profile": profile}, lambda: shell.say(text))
+
+
+def _wait(shell: Shell, code: str, profile: Any) -> None:
+    """Make a new partner pending and keep its profile; without a database there is nothing to keep it in yet."""
+    from harvester import controlling, probing
+
+    try:
+        opened = open_pipeline(shell)
+    except ConfigError as error:
+        shell.note(f"{code} will be active once there is a database: {error}")
+        return
+    controlling.make_pending(opened, code)
+    if profile is not None:
+        probing.keep(opened, code, profile)
 
 
 @command.command("list")
@@ -49,7 +88,7 @@ def list_partners(shell: Shell) -> None:
 @click.argument("code")
 @common
 def show(shell: Shell, code: str) -> None:
-    """One partner: policy, sources, windows, last runs."""
+    """One partner: policy, sources, how they are followed, drift, windows, last runs."""
     from harvester import inspecting
 
     answer = inspecting.partner(open_pipeline(shell), code)
@@ -62,5 +101,150 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     shell.table(["policy", "value"], policy)
     heads = ["code", "protocol", "url", "preset", "records", "windows", "position"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["sources"]])
-    heads = ["id", "started_at", "verdict", "received", "reason"]
+    for row in answer["sources"]:
+        profile, drift = row["profile"], row["drift"]
+        if profile:
+            shell.say(f"{row['code']}: {profile['strategy']}, {profile['promise']} (measured {profile['measured_at']})")
+        if drift:
+            apart = f"{drift['missing']} missing here, {drift['surplus']} gone there"
+            shell.say(f"{row['code']}: drift {drift['missing'] + drift['surplus']} ({apart}; {drift['at']})")
+    heads = ["id", "kind", "started_at", "verdict", "received", "reason"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["runs"]])
+
+
+# ---- before it is trusted --------------------------------------------------------------------------------
+
+
+@command.command()
+@click.argument("what", metavar="URL|CODE")
+@click.option("--save", is_flag=True, help="Keep the profile of CODE: it then says how the source is followed.")
+@click.option("--internal", is_flag=True, help="URL may lie in a private network.")
+@common
+def probe(shell: Shell, what: str, save: bool, internal: bool) -> None:
+    """Measure a server: software, formats, what dates mean, deletions, paging; the strategy and what it promises."""
+    from harvester import probing
+    from harvester.errors import UsageError
+
+    changed: tuple[str, ...] = ()
+    if "://" in what:
+        if save:
+            raise UsageError("only the profile of a known source can be saved", hint="induk partner add CODE URL")
+        found = probing.probe_url(settings_of(shell), what, internal=internal)
+    else:
+        opened = open_pipeline(shell)
+        found = probing.probe_source(opened, what)
+        if save and not shell.dry_run:
+            changed = probing.keep(opened, what, found)
+    shell.emit({"profile": found, "changed": changed}, lambda: _show_profile(shell, found, changed))
+
+
+def _show_profile(shell: Shell, found: Any, changed: tuple[str, ...] = ()) -> None:
+    shell.say(f"{found.url}: {found.software}, {found.repository_name}")
+    if found.disabled:
+        shell.say("OAI-PMH is switched off: the partner's choice")
+    names = [
+        *("preset", "strategy", "promise", "metadata_prefix", "granularity", "from_works", "edits", "deletions"),
+        *("paging", "page_size", "list_size", "charset", "sweep_days"),
+    ]
+    shell.table(["measured", "value"], [[name, getattr(found, name)] for name in names])
+    for line in (*found.evidence, *(f"changed: {one}" for one in changed)):
+        shell.say(f"  {line}")
+
+
+@command.command()
+@click.argument("code")
+@click.option("--number", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many records.")
+@common
+def sample(shell: Shell, code: str, number: int) -> None:
+    """The first records of a source through its mapping, before it goes live; nothing is stored."""
+    from harvester import probing
+
+    rows = probing.sample(open_pipeline(shell), code, number)
+    heads = ["identifier", "title", "author", "publication", "material", "identifiers", "holdings"]
+
+    def show() -> None:
+        shell.table(
+            [*heads, "remarks"],
+            [[*(getattr(row, head) for head in heads), row.refused or "; ".join(row.remarks)] for row in rows],
+        )
+        refused = sum(1 for row in rows if row.refused)
+        shell.say(f"{len(rows)} records, {refused} refused. To harvest it from now on: induk partner resume {code}")
+
+    shell.emit(rows, show)
+
+
+# ---- statuses --------------------------------------------------------------------------------------------
+
+
+@command.command()
+@click.argument("code")
+@common
+def pause(shell: Shell, code: str) -> None:
+    """Stop harvesting a partner; every record stays."""
+    from harvester import controlling
+
+    if not shell.dry_run:
+        controlling.pause(open_pipeline(shell), code)
+    shell.emit({"partner": code, "status": "paused"}, lambda: shell.say(f"{code} is paused; its records stay"))
+
+
+@command.command()
+@click.argument("code")
+@common
+def resume(shell: Shell, code: str) -> None:
+    """Harvest a pending, paused or retired partner from now on."""
+    from harvester import controlling
+
+    if not shell.dry_run:
+        controlling.resume(open_pipeline(shell), code)
+    shell.emit({"partner": code, "status": "active"}, lambda: shell.say(f"{code} is active"))
+
+
+@command.command()
+@click.argument("code")
+@click.option("--why", default="", help="The reason, kept with the run.")
+@common
+def retire(shell: Shell, code: str, why: str) -> None:
+    """Take a partner out after a preview: tombstones for all its records, which keep their last bytes."""
+    from harvester import controlling
+
+    opened = open_pipeline(shell)
+    seen = controlling.retire(opened, code, whoami(), preview=True)
+    shell.say(
+        f"{code}: {seen.records} records; {seen.clusters_gone} clusters end, {seen.clusters_kept} stay with others; "
+        f"{seen.decisions} decisions of people sleep"
+    )
+    if shell.dry_run:
+        shell.emit(seen, lambda: None)
+        return
+    shell.confirm(f"Retire {code} and delete its {seen.records} records?")
+    done = controlling.retire(opened, code, whoami(), why)
+    shell.emit(done, lambda: shell.say(f"{code} is retired by run {', '.join(map(str, done.runs))}; now: induk match"))
+
+
+@command.command()
+@click.argument("code")
+@common
+def audit(shell: Shell, code: str) -> int:
+    """Compare store and source by their identifiers now: fetch what is missing, propose what is gone."""
+    from harvester import auditing
+
+    opened = open_pipeline(shell)
+    found = auditing.audit(opened, code)
+    heads = ["here", "there", "missing", "surplus", "fetched", "deleted", "verdict", "reason"]
+    shell.emit(found, lambda: shell.table(heads, [[getattr(found, head) for head in heads]]))
+    return {"complete": 0, "halted": 3}.get(found.verdict, 1)
+
+
+@command.command("import")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@common
+def import_partners(shell: Shell, path: Path) -> None:
+    """Write a partner file for each row of a CSV: code, url, protocol, preset, name, contact, region, type, isil."""
+    from harvester import enlisting
+
+    done = enlisting.from_csv(settings_of(shell), path, dry_run=shell.dry_run)
+    shell.emit(done, lambda: shell.table(["code", "url", "file"], [[one.code, one.url, one.path] for one in done]))
+    if not shell.dry_run:
+        for one in done:
+            _wait(shell, one.code, None)
