@@ -30,11 +30,11 @@ COMMANDS = {
     "mapping": "Mapping files: check, test, try.",
     "match": "Match and merge what has changed; explain a pair.",
     "nightly": "One night: harvest what is due, match, report.",
-    "partner": "Partners: add, list, show.",
+    "partner": "Partners: add, measure, look at a sample, pause, rekey, retire.",
     "publish": "Bring an output up to date: Solr, files; verify and repair it.",
     "record": "One record: as received, normalized, traced.",
     "serve": "Pages, HTTP API and OAI-PMH provider.",
-    "run": "Runs: what was done, with its verdict and counts.",
+    "run": "Runs: what was done, with its verdict; approve, reject, revert.",
     "user": "Accounts of the web pages.",
 }
 
