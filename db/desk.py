@@ -67,8 +67,8 @@ def merge_log(conn: Connection, wanted: LogFilter, limit: int) -> list[Row]:
         (wanted.actor == "people", column.actor != "match"),
         (wanted.actor not in ("", "people"), column.actor == wanted.actor),
         (bool(wanted.kind), column.kind == wanted.kind),
-        (wanted.low is not None, column.score >= wanted.low),
-        (wanted.high is not None, column.score <= wanted.high),
+        (wanted.low is not None, column.score >= (wanted.low or 0.0)),
+        (wanted.high is not None, column.score <= (wanted.high or 0.0)),
         (bool(wanted.below), column.id < wanted.below),
         (bool(wanted.cluster), column.cluster_id == wanted.cluster),
     ]
