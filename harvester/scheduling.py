@@ -33,6 +33,7 @@ from harvester.settings_schema import PARTNERS_FOLDER
 SLOT_LOCK = "slot:"
 DAEMON_LOCK = "scheduler"
 TICK_SECONDS = 20
+MORNING = 7  # the hour at which people read what the night was like
 A_HOST = 2  # sources of one host at the same time: a slow one must not hold up all the others
 Progress = Callable[[str, Mapping[str, int]], None]
 
@@ -351,6 +352,15 @@ def _edited(current: Pipeline, opener: Callable[[], Pipeline]) -> Pipeline:
     current.workers.close()
     fresh.database.close()
     return msgspec.structs.replace(fresh, database=current.database)
+
+
+def night_over(pipeline: Pipeline) -> bool:
+    """Whether no other source is planned this night; at MORNING it is over also for sources of every hour."""
+    local = pipeline.clock.now().astimezone(ZoneInfo(pipeline.settings.timezone))
+    noon = (local + timedelta(hours=12)).replace(hour=12, minute=0, second=0, microsecond=0)
+    if MORNING <= local.hour < 12:
+        return True
+    return not any(one["next"] and one["next"] < stamp(noon) for one in next_nights(pipeline))
 
 
 def next_nights(pipeline: Pipeline) -> list[dict[str, str]]:
