@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -39,18 +39,22 @@ class Entry(NamedTuple):
     words: str
 
 
-def write(conn: Connection, entries: Sequence[Entry], gone: Iterable[int] = ()) -> None:
-    """Replace what is indexed of these clusters; *gone* are not found any more."""
-    sqlite = conn.dialect.name == "sqlite"
-    ids = [*(entry.cluster_id for entry in entries), *gone]
-    if ids and sqlite:
-        old = "DELETE FROM cluster_text WHERE rowid IN (SELECT value FROM json_each(:ids))"
-        conn.execute(text(old), {"ids": json.dumps(ids)})
-    elif ids:
-        conn.execute(text("DELETE FROM cluster_text WHERE cluster_id = ANY(:ids)"), {"ids": ids})
-    if not entries:
+def clear(conn: Connection, cluster_ids: Sequence[int]) -> None:
+    """Find these clusters no more."""
+    if not cluster_ids:
         return
-    conn.execute(text(_SQLITE if sqlite else _POSTGRES), [entry._asdict() for entry in entries])
+    if conn.dialect.name == "sqlite":
+        old = "DELETE FROM cluster_text WHERE rowid IN (SELECT value FROM json_each(:ids))"
+        conn.execute(text(old), {"ids": json.dumps(cluster_ids)})
+    else:
+        conn.execute(text("DELETE FROM cluster_text WHERE cluster_id = ANY(:ids)"), {"ids": list(cluster_ids)})
+
+
+def write(conn: Connection, entries: Sequence[Entry]) -> None:
+    """Index clusters that are not indexed."""
+    if entries:
+        statement = _SQLITE if conn.dialect.name == "sqlite" else _POSTGRES
+        conn.execute(text(statement), [entry._asdict() for entry in entries])
 
 
 _SQLITE = "INSERT INTO cluster_text (rowid, title, words) VALUES (:cluster_id, :title, :words)"

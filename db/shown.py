@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, and_, delete, select, update
 
 from db import search
 from db.engine import within
-from db.tables import cluster_partner, hidden_member
+from db.tables import (
+    cluster,
+    cluster_brief,
+    cluster_partner,
+    hidden_member,
+    holding,
+    identifier,
+    membership,
+    record,
+    source,
+)
 from db.upsert import insert_new, upsert
 
 
@@ -34,7 +44,8 @@ def write(conn: Connection, clusters: Sequence[Shown]) -> None:
     rows = [{"cluster_id": one.cluster_id, "partner": code, "here": True} for one in clusters for code in one.partners]
     upsert(conn, cluster_partner, rows, ["cluster_id", "partner"])
     seen = [search.Entry(one.cluster_id, one.title, one.words) for one in clusters if one.partners]
-    search.write(conn, seen, [one.cluster_id for one in clusters if not one.partners])
+    search.clear(conn, ids)
+    search.write(conn, seen)
 
 
 def retire(conn: Connection, cluster_ids: Iterable[int]) -> None:
@@ -42,7 +53,26 @@ def retire(conn: Connection, cluster_ids: Iterable[int]) -> None:
     ids = list(cluster_ids)
     if ids:
         _leave(conn, ids)
-        search.write(conn, [], ids)
+        search.clear(conn, ids)
+
+
+def withdraw(conn: Connection, partner: str, *, wholly: bool) -> None:
+    """Take away what is shown of every cluster with a record of *partner*, until it is merged again.
+
+    *wholly*: not even the addresses of its records may be seen.
+    """
+    own = select(record.c.id).join(source, source.c.id == record.c.source_id).where(source.c.partner == partner)
+    homes = select(membership.c.cluster_id).where(membership.c.record_id.in_(own)).distinct()
+    search.clear(conn, [row[0] for row in conn.execute(homes)])
+    for table in (identifier, holding):
+        conn.execute(delete(table).where(table.c.cluster_id.in_(homes)))
+    blank = {"title": "", "author": "", "language": "", "year": None, "members": 0, "partners": 0}
+    conn.execute(update(cluster_brief).where(cluster_brief.c.cluster_id.in_(homes)).values(blank))
+    # no document has this hash: merged again, the cluster is written and told even if it comes out as it was
+    seen = and_(cluster.c.id.in_(homes), cluster.c.doc_hash != b"")
+    conn.execute(update(cluster).where(seen).values(doc_hash=b"withdrawn"))
+    if wholly:
+        insert_new(conn, hidden_member, [{"record_id": row[0]} for row in conn.execute(own)])
 
 
 def hide(conn: Connection, members: Iterable[int], hidden: Iterable[int]) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from db import gates
+from db import gates, shown
 from db.engine import within
 from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
-from harvester.model import Partner
+from harvester.model import Partner, Policy
 
 COUNTERS = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded")
 
@@ -21,11 +21,12 @@ def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dic
     """Make the partner and its sources known; returns source code → source id. Secrets stay out.
 
     A policy other than the stored one makes every record of the partner dirty: the next match merges and tells anew.
+    A tighter one also takes what lists, look-ups and full text show of its clusters away until then.
     """
     body = msgspec.structs.replace(
         known, sources=tuple(msgspec.structs.replace(one, credentials=()) for one in known.sources)
     )
-    columns = (partner.c.status, partner.c.added_at, partner.c.policy_hash)
+    columns = (partner.c.status, partner.c.added_at, partner.c.policy_hash, partner.c.body)
     old = conn.execute(select(*columns).where(partner.c.code == known.code)).first()
     row = {
         "code": known.code,
@@ -43,9 +44,30 @@ def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dic
     if old and bytes(old.policy_hash) != policy_hash:
         mine = select(record.c.id).join(source, source.c.id == record.c.source_id).where(source.c.partner == known.code)
         mark_dirty(conn, [row[0] for row in conn.execute(mine.where(record.c.state == "active"))])
+        if tightened(msgspec.json.decode(old.body, type=Partner).policy, known.policy):
+            shown.withdraw(conn, known.code, wholly=known.policy.visibility == "withheld")
     codes = [one.code for one in known.sources]
     known_ids = select(source.c.code, source.c.id).where(source.c.code.in_(codes))
     return {row[0]: row[1] for row in conn.execute(known_ids)}
+
+
+def tightened(old: Policy, new: Policy) -> bool:
+    """Whether something that may be seen under *old* may not be under *new*."""
+    return bool(
+        _CLOSED.index(new.visibility) > _CLOSED.index(old.visibility)
+        or set(new.withheld) - set(old.withheld)
+        or new.value_filters > old.value_filters
+        or new.quality_floor > old.quality_floor
+    )
+
+
+_CLOSED = ("public", "members", "withheld")
+
+
+def partners(conn: Connection) -> list[Partner]:
+    """Every partner as it was enrolled last, without secrets, by code: the policy in force."""
+    bodies = conn.execute(select(partner.c.body).order_by(partner.c.code))
+    return [msgspec.json.decode(row[0], type=Partner) for row in bodies]
 
 
 def sources(conn: Connection) -> list[Row]:

@@ -52,14 +52,14 @@ class Moved(UsageError):
     target = ""
 
 
-def document(pipeline: Pipeline, cluster: str) -> ClusterDocument:
-    """The released document of a living cluster.
+def document(pipeline: Pipeline, cluster: str) -> tuple[ClusterDocument, Sequence[Partner]]:
+    """The released document of a living cluster, and the partners.
 
     Raises:
         Moved, Gone, Unknown: there is none under this id.
     """
     with snapshot(pipeline) as (conn, released):
-        return _document(conn, released, cluster)
+        return _document(conn, released, cluster), released.partners()
 
 
 def _document(conn: Connection, released: Catalogue, cluster: str) -> ClusterDocument:
@@ -72,8 +72,11 @@ def _document(conn: Connection, released: Catalogue, cluster: str) -> ClusterDoc
             moved = Moved(f"cluster {cluster} was merged into {target}")
             moved.target = target
             raise moved
-    if released.touch(cluster) is not None:
+    touch = released.touch(cluster)
+    if touch is not None and touch.deleted:
         raise Gone(f"cluster {cluster} holds nothing any more")
+    if touch is not None:
+        raise Unknown(f"cluster {cluster} is not shown until it is merged again: a policy has changed")
     raise Unknown(f"no cluster {cluster[:40]}")
 
 
@@ -82,11 +85,6 @@ def cluster_answer(found: ClusterDocument, owners: dict[str, Partner]) -> Cluste
     union = found.union
     members = tuple(_line(one, owners) for one in found.members)
     return ClusterAnswer(found.cluster, found.created, found.changed, union.record, union.survivors, members)
-
-
-def owners(pipeline: Pipeline) -> dict[str, Partner]:
-    """Source code → its partner."""
-    return partner_of(pipeline.settings.partners)
 
 
 def _line(one: Member, owners: dict[str, Partner]) -> MemberLine:
@@ -107,10 +105,11 @@ def record(pipeline: Pipeline, source: str, identifier: str) -> RecordAnswer:
     with snapshot(pipeline) as (conn, released):
         home = asked.home_of(conn, source, identifier)
         found = released.documents([str(home)]) if home is not None else {}
+        known = partner_of(released.partners())
     for cluster, one in found.items():
         for member in one.members:
             if member.address == (source, identifier):
-                code = _code(owners(pipeline), source)
+                code = _code(known, source)
                 return RecordAnswer(str(member.address), code, cluster, member.record, member.datestamp)
     raise Unknown("no such record")
 
@@ -133,7 +132,7 @@ def holdings(pipeline: Pipeline, kind: str, value: str) -> HoldingsAnswer:
             ids = catalogue.by_identifier(conn, kind, value)[:MOST_CLUSTERS]
             found = list(released.documents([str(one) for one in ids]).values())
         times = asked.last_complete(conn)
-    known = owners(pipeline)
+        known = partner_of(released.partners())
     held = tuple(_held(one, known, times) for one in found)
     return HoldingsAnswer(f"{kind}:{value}", NOT_LIVE, held, False)
 
@@ -188,7 +187,7 @@ def feed(
         found: Sequence[ClusterDocument] = ()
         if documents:
             found = list(released.documents(list(dict.fromkeys(row.cluster for row in rows))).values())
-    known = owners(pipeline)
+        known = partner_of(released.partners())
     shown = tuple(cluster_answer(one, known) for one in found)
     last = rows[-1].seq if rows else since
     return ChangesAnswer(released.epoch, released.released, released.kept_since, last, rows, shown)
@@ -196,9 +195,9 @@ def feed(
 
 def everything(pipeline: Pipeline) -> Iterator[SnapshotHead | ClusterAnswer | SnapshotEnd]:
     """The whole released catalogue, from one snapshot of the database: its position, every cluster, how many."""
-    known = owners(pipeline)
     number = 0
     with snapshot(pipeline) as (_, released):
+        known = partner_of(released.partners())
         yield SnapshotHead(released.epoch, released.released)
         for page in released.pages():
             for one in page:
@@ -210,8 +209,9 @@ def everything(pipeline: Pipeline) -> Iterator[SnapshotHead | ClusterAnswer | Sn
 def partners(pipeline: Pipeline) -> list[PartnerLine]:
     """The libraries whose records may be seen."""
     names = ("isil", "npp", "type", "region", "group", "opac_url", "lending", "licence")
-    return [
-        PartnerLine(one.code, institution(one), one.name_en, **{name: getattr(one, name) for name in names})
-        for one in pipeline.settings.partners
-        if one.policy.visibility != "withheld"
-    ]
+    with snapshot(pipeline) as (_, released):
+        return [
+            PartnerLine(one.code, institution(one), one.name_en, **{name: getattr(one, name) for name in names})
+            for one in released.partners()
+            if one.policy.visibility != "withheld"
+        ]

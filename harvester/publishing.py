@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from db import changes, ledger
+from db import changes, ledger, work
 from db.catalogue import RecordState
 from db.feed_reader import FeedReader
 from harvester.errors import ConfigError, Halted
@@ -62,8 +62,6 @@ def reading(pipeline: Pipeline) -> Iterator[Catalogue]:
 @contextmanager
 def snapshot(pipeline: Pipeline) -> Iterator[tuple[Connection, Catalogue]]:
     """The same, with the connection behind it, for questions about one snapshot that the catalogue does not answer."""
-    partners = _partners(pipeline)
-    known = pipeline.partners
 
     def make(state: RecordState, record: NormalizedRecord) -> Member:
         return member(known, state, record, pipeline.merge)
@@ -72,6 +70,9 @@ def snapshot(pipeline: Pipeline) -> Iterator[tuple[Connection, Catalogue]]:
         return survivorship.merge(members, pipeline.merge)
 
     with pipeline.database.read() as conn:
+        # as enrolled last, not as configured when this process began: a policy may have been tightened since
+        partners = work.partners(conn)
+        known = {one.code: one for one in partners}
         yield conn, released(FeedReader(conn, make, merge, partners))
 
 
@@ -166,7 +167,7 @@ def fingerprints(pipeline: Pipeline) -> dict[str, str]:
     removal: a field that is withheld from now on may stand in any of them.
     """
     found = {}
-    for one in pipeline.settings.partners:
+    for one in _partners(pipeline):
         sources = [(source.code, source.options.get("local_prefix", "")) for source in one.sources]
         telling = (one.policy, one.name_id, one.name_en, one.isil, one.npp, one.group, sources)
         found[one.code] = ledger.digest(msgspec.json.encode(telling)).hex()
@@ -174,13 +175,9 @@ def fingerprints(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _partners(pipeline: Pipeline) -> tuple[Partner, ...]:
-    """The partners without credentials."""
-    return tuple(
-        msgspec.structs.replace(
-            one, sources=tuple(msgspec.structs.replace(source, credentials=()) for source in one.sources)
-        )
-        for one in pipeline.settings.partners
-    )
+    """The partners as they were enrolled last, without credentials."""
+    with pipeline.database.read() as conn:
+        return tuple(work.partners(conn))
 
 
 # ---- configuration of others ---------------------------------------------------------------------------

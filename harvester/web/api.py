@@ -21,9 +21,8 @@ from db.search import Query as SearchQuery
 from harvester import answers, asking, pipeline
 from harvester.errors import UsageError
 from harvester.formats import iso2709_write, marc_json, marcxml_write
-from harvester.model import ClusterDocument
 from harvester.outputs import dublin_core
-from harvester.outputs.batch import Marc, institutions
+from harvester.outputs.batch import Marc, institutions, partner_of
 from harvester.pipeline import Pipeline
 from harvester.publishing import write_marc
 
@@ -154,17 +153,12 @@ def _clean(text: str) -> str:
 
 
 def _cluster(opened: Pipeline, cluster: str, form: Form) -> Response:
-    found = asking.document(opened, cluster)
+    found, partners = asking.document(opened, cluster)
     if form == "json":
-        return _json(asking.cluster_answer(found, asking.owners(opened)))
+        return _json(asking.cluster_answer(found, partner_of(partners)))
     if form == "oai_dc":
         return Response(dublin_core.write(found.union.record), media_type="application/xml")
-    return _marc(opened, found, form)
-
-
-def _marc(opened: Pipeline, found: ClusterDocument, form: Form) -> Response:
-    names = institutions(opened.settings.partners)
-    marc = write_marc(found.union, found.cluster, Marc(names, found.changed))
+    marc = write_marc(found.union, found.cluster, Marc(institutions(partners), found.changed))
     if form == "marcxml":
         return Response(marcxml_write.write(marc), media_type="application/xml")
     if form == "marc-json":
