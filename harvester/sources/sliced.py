@@ -23,6 +23,7 @@ from harvester.sources.slicing import Axis, Bounds, Plan, Planned, Planner, Slic
 OUT_OF_RANGE = "range"
 MAX_PASSES = 3
 MAX_REMEMBERED = 200_000
+MAX_BARREN = 50
 _NUMBERS = re.compile(r"([0-9]{1,12})/([0-9]{1,12})/([0-9]{1,3})")
 
 
@@ -139,6 +140,7 @@ class SlicedHarvester:
         self._notes: list[str] = []
         self._refusal: ProtocolError | None = None
         self._pages = 0
+        self._barren = 0
         self._short = 0
 
     def close(self) -> None:
@@ -290,6 +292,7 @@ class SlicedHarvester:
                 progress.again()
                 position, hits = 1, portion.hits
                 continue
+            self._see(portion, one)
             hits, position = portion.hits, portion.next
             if not progress.add(portion):
                 raise ProtocolError(f"the same page of {one} came again", place=self.reader.place, code="repeatedPage")
@@ -300,6 +303,13 @@ class SlicedHarvester:
                 yield portion, None
                 return
             yield portion, Token(position, hits, one, progress.passes)
+
+    def _see(self, portion: Portion, one: Slice) -> None:
+        """Stop where page after page brings nothing that can be read: the rest would be no better."""
+        self._barren = 0 if portion.records or not portion.damages else self._barren + 1
+        if self._barren > MAX_BARREN:
+            what = f"{MAX_BARREN} pages of {one} without a record that can be read"
+            raise ProtocolError(what, place=self.reader.place, code="emptyPages")
 
     def _is_enough(self, progress: Progress, hits: int, one: Slice) -> bool:
         """False when the slice has to be read once more because its order may have changed under way."""

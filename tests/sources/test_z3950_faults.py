@@ -306,6 +306,16 @@ def test_z050_a_record_that_stays_empty_is_quarantined() -> None:
     naive_loses(holding(records), 24)
 
 
+def test_a_target_that_finds_a_million_and_sends_nothing_is_left_soon() -> None:
+    def nothing(request: Request) -> bytes:
+        return answers.present()
+
+    script = holding(RECORDS, search=lambda request: answers.search(1_000_000), present=nothing)
+    outcome, target = ours(script)
+    assert outcome.code == "emptyPages"
+    assert len(target.requests) < 500
+
+
 def test_a_record_without_an_identifier_is_quarantined() -> None:
     nameless = answers.record(catalogue.iso2709([("245", "00\x1faTanpa nomor")]))
     outcome, _ = ours(holding([RECORDS[0], nameless]))
