@@ -344,10 +344,26 @@ derivation = Table(
     "derivation",
     metadata,
     _id(),
-    Column("state", Text, nullable=False),  # current | next | old
+    Column("state", Text, nullable=False),  # current | next | old | dropped
     Column("match_hash", LargeBinary, nullable=False),
     Column("survivorship_hash", LargeBinary, nullable=False),
     Column("made_at", Text, nullable=False),
+    Column("body", Text, nullable=False, server_default="{}"),  # of one that normalized again: how far it is
+)
+
+renormalized = Table(  # what `induk normalize` made of stored bytes; swapped in, it holds what stood there before
+    "renormalized",
+    metadata,
+    Column("derivation_id", Id, ForeignKey("derivation.id"), primary_key=True),
+    Column("record_id", Id, primary_key=True, autoincrement=False),
+    Column("source_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),  # of the record: a newer one stays as it is
+    Column("swapped", Boolean, nullable=False),
+    Column("mapping_hash", LargeBinary, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("warnings", Text, nullable=False, server_default="[]"),
+    Column("damage", Text, nullable=False, server_default=""),  # JSON: why it cannot be normalized any more
 )
 
 # ---- match -------------------------------------------------------------------------------------------
