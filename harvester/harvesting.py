@@ -434,7 +434,9 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
             derivation_id=job.derivation_id,
             now=now,
         )
-        ledger.touch(conn, result.unchanged, window["id"])
+        # a record that is there but can no longer be read is neither absent nor missing from the list
+        spoilt = [known[one.identifier].record_id for one, _ in damages if one.identifier in known]
+        ledger.touch(conn, (*result.unchanged, *spoilt), window["id"])
         ledger.note_raw(conn, result.reworded)
         ledger.keep_damaged(conn, job.source_id, run_id, damages)
         ledger.resolve_damaged(conn, job.source_id, [one.identifier for one in result.changed])
