@@ -38,15 +38,21 @@ class Limits(Value, frozen=True):
 
 def judge(now: Figures, before: Iterable[Figures], limits: Limits) -> str:
     """Why the run must wait for a person; empty when it need not. *before*: earlier good runs, the newest first."""
-    alike = next((one for one in before if one.full == now.full and one.received), None)
-    if alike is None:
-        return ""
-    if now.full and now.received < alike.received * (1 - limits.fewer / 100):
-        return f"{now.received:,} records came, {alike.received:,} at the last good harvest"
-    share, usual = now.failures / max(now.received, 1), alike.failures / alike.received
-    if now.failures >= FEW and share >= 0.01 and share > usual * (1 + limits.failures / 100):
-        return f"{now.failures:,} of {now.received:,} records cannot be mapped, {alike.failures:,} at the last good one"
-    met = next((one for one in before if one.sample >= ENOUGH), None)
+    earlier = [one for one in before if one.received]
+    whole = next((one for one in earlier if one.full), None)
+    if now.full and whole and now.received < whole.received * (1 - limits.fewer / 100):
+        return f"{now.received:,} records came, {whole.received:,} at the last good harvest"
+    last = next(iter(earlier), None)
+    share, usual = now.failures / max(now.received, 1), last.failures / last.received if last else 0.0
+    if (
+        last
+        and limits.failures < 100
+        and now.failures >= FEW
+        and share >= 0.01
+        and share > usual * (1 + limits.failures / 100)
+    ):
+        return f"{now.failures:,} of {now.received:,} records cannot be mapped, {last.failures:,} of {last.received:,} before"
+    met = next((one for one in earlier if one.sample >= ENOUGH), None)
     if met and now.sample >= ENOUGH:
         here, there = 100 * now.meeting / now.sample, 100 * met.meeting / met.sample
         if abs(here - there) > limits.matches:
