@@ -41,8 +41,9 @@ def meeting(conn: Connection, source_id: int, run_id: int) -> tuple[int, int]:
 
 
 def baselines(conn: Connection, source_id: int, kind: str) -> list[dict[str, Any]]:
-    """The figures of the newest complete runs of the source, the newest first."""
-    query = select(run.c.body).where(run.c.source_id == source_id, run.c.kind == kind, run.c.verdict == "complete")
+    """The figures of the newest runs of the source that are complete or that a person decided about, newest first."""
+    good = or_(run.c.verdict == "complete", run.c.body.like('%"decided":true%'))
+    query = select(run.c.body).where(run.c.source_id == source_id, run.c.kind == kind, good)
     bodies = [msgspec.json.decode(row[0]) for row in conn.execute(query.order_by(run.c.id.desc()).limit(60))]
     return [body["figures"] for body in bodies if "figures" in body]
 

@@ -91,6 +91,13 @@ def close_run(conn: Connection, run_id: int, *, verdict: str, reason: str, proof
     )
 
 
+def note_in_run(conn: Connection, run_id: int, facts: Mapping[str, Any]) -> None:
+    """Add facts to the notes of a run that has ended."""
+    body = msgspec.json.decode(conn.execute(select(run.c.body).where(run.c.id == run_id)).scalar_one())
+    text = msgspec.json.encode({**body, **facts}).decode()
+    conn.execute(update(run).where(run.c.id == run_id).values(body=text))
+
+
 def close_stuck(conn: Connection, kind: str, source_id: int | None, now: str) -> int:
     """Close runs left `running` by a process that died (the caller holds the lock, so none is alive)."""
     done = conn.execute(

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from db import control, gates, ledger, work
+from harvester import reverting
 from harvester.errors import UsageError
 from harvester.model import Value
 from harvester.pipeline import HARVEST_LOCK, Pipeline
@@ -40,11 +41,10 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
     """
     row, cause, seen = _halted(pipeline, number)
     with pipeline.database.lock(HARVEST_LOCK + row["source"]):
-        if cause == "deletions":
+        if cause in ("deletions", gates.CAUSE):  # what it brought is queued, and is matched from now on
             return _delete_proposed(pipeline, row, author, why)
         facts: dict[str, Callable[[Any], None]] = {
             "short": lambda conn: work.set_source(conn, row["source_id"], {"last_full_count": seen}),
-            gates.CAUSE: lambda conn: None,  # what it brought is queued, and is matched from now on
             "otherRepository": lambda conn: work.learn(conn, row["source_id"], {"repository_name": ""}),
         }
         if cause == "short" and not seen:
@@ -56,22 +56,26 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
             raise UsageError(f"run {number}: {row['reason']}", hint="change the partner's file; then harvest again")
         with pipeline.database.write(durable=True) as conn:
             facts[cause](conn)
-            whole = cause == gates.CAUSE
-            goes_on = "matching takes it up" if whole else "the next harvest goes on"
-            _settle(conn, row, "complete" if whole else "partial", f"approved by {author}{_because(why)}; {goes_on}")
+            if cause == "short":
+                work.note_in_run(conn, number, {"figures": {"full": True, "received": seen, "failures": 0}})
+            _settle(conn, row, "partial", f"approved by {author}{_because(why)}; the next harvest goes on")
     return Settled(number, row["source"], "approved", reason=row["reason"])
 
 
 def reject(pipeline: Pipeline, number: int, author: str, why: str = "") -> Settled:
     """Keep what run *number* would have changed; the deletions it proposed are not proposed again.
 
-    A record that the source shows again, and then no longer, may be proposed anew.
+    What a run brought that was held back from matching is taken back. A record that the source shows again, and then
+    no longer, may be proposed anew.
     """
     row, cause, _ = _halted(pipeline, number)
+    undone = reverting.revert(pipeline, number, author, why) if cause == gates.CAUSE else None
     with pipeline.database.lock(HARVEST_LOCK + row["source"]), pipeline.database.write(durable=True) as conn:
-        count = control.reject_proposals(conn, row["source_id"], number) if cause == "deletions" else 0
+        count = control.reject_proposals(conn, row["source_id"], number)
         _settle(conn, row, "partial", f"rejected by {author}{_because(why)}")
-    return Settled(number, row["source"], "rejected", count, reason=row["reason"])
+    if undone is not None:
+        count += undone.restored + undone.deleted
+    return Settled(number, row["source"], "rejected", count, undone.run if undone else 0, row["reason"])
 
 
 def _halted(pipeline: Pipeline, number: int) -> tuple[dict[str, Any], str, int]:
@@ -105,6 +109,7 @@ def _settle(conn: Any, row: dict[str, Any], verdict: str, reason: str) -> None:
     for one in control.halted(conn):
         if one["source_id"] == row["source_id"] and one["id"] <= row["id"]:
             control.settle_run(conn, one["id"], verdict, f"{one['reason']}; {reason}")
+            work.note_in_run(conn, one["id"], {"decided": True})
 
 
 def _because(why: str) -> str:

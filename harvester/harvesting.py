@@ -97,14 +97,14 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     try:
         proof = _run_windows(job, run_id, open_harvester, done)
         reason, figures = job.gate(run_id, done)
+        ruling = database.persist(lambda: _deletions(job, run_id, done, proof, hold=bool(reason)))
         if reason:
             raise _Held(reason)
-        ruling = database.persist(lambda: _deletions(job, run_id, done, proof))
         if not ruling.allowed:
             verdict, reason, cause = "halted", ruling.reason, "deletions"
     except _Stopped:
         verdict, reason = "partial", f"stopped after {job.limit} records as asked"
-    except _Held as error:  # the told deletions wait too: the next run proposes them again
+    except _Held as error:  # the deletions wait too, and are approved with the rest
         verdict, reason, cause = "halted", str(error), "gate"
     except Halted as error:
         verdict, reason, cause = "halted", str(error), f"short:{getattr(error, 'seen', 0)}"
@@ -529,18 +529,21 @@ def count_page(
 # ---- deletions ---------------------------------------------------------------------------------------
 
 
-def _deletions(job: Job, run_id: int, windows: list[int], proof: str) -> Ruling:
+def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: bool = False) -> Ruling:
     """Apply what was told or proven absent, if the guard lets it pass."""
     missing: list[tuple[int, str]] = []
     if job.sweeps_absent and proof == "proven" and windows:
         with job.database.read() as conn:
             if all(work.window(conn, one)["full"] for one in windows):
                 missing = ledger.absent(conn, job.source_id, windows)
-    return delete_absent(job, run_id, missing)
+    return delete_absent(job, run_id, missing, hold=hold)
 
 
-def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]]) -> Ruling:
-    """Propose *missing* (record id, datestamp) as absent; apply all that is proposed if the guard lets it pass."""
+def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]], *, hold: bool = False) -> Ruling:
+    """Propose *missing* (record id, datestamp) as absent; apply all that is proposed if the guard lets it pass.
+
+    With *hold* nothing is applied: a person decides about the run first.
+    """
     now = stamp(job.clock.now())
     with job.database.write() as conn:
         ledger.propose(conn, job.source_id, missing, kind="absent", run_id=run_id, now=now)
@@ -548,7 +551,7 @@ def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]]) -> 
         active = ledger.active_count(conn, job.source_id)
         month_ago = stamp(job.clock.now() - timedelta(days=30))
         ruling = rule_on_deletions(len(rows), active, ledger.deleted_since(conn, job.source_id, month_ago), job.limits)
-        if ruling.allowed:
+        if ruling.allowed and not hold:
             ledger.apply_deletions(conn, rows, run_id, now)
             faultpoint.reach("harvest.deletions.written")
     faultpoint.reach("harvest.deletions.committed")

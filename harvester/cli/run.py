@@ -10,7 +10,6 @@ import click
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 from harvester.errors import UsageError
 
-
 WHY = click.option("--why", default="", help="The reason, kept with the decision.")
 
 
@@ -136,3 +135,44 @@ def resume(shell: Shell, number: int) -> int:
         return 0
     codes = pipeline.active_sources(opened, [row["source"]])
     return worst(harvest_and_show(shell, opened, codes, pipeline.Order(night=row["night"])).values())
+
+
+@command.command()
+@click.argument("number", type=int)
+@WHY
+@common
+def revert(shell: Shell, number: int, why: str) -> None:
+    """Restore the records as they were before a run; what it brought stays out until it is released."""
+    from harvester import reverting
+
+    opened = open_pipeline(shell)
+    seen = reverting.revert(opened, number, whoami(), preview=True)
+    changes = f"{seen.restored} restored, {seen.deleted} taken out, {len(seen.later)} changed again since and left"
+    if shell.dry_run:
+        shell.emit(seen, lambda: shell.say(f"run {number}: {changes}"))
+        return
+    shell.confirm(f"Revert run {number} of {seen.source}: {changes}?")
+    done = reverting.revert(opened, number, whoami(), why)
+    shell.emit(done, lambda: _told(shell, done, "reverted"))
+
+
+@command.command()
+@click.argument("number", type=int)
+@WHY
+@common
+def release(shell: Shell, number: int, why: str) -> None:
+    """Take again what a reverted run had brought."""
+    from harvester import reverting
+
+    opened = open_pipeline(shell)
+    if shell.dry_run:
+        shell.emit({"run": number}, lambda: shell.say(f"would release run {number}"))
+        return
+    done = reverting.release(opened, number, whoami(), why)
+    shell.emit(done, lambda: _told(shell, done, "released"))
+
+
+def _told(shell: Shell, done: Any, what: str) -> None:
+    shell.say(f"run {done.undone} {what} by run {done.run}: {done.restored} records restored, {done.deleted} taken out")
+    for name in (*done.later[:20], *done.unreadable[:20]):
+        shell.say(f"  {name}: {'changed again since' if name in done.later else 'cannot be read any more'}")

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from db import ledger, work
 from db.tables import record_version
 from harvester import controlling, harvesting
+from harvester import pipeline as journey
 from harvester.demo import quirks
 from harvester.errors import UsageError
 from harvester.guards import Ruling
@@ -119,6 +120,7 @@ def test_without_guard_and_proof_it_would_go(tmp_path: Path, loss: Loss, monkeyp
     monkeypatch.setattr(harvesting, "wants_a_person", lambda *given: False)
     monkeypatch.setattr(harvesting, "completeness", lambda *given: Completeness("complete", "proven", ""))
     monkeypatch.setattr(harvesting, "HALTING", frozenset())
+    monkeypatch.setattr(journey, "gate_of", lambda *given: lambda run_id, windows: ("", {}))
     with pytest.raises(AssertionError):
         _lose(tmp_path, loss)
 
@@ -193,6 +195,21 @@ def test_a_short_list_without_a_count_is_approved_as_the_new_measure_and_deletes
             controlling.approve(opened, halted.run_id, "sari")
         assert partner.night().verdict == "complete"
         assert len(partner.active()) == 100
+
+
+def test_a_run_that_was_held_back_is_taken_back_when_it_is_rejected(tmp_path: Path) -> None:
+    with lone(tmp_path, 100, SILENT, **SWEEP) as partner:
+        partner.night()
+        partner.delete(range(1, 31))
+        partner.store.edit("50", {"oai_dc": dublin_core(50, "Judul lain")})
+        halted = partner.night()
+        before = partner.clusters()
+        with partner.opened() as opened:
+            assert controlling.reject(opened, halted.run_id, "sari").records == 31
+        partner.consortium.match()
+        assert len(partner.active()) == 100
+        assert partner.clusters() == before
+        assert partner.consortium.faults() == []
 
 
 def test_an_empty_answer_cannot_be_approved(tmp_path: Path) -> None:
