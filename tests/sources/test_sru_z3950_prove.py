@@ -71,11 +71,19 @@ def test_z3950_brings_the_file_at_more_than_20000_records_a_cpu_second(
     before = cpu_seconds()
     received = {one.identifier: one.payload for page in harvester.pages(Window()) for one in page.records}
     spent = cpu_seconds() - before
-    assert {number: received.get(number) for number in clean} == clean
+    assert_same(received, clean)
     assert set(received) <= set(payloads)
     speed = len(received) / spent
     print(f"{len(received):,} records, {spent:.1f} CPU seconds of the client: {speed:,.0f} a second")
     assert speed >= CPU_GOAL
+
+
+def assert_same(received: dict[str, bytes], clean: dict[str, bytes]) -> None:
+    """Byte for byte; where a leader is unusual (45e0 for 4500) Zebra writes the usual one, and the fields are equal."""
+    differ = [number for number, payload in clean.items() if received.get(number) != payload]
+    assert all(clean[number][10:12] + clean[number][20:24] != b"224500" for number in differ)
+    assert all(fields_of_marc(received[number]) == fields_of_marc(clean[number]) for number in differ)
+    assert len(differ) < 100
 
 
 def cpu_seconds() -> float:
@@ -111,13 +119,13 @@ def test_killed_at_random_and_run_again_it_is_the_same(
     assert hit > 15
     assert set(clean) <= set(found)
     if protocol == "z3950":
-        assert {number: found[number] for number in clean} == clean
+        assert_same(found, clean)
 
 
 def test_every_capture_of_a_real_server_is_read(corpus: Path) -> None:
     """Each one is an answer with records, diagnostics or an explanation; what cannot be read says why."""
     read, refused = Counter[str](), []
-    for path in sorted((corpus / "small" / "sru").rglob("*.*")):
+    for path in sorted(path for path in (corpus / "small" / "sru").rglob("*") if path.is_file()):
         body = path.read_bytes()
         try:
             answer = sru_response.read(body, "", path.name)
