@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from harvester.cli._decided import show_result, signed
 from harvester.cli.common import Shell, common, open_pipeline, settings_of
+from harvester.errors import ConfigError
 
 
 @click.group("match", invoke_without_command=True)
@@ -107,3 +109,112 @@ def judge(shell: Shell, left: str, right: str, verdict: Any, author: str, reason
 
     opened = open_pipeline(shell)
     return show_result(shell, reviewing.judge(opened, left, right, verdict, author, reason, preview=shell.dry_run))
+
+
+# ---- measuring and training --------------------------------------------------------------------------
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+RULES = click.option("--rules", "rules_file", type=FILE, help="Other rules than those that ship with Induk.")
+
+
+@command.command()
+@click.option("--records", type=FILE, required=True, help="MARC-in-JSON lines, ISO 2709 or MARCXML, also .gz; id: 001.")
+@click.option("--pairs", type=FILE, required=True, help="CSV with the columns left, right, duplicate (1 or 0).")
+@click.option("--clusters", type=FILE, help="CSV with the columns record, cluster: measure the whole set too.")
+@RULES
+@click.option("--samples", type=click.IntRange(0, 10_000), default=200, show_default=True, help="Bootstrap samples.")
+@common
+def evaluate(
+    shell: Shell, records: Path, pairs: Path, clusters: Path | None, rules_file: Path | None, samples: int
+) -> None:
+    """What the rules are worth on labelled records: precision, recall, blocking, clusters. Needs no configuration."""
+    from harvester import evaluating
+    from harvester.match import rules
+
+    judged = rules.load(rules_file)
+    labelled = evaluating.read_pairs(pairs)
+    known = evaluating.read_clusters(clusters) if clusters else {}
+    found = evaluating.report(evaluating.gather(records, judged), labelled, known, judged, samples=samples)
+    shell.emit(found, lambda: _show_evaluation(shell, found))
+
+
+def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
+    at = found["thresholds"]
+    shell.say(f"{found['records']} records, {found['pairs']} labelled pairs, {found['duplicates']} duplicates")
+    shell.say(f"merged from {at['merge']:g} points, reviewed from {at['review']:g}")
+    ends = found["intervals"]
+    rows = [[name, f"{found[name]:.4f}", _interval(ends[name])] for name in ("precision", "recall", "f1")]
+    bare = found["without_vetoes"]
+    for wanted, value in found["recall_at_precision"].items():
+        rows.append([f"recall at precision {wanted}", f"{value:.4f}", _interval(ends["recall_at_precision"][wanted])])
+        interval = _interval(bare["intervals"]["recall_at_precision"][wanted])
+        rows.append(["  without vetoes", f"{bare['recall_at_precision'][wanted]:.4f}", interval])
+    names = ("review_share", "review_catches", "pair_completeness", "candidates_per_record", "largest_cluster")
+    rows += [[name, f"{found[name]:.4g}", ""] for name in names]
+    for part, value in (found["b_cubed"] or {}).items():
+        rows.append([f"b_cubed {part}", f"{value:.4f}", ""])
+    whole = found["whole_set"]
+    for name in ("precision", "recall") if whole else ():
+        rows.append([f"whole set {name}", f"{whole[name]:.4f}", _interval(whole["intervals"][name])])
+    shell.table(["figure", "value", "95 % interval"], rows)
+    shell.say(f"{len(found['disagreements'])} disagreements; --json shows them with their evidence")
+    lines = [
+        [one["left"], one["right"], one["duplicate"], one["decision"]["verdict"], one["decision"]["score"],
+         one["decision"].get("reason", "")]
+        for one in found["disagreements"][:20]
+    ]  # fmt: skip
+    shell.table(["left", "right", "duplicate", "verdict", "score", "reason"], lines)
+    for one in found["unreadable"][:20]:
+        shell.note(f"cannot be read, never merges: {one['record']}: {one['reason']}")
+
+
+def _interval(ends: list[float]) -> str:
+    return f"{ends[0]:.4f} to {ends[1]:.4f}"
+
+
+@command.command()
+@click.option("--records", type=FILE, help="The records of the pairs, as for evaluate.")
+@click.option("--pairs", type=FILE, help="CSV with the columns left, right, duplicate (1 or 0).")
+@click.option("--labels-from-catalogue", "stored", is_flag=True, help="Also what cataloguers judged in the review.")
+@RULES
+@click.option("--spread", type=click.FloatRange(0.1, 50), default=3.0, show_default=True, help="How far points stray.")
+@click.option("--keep-thresholds", is_flag=True, help="Fit the points only.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@common
+def train(
+    shell: Shell,
+    records: Path | None,
+    pairs: Path | None,
+    stored: bool,
+    rules_file: Path | None,
+    spread: float,
+    keep_thresholds: bool,
+    out: Path,
+) -> None:
+    """Fit the points of the rules to labelled pairs; comments and order of the file stay."""
+    from harvester import evaluating
+    from harvester.match import rules
+
+    if bool(records) != bool(pairs) or not (records or stored):
+        raise ConfigError("name --records and --pairs, or --labels-from-catalogue, or all three")
+    opened = open_pipeline(shell) if stored else None
+    base = rules.load(rules_file) if rules_file or not opened else opened.match
+    labels = evaluating.Labels({}, [])
+    if records and pairs:
+        labels = evaluating.Labels(evaluating.gather(records, base).profiles, evaluating.read_pairs(pairs))
+    if opened:
+        more = evaluating.catalogue_labels(opened)
+        labels = evaluating.Labels({**labels.profiles, **more.profiles}, [*labels.pairs, *more.pairs])
+    made = evaluating.trained(labels, base, spread=spread, thresholds=not keep_thresholds)
+    if not shell.dry_run:
+        out.write_text(made.text, encoding="utf-8")
+    answer = {key: value for key, value in made._asdict().items() if key != "text"} | {"out": str(out)}
+
+    def show() -> None:
+        heads = ["feature", "outcome", "before", "after"]
+        shell.table(heads, [[row[head] for head in heads] for row in made.changed])
+        fitted = "fitted" if made.fitted_thresholds else "as they were"
+        shell.say(f"{made.pairs} pairs; {len(made.changed)} points changed; thresholds {fitted}: {made.thresholds}")
+        shell.say(f"{'would write' if shell.dry_run else 'written'}: {out}. Then: induk match simulate --rules {out}")
+
+    shell.emit(answer, show)

@@ -94,6 +94,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     population: Population | None
     curve: tuple[tuple[float, float, float], ...]  # threshold, precision, recall
     disagreements: tuple[Disagreement, ...]
+    f1_interval: Interval = Interval(0.0, 0.0, 0.0)
 
 
 def read_pairs(lines: Iterable[str], place: str = "pairs") -> list[LabelledPair]:
@@ -144,7 +145,7 @@ def evaluate(
         raise ConfigError(f"{len(unknown)} records of the pairs are not in the records file, {unknown[0]} first")
     judged = [(pair, explain(profiles[pair.left], profiles[pair.right], rules)) for pair in pairs]
     scored = [(merge_score(decision), pair.duplicate) for pair, decision in judged]
-    groups = _strata(pairs, clusters)
+    groups = strata(pairs, clusters)
     whole = _whole(scored, groups, samples)
     found = blocking.candidates(profiles, rules)
     at = rules.merge_at
@@ -169,6 +170,7 @@ def evaluate(
             for pair, decision in judged
             if (decision.verdict == "merge") != pair.duplicate
         ),
+        f1_interval=_interval(scored, groups, lambda rows: f1(*precision_recall(rows, at)), samples),
     )
 
 
@@ -224,7 +226,7 @@ def _share(flags: Iterable[bool]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _strata(pairs: Sequence[LabelledPair], clusters: Mapping[str, str]) -> list[str]:
+def strata(pairs: Sequence[LabelledPair], clusters: Mapping[str, str]) -> list[str]:
     """What is drawn together in the bootstrap: the cluster of the left record, or what duplicates tie together."""
     parent: dict[str, str] = {}
 

@@ -1,0 +1,107 @@
+"""`induk match evaluate` and `train` on a small labelled set of our own, with no configuration and no database."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from harvester.match import rules
+from tests.cli.test_commands import Call
+
+BOOKS = [
+    ("Laskar pelangi", "Hirata, Andrea", "2005", "Bentang", "529"),
+    ("Bumi manusia", "Pramoedya Ananta Toer", "1980", "Hasta Mitra", "354"),
+    ("Pengantar ilmu hukum tata negara", "Asshiddiqie, Jimly", "2009", "Rajawali Pers", "450"),
+    ("Fisiologi tumbuhan", "Salisbury, Frank B.", "1995", "Penerbit ITB", "173"),
+    ("Metode penelitian kualitatif", "Moleong, Lexy J.", "2007", "Remaja Rosdakarya", "410"),
+    ("Sejarah Indonesia modern", "Ricklefs, M. C.", "1991", "Gadjah Mada University Press", "501"),
+]
+
+
+def line(name: str, book: tuple[str, ...], leader: str = "00000nam a2200000 a 4500") -> str:
+    title, author, year, publisher, pages = book
+    fields = [
+        {"001": name},
+        {"008": f"050101s{year}    io            000 0 ind d"},
+        {"100": {"ind1": "1", "ind2": " ", "subfields": [{"a": author}]}},
+        {"245": {"ind1": "1", "ind2": "0", "subfields": [{"a": title}]}},
+        {"260": {"ind1": " ", "ind2": " ", "subfields": [{"b": publisher}, {"c": year}]}},
+        {"300": {"ind1": " ", "ind2": " ", "subfields": [{"a": f"{pages} hlm."}]}},
+    ]
+    return json.dumps({"leader": leader, "fields": fields})
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """records (packed), pairs and clusters; the left one of the last book says in its leader that it was deleted."""
+    folder = tmp_path_factory.mktemp("labelled")
+    lines, pairs, clusters = [], ["left,right,duplicate"], ["record,cluster"]
+    for number, book in enumerate(BOOKS):
+        last = number == len(BOOKS) - 1
+        lines.append(line(f"a{number}", book, "00000dam a2200000 a 4500" if last else "00000nam a2200000 a 4500"))
+        lines.append(line(f"b{number}", (book[0].upper(), *book[1:])))
+        pairs += [f"a{number},b{number},1", f"a{number},b{(number + 1) % len(BOOKS)},0"]
+        clusters += [f"a{number},{number}", f"b{number},{number}"]
+    # an authority record: it cannot be normalized as a book, and so merges with nothing
+    lines.append(json.dumps({"leader": "00000nz  a2200000n  4500", "fields": [{"001": "authority"}]}))
+    pairs.append("a0,authority,1")
+    paths = {name: folder / f"{name}.csv" for name in ("pairs", "clusters")} | {"records": folder / "records.json.gz"}
+    paths["records"].write_bytes(gzip.compress("\n".join(lines).encode()))
+    paths["pairs"].write_text("\N{ZERO WIDTH NO-BREAK SPACE}" + "\n".join(pairs), encoding="utf-8")
+    paths["clusters"].write_text("\n".join(clusters), encoding="utf-8")
+    return {name: str(path) for name, path in paths.items()}
+
+
+def test_an_evaluation_needs_three_files_and_nothing_else(tmp_path: Path, labelled: dict[str, str]) -> None:
+    call = Call(tmp_path)
+    found = call.json("match", "evaluate", *(word for name in labelled for word in (f"--{name}", labelled[name])))
+    assert found["precision"] == 1.0
+    assert found["recall"] == pytest.approx(6 / 7), "the record that cannot be read counts as missed"
+    assert [one["record"] for one in found["unreadable"]] == ["authority"]
+    low, high = found["intervals"]["recall"]
+    assert low <= found["recall"] <= high
+    assert set(found["recall_at_precision"]) == set(found["without_vetoes"]["recall_at_precision"]) == {"0.99", "0.995"}
+    assert found["largest_cluster"] == 2
+    assert found["b_cubed"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert found["whole_set"]["recall"] == 1.0
+    assert found["candidates_per_record"] < 1
+    assert [(one["left"], one["right"]) for one in found["disagreements"]] == [("a0", "authority")]
+
+
+def test_without_clusters_the_pairs_alone_are_measured(tmp_path: Path, labelled: dict[str, str]) -> None:
+    words = ("match", "evaluate", "--records", labelled["records"], "--pairs", labelled["pairs"], "--samples", "5")
+    found = Call(tmp_path).json(*words)
+    assert found["whole_set"] is None and found["b_cubed"] is None
+    assert found["largest_cluster"] == 2
+    code, out, _ = Call(tmp_path)(*words)
+    assert code == 0
+    assert "recall at precision 0.995" in out
+
+
+def test_a_pair_of_a_record_that_is_not_there_is_a_mistake_of_the_caller(
+    tmp_path: Path, labelled: dict[str, str]
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("left,right,duplicate\na0,nobody,1\n", encoding="utf-8")
+    for what in ("evaluate", "train"):
+        more = ("--out", str(tmp_path / "out.yaml")) if what == "train" else ()
+        code, _, err = Call(tmp_path)("match", what, "--records", labelled["records"], "--pairs", str(pairs), *more)
+        assert code == 2
+        assert "nobody" in err or "not enough" in err
+
+
+def test_training_writes_a_file_that_loads_and_keeps_the_thresholds_of_few_labels(
+    tmp_path: Path, labelled: dict[str, str]
+) -> None:
+    out = tmp_path / "fitted.yaml"
+    found = Call(tmp_path).json(
+        "match", "train", "--records", labelled["records"], "--pairs", labelled["pairs"], "--out", str(out)
+    )
+    shipped, fitted = rules.load(), rules.load(out)
+    assert found["pairs"] == 13
+    assert not found["fitted_thresholds"]
+    assert (fitted.merge_at, fitted.review_at) == (shipped.merge_at, shipped.review_at)
+    assert fitted.text.count("#") == shipped.text.count("#")
