@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -79,9 +79,10 @@ def _reader(handler: Handler, needs: str, suffix: str) -> Callable[[Request], Re
     return endpoint
 
 
-async def sent(request: Request) -> FormData:
+async def sent(request: Request) -> AsyncIterator[FormData]:
     """The form of a request; few fields, few files."""
-    return await request.form(max_files=4, max_fields=5000)
+    async with request.form(max_files=4, max_fields=5000) as form:
+        yield form
 
 
 def _writer(handler: Handler, needs: str) -> Callable[..., Response]:
@@ -104,11 +105,11 @@ def answer(visit: Visit, needs: str, handler: Handler, method: str) -> Response:
     except NotLoggedIn:
         response = _to_login(visit, method)
     except Forbidden as error:
-        response = _trouble(visit, 403, visit.gettext(REFUSED["csrf" if str(error) == "csrf" else ""]))
+        response = _trouble(visit, 403, _refusal(visit, "csrf" if str(error) == "csrf" else ""))
     except StaleCluster as error:
-        response = _trouble(visit, 409, visit.gettext(REFUSED["stale"]), str(error))
+        response = _trouble(visit, 409, _refusal(visit, "stale"), str(error))
     except Locked as error:
-        response = _trouble(visit, 503, visit.gettext(REFUSED["busy"]), str(error))
+        response = _trouble(visit, 503, _refusal(visit, "busy"), str(error))
     except IndukError as error:
         gone = isinstance(error, Gone) or (method == "GET" and isinstance(error, UsageError))
         response = _trouble(visit, 404 if gone else 422, words.message(visit.gettext, error.message), str(error))
@@ -130,11 +131,15 @@ REFUSED = {
 }
 
 
+def _refusal(visit: Visit, key: str) -> str:
+    return visit.gettext(REFUSED[key])
+
+
 def _to_login(visit: Visit, method: str) -> Response:
     if visit.suffix or visit.by_token:
         return Response('{"error": "log in, or send a token"}', 401, media_type="application/json")
     if method == "POST":
-        return _trouble(visit, 403, visit.gettext(REFUSED["csrf"]))
+        return _trouble(visit, 403, _refusal(visit, "csrf"))
     return RedirectResponse(f"/login?next={quote(visit.here(), safe='')}", 303)
 
 

@@ -23,6 +23,6 @@
   });
   function ready() { busy = false; }
   window.addEventListener("pageshow", ready);
-  document.addEventListener("htmx:afterSettle", ready);
+  document.addEventListener("htmx:afterSwap", ready);
   document.addEventListener("htmx:responseError", ready);
 })();
