@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect
 
 from db import changes, views
 from db.engine import Database
+from harvester import faultpoint
 from harvester.errors import ConfigError
 
 
@@ -50,6 +51,7 @@ def upgrade(database: Database) -> tuple[str, str]:
         views.drop(conn)  # they stand on tables that a step may replace
         if before != head():
             command.upgrade(config(conn), "head")
+            faultpoint.reach("migrate.stepped")
         views.create(conn)
         if not before:
             changes.start_feed(conn)

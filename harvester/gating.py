@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from db import gates
+from db import gates, work
 from db.engine import Database
 from harvester.model import Value
 
@@ -43,15 +43,11 @@ def judge(now: Figures, before: Iterable[Figures], limits: Limits) -> str:
     if now.full and whole and now.received < whole.received * (1 - limits.fewer / 100):
         return f"{now.received:,} records came, {whole.received:,} at the last good harvest"
     last = next(iter(earlier), None)
-    share, usual = now.failures / max(now.received, 1), last.failures / last.received if last else 0.0
-    if (
-        last
-        and limits.failures < 100
-        and now.failures >= FEW
-        and share >= 0.01
-        and share > usual * (1 + limits.failures / 100)
-    ):
-        return f"{now.failures:,} of {now.received:,} records cannot be mapped, {last.failures:,} of {last.received:,} before"
+    if last and limits.failures < 100 and now.failures >= FEW:
+        share, usual = now.failures / max(now.received, 1), last.failures / last.received
+        if share >= 0.01 and share > usual * (1 + limits.failures / 100):
+            before = f"{last.failures:,} of {last.received:,} before"
+            return f"{now.failures:,} of {now.received:,} records cannot be mapped, {before}"
     met = next((one for one in earlier if one.sample >= ENOUGH), None)
     if met and now.sample >= ENOUGH:
         here, there = 100 * now.meeting / now.sample, 100 * met.meeting / met.sample
@@ -66,7 +62,11 @@ def gate(
     """(why the run is held back, or empty; its figures, to be kept in the run)."""
     with database.read() as conn:
         row = gates.counters(conn, run_id)
+        if not row["pages"]:  # the source had nothing new to say, such as an unchanged file
+            return "", {}
+        # a run that went on with another one's window received only the rest of the list
+        received = max(row["received"], sum(work.distinct_seen(conn, one) for one in windows))
         sample, meeting = gates.meeting(conn, source_id, run_id)
-        figures = Figures(gates.full(conn, windows), row["received"], row["quarantined"], sample, meeting)
+        figures = Figures(gates.full(conn, windows), received, row["quarantined"], sample, meeting)
         earlier = [msgspec.convert(one, Figures) for one in gates.baselines(conn, source_id, row["kind"])]
     return judge(figures, earlier, limits), msgspec.to_builtins(figures)

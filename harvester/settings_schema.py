@@ -264,8 +264,8 @@ class Gates(Group):
     changes_percent: Percent = setting(20, "more changed clusters than this in a run hold the feed")
     deletes_percent: Percent = setting(5, "more deleted clusters than this in a run hold the feed")
     fewer_percent: Percent = setting(15, "a full list shorter by more than this holds its source back from matching")
-    failures_percent: Percent = setting(20, "so many more records that cannot be mapped hold their source back; 100 is never")
-    matches_percent: Percent = setting(15, "so many points more or fewer records that meet others hold their source back")
+    failures_percent: Percent = setting(20, "so many more failing records hold their source back; 100 is never")
+    matches_percent: Percent = setting(15, "so many points more or fewer records with a match hold their source back")
 
 
 class Web(Group):

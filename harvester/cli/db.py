@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from harvester.cli.common import Shell, common, open_database
+from harvester.cli.common import Shell, common, open_database, settings_of
 
 
 @click.group("db")
 def command() -> None:
-    """The database: upgrade, verify, dump."""
+    """The database: upgrade, verify, dump, back up, restore, prune."""
 
 
 @command.command()
@@ -54,3 +56,67 @@ def dump(shell: Shell) -> None:
     with database.read() as conn:
         for line in dump.lines(conn):
             click.echo(line)
+
+
+@command.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.option("--keep", type=click.IntRange(1), default=None, help="Remove all but so many of the newest backups.")
+@common
+def backup(shell: Shell, folder: Path | None, keep: int | None) -> None:
+    """Copy the database into a new folder under FOLDER (data_dir/backups) while others work on it, with a manifest."""
+    import shutil
+
+    from harvester import backup as backups
+    from harvester import pipeline
+    from harvester.clock import SystemClock
+
+    folder = folder or settings_of(shell).data_folder / "backups"
+    if shell.dry_run:
+        shell.emit({"folder": str(folder)}, lambda: shell.say(f"would write a backup into {folder}"))
+        return
+    made, manifest = backups.back_up(open_database(shell), folder, SystemClock(), pipeline.version())
+    for old in backups.oldest(folder, keep) if keep else []:
+        shutil.rmtree(old)
+    answer = {"folder": str(made), **manifest}
+    shell.emit(answer, lambda: shell.say(f"{made}: {backups.summary(manifest)}"))
+
+
+@command.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@common
+def restore(shell: Shell, folder: Path) -> None:
+    """Make the database what the backup in FOLDER holds; checked before, and consumers are told to begin again."""
+    from harvester import backup as backups
+
+    manifest = backups.check(folder)
+    if shell.dry_run:
+        shell.emit(manifest, lambda: shell.say(f"{folder} is whole: {backups.summary(manifest)}"))
+        return
+    shell.confirm(f"Replace the database by {folder} ({backups.summary(manifest)})?")
+    done = backups.restore(open_database(shell), folder)
+    shell.emit(done, lambda: shell.say(f"restored {done['from']}; the feed's epoch is {done['epoch']}"))
+
+
+@command.command()
+@common
+def prune(shell: Shell) -> None:
+    """Drop what `retention` lets go: old versions, pages, empty runs, superseded changes. Say --dry-run to count it."""
+    from datetime import timedelta
+
+    from db import migrate
+    from db import prune as pruning
+    from harvester.clock import SystemClock, stamp
+
+    kept, now = settings_of(shell).retention, SystemClock().now()
+    database = open_database(shell)
+    migrate.require(database)
+    policy = pruning.Policy(
+        versions=kept.versions,
+        runs_before=stamp(now - timedelta(days=kept.runs_days)),
+        changes_before=stamp(now - timedelta(days=kept.changes_days)),
+        now=stamp(now),
+    )
+    if not shell.dry_run:
+        shell.confirm("Drop what the retention settings let go?")
+    found = pruning.prune(database, policy, dry_run=shell.dry_run)
+    shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))

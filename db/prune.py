@@ -1,0 +1,244 @@
+"""What may go: versions, pages, empty runs, superseded changes and nodes nobody has. Never what a decision cites.
+
+Each step is a small transaction of its own: killed between two, the rest goes the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, exists, func, or_, select, text, union
+from sqlalchemy.exc import DBAPIError
+
+from db import changes
+from db.engine import Database
+from db.tables import (
+    change,
+    cluster_event,
+    decision,
+    decision_member,
+    deletion_proposal,
+    drift,
+    harvest_window,
+    human_decision,
+    ignored_identifier,
+    login_failure,
+    login_session,
+    match_key,
+    membership,
+    node,
+    page,
+    payload,
+    pin,
+    quarantine,
+    record,
+    record_version,
+    rejected_payload,
+    rekey_pair,
+    run,
+    source,
+    window_other,
+)
+
+PORTION = 5000  # rows of one transaction
+
+
+class Policy:
+    """versions kept of a record; moments (ISO 8601) before which runs and changes may go, and now."""
+
+    def __init__(self, *, versions: int, runs_before: str, changes_before: str, now: str) -> None:
+        self.versions = versions
+        self.runs_before = runs_before
+        self.changes_before = changes_before
+        self.now = now
+
+
+def prune(database: Database, policy: Policy, *, dry_run: bool = False) -> dict[str, int]:
+    """What went, by kind; with *dry_run* what would go now (what only becomes free by it is not counted)."""
+    found: dict[str, int] = {}
+    for name, condition in _steps(policy).items():
+        found[name] = _count(database, condition) if dry_run else _drop(database, condition)
+    if dry_run:
+        with database.read() as conn:
+            found["changes"] = _superseded(conn, policy)
+        return found
+    with database.write() as conn:
+        found["changes"] = changes.compact(conn, policy.changes_before)
+    tidy(database)
+    return found
+
+
+def tidy(database: Database) -> None:
+    """Let the planner know the tables as they are, and give room back."""
+    statements = ["ANALYZE"]
+    if database.sqlite:
+        statements += ["PRAGMA wal_checkpoint(TRUNCATE)"]
+        with database.read() as conn:
+            free = conn.execute(text("PRAGMA freelist_count")).scalar_one()
+            pages = conn.execute(text("PRAGMA page_count")).scalar_one()
+        statements += ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] if free > pages / 4 else []
+    for statement in statements:
+        with database.engine.connect() as conn, suppress(DBAPIError):  # somebody reads: next time
+            conn.execution_options(isolation_level="AUTOCOMMIT")
+            cursor = conn.connection.cursor()
+            cursor.execute(statement)
+            cursor.close()
+
+
+Step = Callable[[], tuple[Any, ColumnElement[bool]]]
+
+
+def _steps(policy: Policy) -> dict[str, Step]:
+    """Kind → (table, which of its rows may go), in an order in which each step frees the next."""
+    return {
+        "pages": lambda: (page, _pages(policy)),
+        "seen": lambda: (window_other, _closed_long_ago(window_other.c.window_id)),
+        "windows": lambda: (harvest_window, _windows(policy)),
+        "versions": lambda: (record_version, _versions(policy)),
+        "payloads": lambda: (payload, _payloads()),
+        "decisions": lambda: (decision, or_(_nobody(decision.c.left_node), _nobody(decision.c.right_node))),
+        "keys": lambda: (match_key, _nobody(match_key.c.node_id)),
+        "nodes": lambda: (node, and_(_nobody(node.c.id), _undecided())),
+        "runs": lambda: (run, _runs(policy)),
+        "drift": lambda: (drift, drift.c.at < policy.runs_before),
+        "sessions": lambda: (login_session, login_session.c.expires_at < policy.now),
+        "failures": lambda: (login_failure, login_failure.c.at < policy.runs_before),
+    }
+
+
+def _pages(policy: Policy) -> ColumnElement[bool]:
+    """Pages serve to notice a token that comes again: those of a closed window have served."""
+    return and_(page.c.at < policy.runs_before, _closed_long_ago(page.c.window_id))
+
+
+def _closed_long_ago(window_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """The window is closed, and a later one of its source too."""
+    later = harvest_window.alias("later")
+    here = harvest_window.alias("here")
+    newer = exists().where(later.c.source_id == here.c.source_id, later.c.id > here.c.id, later.c.state == "done")
+    return exists().where(here.c.id == window_id, here.c.state != "open", newer)
+
+
+def _windows(policy: Policy) -> ColumnElement[bool]:
+    """Closed before the newest whole list of their source, which alone the cursor is made of."""
+    whole = harvest_window.alias("whole")
+    superseded = exists().where(
+        whole.c.source_id == harvest_window.c.source_id,
+        whole.c.id > harvest_window.c.id,
+        whole.c.state == "done",
+        whole.c.since.is_(None),
+    )
+    return and_(
+        harvest_window.c.state != "open",
+        harvest_window.c.closed_at < policy.runs_before,
+        superseded,
+        ~exists().where(page.c.window_id == harvest_window.c.id),
+        ~exists().where(window_other.c.window_id == harvest_window.c.id),
+    )
+
+
+def _versions(policy: Policy) -> ColumnElement[bool]:
+    """Old versions of records that no person's decision cites and that no reverted run touched."""
+    cited = union(
+        *(select(table.c.source, table.c.identifier) for table in (decision_member, pin, ignored_identifier))
+    ).subquery()
+    named = exists().where(
+        record.c.id == record_version.c.record_id,
+        source.c.id == record.c.source_id,
+        source.c.code == cited.c.source,
+        record.c.identifier == cited.c.identifier,
+    )
+    newest = select(record.c.version).where(record.c.id == record_version.c.record_id).scalar_subquery()
+    moved = exists().where(rekey_pair.c.record_id == record_version.c.record_id)
+    return and_(record_version.c.version <= newest - policy.versions, ~named, ~moved, ~_rejected(record_version))
+
+
+def _rejected(table: Any) -> ColumnElement[bool]:
+    return exists().where(rejected_payload.c.payload_hash == table.c.payload_hash)
+
+
+def _payloads() -> ColumnElement[bool]:
+    return and_(
+        ~exists().where(record_version.c.payload == payload.c.hash),
+        ~exists().where(record.c.stored_hash == payload.c.hash),
+    )
+
+
+def _nobody(node_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """No record has the node, neither now nor in the cluster that it stands in."""
+    return and_(~exists().where(record.c.node_id == node_id), ~exists().where(membership.c.node_id == node_id))
+
+
+def _undecided() -> ColumnElement[bool]:
+    return and_(
+        ~exists().where(match_key.c.node_id == node.c.id),
+        ~exists().where(decision.c.left_node == node.c.id),
+        ~exists().where(decision.c.right_node == node.c.id),
+    )
+
+
+def _runs(policy: Policy) -> ColumnElement[bool]:
+    """Old runs in which nothing happened that anything still stands on, but never the last good one of a source."""
+    later = run.alias("later")
+    superseded = exists().where(
+        later.c.source_id.is_not_distinct_from(run.c.source_id),
+        later.c.kind == run.c.kind,
+        later.c.id > run.c.id,
+        later.c.verdict == "complete",
+    )
+    columns = (
+        record_version.c.run_id,
+        harvest_window.c.run_id,
+        page.c.run_id,
+        cluster_event.c.run_id,
+        change.c.run_id,
+        decision.c.run_id,
+        human_decision.c.run_id,
+        deletion_proposal.c.run_id,
+        quarantine.c.first_run,
+        quarantine.c.last_run,
+        rejected_payload.c.run_id,
+        record.c.changed_run,
+    )
+    used = union(*(select(column).where(column.is_not(None)) for column in columns)).subquery()
+    return and_(
+        run.c.started_at < policy.runs_before,
+        run.c.verdict.in_(("complete", "partial", "failed")),
+        superseded,
+        run.c.id.not_in(select(used)),
+    )
+
+
+def _superseded(conn: Connection, policy: Policy) -> int:
+    """How many changes compact() would drop."""
+    later = change.alias("later")
+    old = exists().where(later.c.cluster_id == change.c.cluster_id, later.c.seq > change.c.seq)
+    query = select(func.count()).select_from(change).where(change.c.at < policy.changes_before, old)
+    return int(conn.execute(query).scalar_one())
+
+
+def _count(database: Database, step: Step) -> int:
+    table, condition = step()
+    with database.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
+
+
+def _drop(database: Database, step: Step) -> int:
+    table, condition = step()
+    gone = 0
+    while True:
+        with database.write() as conn:
+            done = conn.execute(_portion(conn, table, condition))
+        gone += done.rowcount
+        if done.rowcount < PORTION:
+            return gone
+
+
+def _portion(conn: Connection, table: Any, condition: ColumnElement[bool]) -> Delete:
+    """Delete up to PORTION of the rows: writers get in between."""
+    columns = list(table.primary_key.columns)
+    first = select(*columns).where(condition).limit(PORTION).subquery()
+    same = and_(*(column == first.c[column.name] for column in columns))
+    return delete(table).where(exists(select(1).select_from(first).where(same)))
