@@ -170,14 +170,39 @@ def resync(conn: Connection, epoch: str, seq: int) -> Resync | None:
 
 
 def since(conn: Connection, seq: int, limit: int = 1000) -> list[Row]:
-    """Released changes after *seq*, whole batches, about *limit* of them (one batch is never cut)."""
-    released = select(feed_counter.c.released).scalar_subquery()
-    base = select(change).where(change.c.seq > seq, change.c.seq <= released)
+    """Released changes after *seq*, whole batches, about *limit* of them (one batch is never cut).
+
+    While the feed is held they end before the first batch that hangs together, by common clusters, with what is held:
+    documents are the present ones, and a consumer would have a record in two clusters, or in none, until the release.
+    """
+    state = feed_state(conn)
+    last = state["released"]
+    if state["held"] and state["seq"] > last > seq:
+        last = _before_held(conn, seq, last)
+    base = select(change).where(change.c.seq > seq, change.c.seq <= last)
     rows = [dict(row) for row in conn.execute(base.order_by(change.c.seq).limit(limit)).mappings()]
     if rows and rows[-1]["seq"] != rows[-1]["batch"]:
         rest = base.where(change.c.seq > rows[-1]["seq"], change.c.batch == rows[-1]["batch"])
         rows += [dict(row) for row in conn.execute(rest.order_by(change.c.seq)).mappings()]
     return rows
+
+
+def _before_held(conn: Connection, seq: int, released: int) -> int:
+    """The last number after *seq* up to which nothing hangs together with what is held."""
+    waiting = select(change.c.cluster_id).where(change.c.seq > released)
+    tied = {row[0] for row in conn.execute(waiting.distinct())}
+    batches: dict[int, set[int]] = {}
+    pending = select(change.c.batch, change.c.cluster_id).where(change.c.seq > seq, change.c.seq <= released)
+    for batch, cluster_id in conn.execute(pending):
+        batches.setdefault(batch, set()).add(cluster_id)
+    free = dict(sorted(batches.items()))
+    while found := [batch for batch, touched in free.items() if not touched.isdisjoint(tied)]:
+        for batch in found:
+            tied |= free.pop(batch)
+    stuck = sorted(batches.keys() - free.keys())
+    if not stuck:
+        return released
+    return max((batch for batch in batches if batch < stuck[0]), default=seq)
 
 
 def of_run(conn: Connection, run_id: int) -> list[Row]:

@@ -1,0 +1,219 @@
+"""Whatever happens to the catalogue, and wherever a consumer stops: what it holds is valid, and ends up equal."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from db import changes, migrate
+from db.engine import Database
+from harvester import deciding, publishing
+from harvester import settings as settings_module
+from harvester.errors import UsageError
+from harvester.outputs.batch import OutputState
+from harvester.outputs.deliver import deliver
+from tests.pipeline.feed_world import Index, Killed
+from tests.pipeline.shelf import Book, Union
+
+ADDRESSES = ("alun/1", "alun/2", "alun/3", "bukit/1", "bukit/2", "bukit/3")
+BOOKS = (
+    Book("Laskar pelangi", isbn="9789793062792"),
+    Book("Bumi manusia", author="Toer, Pramoedya Ananta", isbn="9789799731234", year="1980", pages="354"),
+    Book("Salah asuhan", author="Moeis, Abdoel", isbn="9789794072264", year="1928", pages="273"),
+)
+POLICIES: tuple[dict[str, Any], ...] = (
+    {"visibility": "public", "withheld": ()},
+    {"visibility": "public", "withheld": ("notes",)},
+    {"visibility": "withheld", "withheld": ()},
+)
+
+
+class Consumer:
+    """A far side and its saved position; it stops after some steps, and what it has saved is where it goes on."""
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self.state = OutputState()
+
+    def run(self, union: Union, steps: int, limit: int) -> None:
+        def save(one: OutputState) -> None:
+            nonlocal steps
+            self.valid()
+            self.state = one
+            steps -= 1
+            if steps == 0:
+                raise Killed
+
+        with publishing.reading(union.pipeline) as catalogue:
+            try:
+                deliver(self.index, catalogue, self.state, save, limit)
+            except Killed:
+                return
+
+    def valid(self) -> None:
+        """No record stands in two clusters, and no cluster is empty."""
+        members = [one for held in self.index.held.values() for one in held]
+        assert len(members) == len(set(members)), self.index.held
+        assert all(self.index.held.values())
+
+
+class Feed(RuleBasedStateMachine):
+    """A consortium of two partners, six records and three books; two consumers."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="induk-feed-"))
+        shutil.copy(template(), self.folder / "induk.db")
+        self.union = Union(self.folder / "union", f"sqlite:///{self.folder / 'induk.db'}")
+        self.consumers = [Consumer(), Consumer()]
+        self.backup: tuple[dict[str, Book], set[str]] | None = None
+
+    def teardown(self) -> None:
+        if not hasattr(self, "union"):
+            return
+        try:
+            self._settle()
+        finally:
+            self.union.close()
+            shutil.rmtree(self.folder)
+
+    def _settle(self) -> None:
+        union = self.union
+        union.night()
+        with union.pipeline.database.write() as conn:
+            changes.release(conn, union.pipeline.now())
+        fresh = Index()
+        with publishing.reading(union.pipeline) as catalogue:
+            fresh.snapshot(catalogue)
+        for one in self.consumers:
+            one.run(union, 0, 3)
+            assert one.index.held == fresh.held
+        held = set(map(frozenset, fresh.held.values()))
+        shown = {one for one in map(self._visible, union.groups()) if one}
+        assert held == shown
+        assert union.consortium.faults() == []
+
+    def _visible(self, group: frozenset[str]) -> frozenset[str]:
+        hidden = {p.code for p in self.union.pipeline.settings.partners if p.policy.visibility == "withheld"}
+        return frozenset(one for one in group if one.partition("/")[0] not in hidden)
+
+    # ---- what happens -----------------------------------------------------------------------------------
+
+    @rule(address=st.sampled_from(ADDRESSES), book=st.sampled_from(BOOKS), note=st.sampled_from(["", "dua", "tiga"]))
+    def write(self, address: str, book: Book, note: str) -> None:
+        self.union.put(address, book._replace(note=note))
+
+    @rule(address=st.sampled_from(ADDRESSES))
+    def delete(self, address: str) -> None:
+        if address in self.union.books:
+            self.union.delete(address)
+
+    @rule()
+    def night(self) -> None:
+        self.union.night()
+
+    @rule()
+    def harvest(self) -> None:
+        self.union.harvest()
+
+    @rule(left=st.sampled_from(ADDRESSES), right=st.sampled_from(ADDRESSES), apart=st.booleans())
+    def decide(self, left: str, right: str, apart: bool) -> None:
+        act = deciding.never if apart else deciding.must
+        try:
+            act(self.union.pipeline, left, right, "ani", "uji")
+        except UsageError:
+            return  # no such record now, or nothing to decide
+
+    @rule()
+    def undo(self) -> None:
+        found = deciding.decisions(self.union.pipeline, limit=1)
+        if found:
+            deciding.undo(self.union.pipeline, found[0]["id"], "ani", "uji")
+
+    @rule(code=st.sampled_from(["alun", "bukit"]), policy=st.sampled_from(POLICIES))
+    def change_policy(self, code: str, policy: dict[str, Any]) -> None:
+        union = self.union
+        known = union.pipeline.settings.partner(code)
+        changed = msgspec.structs.replace(known.policy, **policy)
+        (union.consortium.folder / "partners.d" / f"{code}.yaml").unlink()
+        settings_module.write_partner(union.consortium.folder, msgspec.structs.replace(known, policy=changed))
+        union.restart()
+
+    @rule()
+    def hold(self) -> None:
+        with self.union.pipeline.database.write() as conn:
+            changes.hold(conn, "uji")
+
+    @rule()
+    def release(self) -> None:
+        with self.union.pipeline.database.write() as conn:
+            changes.release(conn, self.union.pipeline.now())
+
+    @rule()
+    def compact(self) -> None:
+        with self.union.pipeline.database.write() as conn:
+            changes.compact(conn, "2999")
+
+    @rule()
+    def back_up(self) -> None:
+        self.union.close()
+        shutil.copy(self.folder / "induk.db", self.folder / "backup.db")
+        self.backup = (dict(self.union.books), set(self.union._new) | set(self.union._gone))
+        self.union.restart()
+
+    @precondition(lambda self: self.backup is not None)
+    @rule()
+    def restore(self) -> None:
+        """The partners have gone on meanwhile: everything is harvested again, what they deleted too."""
+        assert self.backup is not None
+        union = self.union
+        union.close()
+        for name in ("induk.db-wal", "induk.db-shm"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.copy(self.folder / "backup.db", self.folder / "induk.db")
+        union.restart()
+        with union.pipeline.database.write() as conn:
+            changes.start_anew(conn)
+        union._new |= union.books.keys()
+        union._gone |= {one for one in ADDRESSES if one not in union.books}
+
+    @rule(which=st.integers(0, 1), steps=st.integers(1, 3), limit=st.sampled_from([1, 2, 1000]))
+    def consume(self, which: int, steps: int, limit: int) -> None:
+        self.consumers[which].run(self.union, steps, limit)
+
+    @rule()
+    def join(self) -> None:
+        """A new consumer takes a snapshot and follows from there."""
+        self.consumers[1] = Consumer()
+        self.consumers[1].run(self.union, 1, 1000)
+
+    @invariant()
+    def what_consumers_hold_is_valid(self) -> None:
+        for one in getattr(self, "consumers", ()):
+            one.valid()
+
+
+_template: list[Path] = []
+
+
+def template() -> Path:
+    """An upgraded, empty database file: copied, as making one takes longer than all that is done to it."""
+    if not _template:
+        path = Path(tempfile.mkdtemp(prefix="induk-feed-")) / "induk.db"
+        database = Database(f"sqlite:///{path}")
+        migrate.upgrade(database)
+        database.close()
+        _template.append(path)
+    return _template[0]
+
+
+_quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+TestFeed = Feed.TestCase
+TestFeed.settings = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=_quiet)
