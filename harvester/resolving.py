@@ -73,16 +73,16 @@ def resolve(
     overlay: Overlay,
 ) -> Grouping:
     """Re-solve every component that the batch touches, under the stored links or those of *overlay*."""
-    field = _Field(conn, rules, proposal, judged, overlay)
+    field = Field(conn, rules, proposal, judged, overlay)
     records = field.closure(states)
-    groups, trouble = _solve(field, [one for one in records if one.node_id is not None])
+    groups, trouble = solve_field(field, [one for one in records if one.node_id is not None])
     ids, lost = assign_ids(groups, {one.cluster_id for one in records if one.cluster_id is not None})
     homeless = [one.record_id for number, group in enumerate(groups) if ids[number] is None for one in group]
     ids = take_back(groups, ids, catalogue.vacated(conn, homeless) if homeless else {})
     return Grouping(tuple(groups), tuple(ids), tuple(lost), tuple(records), field.reasons(groups), tuple(trouble))
 
 
-class _Field:
+class Field:
     """The graph of merge decisions as it will be after this batch, read as far as it is needed."""
 
     def __init__(
@@ -209,7 +209,7 @@ class _Field:
         }
 
 
-def _solve(field: _Field, active: Sequence[RecordState]) -> tuple[list[tuple[RecordState, ...]], list[str]]:
+def solve_field(field: Field, active: Sequence[RecordState]) -> tuple[list[tuple[RecordState, ...]], list[str]]:
     """Groups of records, in address order, and what could not be satisfied."""
     field.load({one.node_id for one in active if one.node_id is not None})
     units = _units(field, active)
@@ -249,7 +249,7 @@ def _address(unit: bytes) -> str:
     return unit.replace(b"\0", b"/", 1).decode("utf-8", "replace")
 
 
-def _units(field: _Field, active: Sequence[RecordState]) -> dict[bytes, tuple[RecordState, ...]]:
+def _units(field: Field, active: Sequence[RecordState]) -> dict[bytes, tuple[RecordState, ...]]:
     """Records that stand or fall together: those of one solid node of which people said the same.
 
     A unit is named by the first of its addresses, source and identifier joined by a zero byte.
@@ -268,7 +268,7 @@ def _units(field: _Field, active: Sequence[RecordState]) -> dict[bytes, tuple[Re
     return {b"\0".join(heap[0].order): heap for heap in named}
 
 
-def _statements(field: _Field, units: Mapping[bytes, Sequence[RecordState]]) -> list[Statement]:
+def _statements(field: Field, units: Mapping[bytes, Sequence[RecordState]]) -> list[Statement]:
     """What people said of the units, oldest first; of deleted records nothing is said: there the link sleeps."""
     home = {(one.source, one.identifier): key for key, unit in units.items() for one in unit}
     found = []
@@ -278,7 +278,7 @@ def _statements(field: _Field, units: Mapping[bytes, Sequence[RecordState]]) -> 
     return found
 
 
-def _judgement(field: _Field, left: int, right: int) -> cluster.Judgement:
+def _judgement(field: Field, left: int, right: int) -> cluster.Judgement:
     """What stands between two nodes; equal profiles that may not merge by themselves forbid each other."""
     if left != right:
         verdict, score = field.judge(left, right)
@@ -287,7 +287,7 @@ def _judgement(field: _Field, left: int, right: int) -> cluster.Judgement:
     return cluster.Judgement(compare.decide(profile, profile, field.rules).score, not solid)
 
 
-def _edges(field: _Field, node_of: Mapping[bytes, int]) -> list[tuple[bytes, bytes, float]]:
+def _edges(field: Field, node_of: Mapping[bytes, int]) -> list[tuple[bytes, bytes, float]]:
     """The merges between units: those between their nodes, and between the parts of one solid node."""
     of_node: dict[int, list[bytes]] = defaultdict(list)
     for key, node in node_of.items():

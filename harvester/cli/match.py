@@ -218,3 +218,72 @@ def train(
         shell.say(f"{'would write' if shell.dry_run else 'written'}: {out}. Then: induk match simulate --rules {out}")
 
     shell.emit(answer, show)
+
+
+# ---- other rules -------------------------------------------------------------------------------------
+
+
+@command.command()
+@click.option("--rules", "rules_file", type=FILE, required=True, help="The rules to try.")
+@click.option("--samples", type=click.IntRange(0, 1000), default=20, show_default=True, help="Samples of each kind.")
+@common
+def simulate(shell: Shell, rules_file: Path, samples: int) -> None:
+    """What other rules would do to the stored catalogue: clusters split and joined. Nothing is written."""
+    from harvester import simulating
+    from harvester.match import rules
+
+    found = simulating.simulate(open_pipeline(shell), rules.load(rules_file), samples=samples)
+    shell.emit(found, lambda: _show_simulation(shell, found))
+
+
+def _show_simulation(shell: Shell, found: dict[str, Any]) -> None:
+    before, after = found["before"], found["after"]
+    shell.say(f"{found['records']} records: {found['split']} clusters split, {found['joined']} joined")
+    if found["waiting"]:
+        shell.say(f"{found['waiting']} records wait to be matched: what they are in now is not their last word")
+    shell.table(["", "now", "then"], [[name, before[name], after[name]] for name in before])
+    for kind in ("by_partner", "by_class"):
+        rows = [[name, row["split"], row["joined"]] for name, row in found[kind].items()]
+        shell.table([kind.removeprefix("by_"), "split", "joined"], rows)
+    for kind, cases in found["samples"].items():
+        for one in cases:
+            said = one["decision"]
+            shell.say(f"{kind}: {said['verdict']} {said['score']:g} {said.get('reason', '')}")
+            for part in one["parts"]:
+                shell.say("   " + " · ".join(f"{record['address']} {record['title'][:60]}" for record in part[:4]))
+
+
+@command.command()
+@click.argument("rules_file", metavar="FILE", type=FILE)
+@common
+def promote(shell: Shell, rules_file: Path) -> int:
+    """Put the rules of FILE in force, keep the old ones for `rollback`, and match everything by them."""
+    from harvester import simulating
+    from harvester.clock import SystemClock
+    from harvester.match import rules
+
+    rules.load(rules_file)
+    if shell.dry_run:
+        found = simulating.simulate(open_pipeline(shell), rules.load(rules_file))
+        shell.emit(found, lambda: _show_simulation(shell, found))
+        return 0
+    shell.confirm("Match every record by these rules? Consumers will see each cluster that changes.")
+    done = simulating.promote(settings_of(shell), os.environ, SystemClock(), rules_file)
+    shell.note(f"rules {done.rules[:12]} are in force, before: {done.before[:12]}")
+    return match_and_show(shell, open_pipeline(shell))
+
+
+@command.command()
+@common
+def rollback(shell: Shell) -> int:
+    """Put the match rules back that were in force before the present ones, and match everything by them."""
+    from harvester import simulating
+    from harvester.clock import SystemClock
+
+    if shell.dry_run:
+        shell.emit({}, lambda: shell.say("would put the rules before the present ones back"))
+        return 0
+    shell.confirm("Match every record by the rules of before? Consumers will see each cluster that changes.")
+    done = simulating.rollback(settings_of(shell), os.environ, SystemClock())
+    shell.note(f"rules {done.rules[:12]} are in force, before: {done.before[:12]}")
+    return match_and_show(shell, open_pipeline(shell))

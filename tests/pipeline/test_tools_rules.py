@@ -1,0 +1,119 @@
+"""Other match rules over a small catalogue: simulated without a trace, promoted, rolled back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db import catalogue, links, work
+from harvester import simulating
+from harvester.demo.sample import EVENING, Sample
+from harvester.demo.store import SampleClock
+from harvester.errors import UsageError
+from harvester.match import rules
+from harvester.model import Address
+from tests.cli.test_commands import Call
+from tests.journey import Consortium, enrol_sample
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the demo catalogue after one night; nobody changes it."""
+    folder = tmp_path_factory.mktemp("rules")
+    with Sample(folder / "partners", SampleClock(EVENING)) as sample:
+        made = Consortium(folder / "union", f"sqlite:///{folder / 'union' / 'induk.db'}", clock=sample.clock)
+        enrol_sample(made, sample.partners())
+        made.night()
+        yield folder / "union"
+
+
+@pytest.fixture
+def union(built: Path, tmp_path: Path) -> Consortium:
+    """A copy of that catalogue."""
+    shutil.copytree(built, tmp_path / "union")
+    return Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'union' / 'induk.db'}", clock=SampleClock(EVENING))
+
+
+def other_rules(folder: Path, merge: int) -> Path:
+    """The shipped rules with another threshold."""
+    text = re.sub(r"(?m)^  merge: .*$", f"  merge: {merge}", rules.load().text, count=1)
+    path = folder / f"merge{merge}.yaml"
+    path.write_text(re.sub(r"(?m)^  review: .*$", f"  review: {merge - 20}", text, count=1), encoding="utf-8")
+    return path
+
+
+def clusters(consortium: Consortium) -> set[tuple[str, ...]]:
+    held = consortium.ask(lambda conn: catalogue.members(conn, catalogue.active_ids(conn, 0, 100_000)))
+    return {tuple(one.address for one in members) for members in held.values()}
+
+
+def test_the_rules_in_force_split_and_join_nothing(union: Consortium) -> None:
+    with union.opened() as made:
+        found = simulating.simulate(made, made.match)
+        assert set(simulating.groups_by(made, made.match)) == clusters(union)
+    assert (found["split"], found["joined"]) == (0, 0)
+    assert found["before"] == found["after"]
+    assert found["suspended_keys"]["before"] == found["suspended_keys"]["after"]
+
+
+def test_a_simulation_says_what_would_split_and_writes_nothing(union: Consortium, tmp_path: Path) -> None:
+    before = union.dump()
+    call = Call(union.folder)
+    found = call.json("match", "simulate", "--rules", str(other_rules(tmp_path, 60)))
+    assert found["split"] > 0
+    assert found["joined"] == 0
+    assert sum(row["split"] for row in found["by_class"].values()) >= found["split"]
+    assert all(row["split"] for row in found["by_partner"].values())
+    sample = found["samples"]["split"][0]
+    assert len(sample["parts"]) > 1
+    assert sample["decision"]["evidence"]
+    assert sample["decision"]["score"] < 60
+    assert union.dump() == before
+    looser = call.json("match", "simulate", "--rules", str(other_rules(tmp_path, -30)))
+    assert looser["joined"] > 0
+
+
+def test_a_simulation_heeds_what_people_decided(union: Consortium, tmp_path: Path) -> None:
+    strict = rules.load(other_rules(tmp_path, 60))
+    with union.opened() as made:
+        pair = next(one for one in sorted(clusters(union)) if len(one) == 2)
+        assert pair not in simulating.groups_by(made, strict)
+        with made.database.write() as conn:
+            sides = (tuple(Address.parse(one) for one in pair),)
+            links.add(conn, links.Draft("must", "must", "anna", "same copy", sides), made.now(), run_id=None)
+        assert pair in simulating.groups_by(made, strict)
+
+
+def test_promoted_rules_give_what_was_simulated_and_rolled_back_they_leave_what_was(
+    union: Consortium, tmp_path: Path
+) -> None:
+    before = clusters(union)
+    path = other_rules(tmp_path, 60)
+    with union.opened() as made:
+        foreseen = set(simulating.groups_by(made, rules.load(path)))
+    call = Call(union.folder)
+    assert call("match", "promote", str(path), "--yes")[0] == 0
+    assert (union.folder / "mappings" / "rules" / "match.yaml").read_bytes() == path.read_bytes()
+    assert clusters(union) == foreseen != before
+    assert union.faults() == []
+    assert call("match", "promote", str(path), "--yes")[0] == 2, "these rules are in force already"
+    assert call("match", "rollback", "--yes")[0] == 0
+    assert not (union.folder / "mappings" / "rules" / "match.yaml").exists()
+    assert clusters(union) == before
+    assert union.faults() == []
+
+
+def test_while_a_match_is_at_work_nothing_is_promoted_and_the_old_file_stays(union: Consortium, tmp_path: Path) -> None:
+    with union.opened() as made, made.database.lock("match"):
+        assert Call(union.folder)("match", "promote", str(other_rules(tmp_path, 60)), "--yes")[0] == 75
+    assert not (union.folder / "mappings" / "rules" / "match.yaml").exists()
+    assert union.ask(work.queued) == 0
+
+
+def test_without_earlier_rules_there_is_no_way_back(union: Consortium) -> None:
+    with pytest.raises(UsageError, match="no other match rules"):
+        simulating.rollback(union.settings(), {}, union.clock)
