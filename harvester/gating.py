@@ -46,8 +46,8 @@ def judge(now: Figures, before: Iterable[Figures], limits: Limits) -> str:
     if last and limits.failures < 100 and now.failures >= FEW:
         share, usual = now.failures / max(now.received, 1), last.failures / last.received
         if share >= 0.01 and share > usual * (1 + limits.failures / 100):
-            before = f"{last.failures:,} of {last.received:,} before"
-            return f"{now.failures:,} of {now.received:,} records cannot be mapped, {before}"
+            then = f"{last.failures:,} of {last.received:,} before"
+            return f"{now.failures:,} of {now.received:,} records cannot be mapped, {then}"
     met = next((one for one in earlier if one.sample >= ENOUGH), None)
     if met and now.sample >= ENOUGH:
         here, there = 100 * now.meeting / now.sample, 100 * met.meeting / met.sample
