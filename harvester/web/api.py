@@ -107,7 +107,12 @@ def router(opened: Pipeline) -> APIRouter:
 
     @made.get("/snapshot", responses={200: {"content": {NDJSON: {}}, "description": "a head, every cluster, an end"}})
     def snapshot() -> Response:
-        """The whole catalogue as NDJSON: first its position in the feed, last how many clusters there were."""
+        """The whole catalogue as NDJSON: first its position in the feed, last how many clusters there were.
+
+        503 while the feed is held: the present state is more than what has been released.
+        """
+        if _is_held(opened):
+            return _problem(503, "the feed is held until a person has looked at it")
         return StreamingResponse(_chunks(opened), media_type=NDJSON)
 
     @made.get("/partners", responses=_ok(list[answers.PartnerLine]))
@@ -189,6 +194,12 @@ async def _news(opened: Pipeline, request: Request, since: int, wait: float) -> 
         if await run_in_threadpool(_released, opened) > since or await request.is_disconnected():
             return
         await sleep(TICK)
+
+
+def _is_held(opened: Pipeline) -> bool:
+    with opened.database.read() as conn:
+        state = feed.feed_state(conn)
+    return bool(state["held"] and state["seq"] > state["released"])
 
 
 def _released(opened: Pipeline) -> int:

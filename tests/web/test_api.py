@@ -212,6 +212,18 @@ def test_a_consumer_that_waits_is_answered_when_something_changes(api: Api) -> N
     assert [one["kind"] for one in answers_[0]["changes"]] == ["upsert"]
 
 
+def test_a_snapshot_is_refused_while_the_feed_is_held(api: Api) -> None:
+    database = api.union.pipeline.database
+    with database.write() as conn:
+        changes.hold(conn, "a person looks")
+    assert api.raw("/api/snapshot").status_code == 200
+    api.union.night({"bukit/9": BUMI})
+    assert api.raw("/api/snapshot").status_code == 503
+    with database.write() as conn:
+        changes.release(conn, api.union.pipeline.now())
+    assert api.raw("/api/snapshot").status_code == 200
+
+
 # ---- the description -------------------------------------------------------------------------------------
 
 
