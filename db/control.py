@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from db import ledger
 from db.engine import within
@@ -120,6 +120,18 @@ def reopen_proposals(conn: Connection, source_id: int) -> None:
         .where(deletion_proposal.c.source_id == source_id, deletion_proposal.c.state == "rejected")
         .values(state="proposed")
     )
+
+
+def withdraw_proposals(conn: Connection, record_ids: Iterable[int]) -> None:
+    """Forget what was proposed against these records."""
+    conn.execute(delete(deletion_proposal).where(within(conn, deletion_proposal.c.record_id, list(record_ids))))
+
+
+def current_bytes(conn: Connection, record_ids: Iterable[int]) -> dict[int, tuple[str, str, bytes]]:
+    """Record id → (format, datestamp, bytes of the current version)."""
+    query = select(record.c.id, record.c.format, record.c.datestamp, record.c.stored_hash)
+    rows = conn.execute(query.where(within(conn, record.c.id, list(record_ids)))).all()
+    return {row[0]: (row[1], row[2], ledger.raw(conn, bytes(row[3]))) for row in rows}
 
 
 def settle_run(conn: Connection, run_id: int, verdict: str, reason: str) -> None:

@@ -248,3 +248,55 @@ def import_partners(shell: Shell, path: Path) -> None:
     if not shell.dry_run:
         for one in done:
             _wait(shell, one.code, None)
+
+
+# ---- new identifiers -------------------------------------------------------------------------------------
+
+
+@command.command()
+@click.argument("code")
+@click.option("--rule", default="", help="OLD=>NEW (beginnings), re:PATTERN=>TEXT, or number[:PREFIX].")
+@click.option("--map", "table", type=click.Path(path_type=Path, exists=True), help="CSV of old and new identifiers.")
+@click.option("--by-content", is_flag=True, help="Pair what the last full list no longer shows with what is new in it.")
+@click.option("--undo", is_flag=True, help="Give the records of the last rekey their old identifiers back.")
+@click.option("--why", default="", help="The reason, kept with the rekey.")
+@common
+def rekey(shell: Shell, code: str, rule: str, table: Path | None, by_content: bool, undo: bool, why: str) -> None:
+    """Exchange the identifiers of a source: history, decisions, pins and cluster ids stay. Shows the plan first."""
+    from harvester import rekey_pairing, rekeying
+    from harvester.errors import UsageError
+
+    if sum(map(bool, (rule, table, by_content, undo))) != 1:
+        raise UsageError("say one of --rule, --map, --by-content and --undo")
+    opened = open_pipeline(shell)
+    if undo:
+        if not shell.dry_run:
+            shell.confirm(f"Give the records of {code} their old identifiers back?")
+            done = rekeying.undo(opened, code, whoami(), why)
+            shell.emit(done, lambda: shell.say(f"{done.records} records have their old identifiers; now: induk match"))
+        return
+    names = rekey_pairing.table(table) if table else None
+    plan = rekeying.plan_content(opened, code) if by_content else rekeying.plan_names(opened, code, names, rule)
+    if shell.dry_run:
+        shell.emit(plan, lambda: _show_plan(shell, plan))
+        return
+    _show_plan(shell, plan)
+    shell.confirm(f"Exchange the identifiers of {len(plan.pairs)} records of {code}?")
+    done = rekeying.apply(opened, plan, whoami(), why)
+    shell.emit(
+        done, lambda: shell.say(f"{done.records} records have new identifiers (run {done.run}); now: induk match")
+    )
+
+
+def _show_plan(shell: Shell, plan: Any) -> None:
+    """The plan: examples of the pairs, and everything that stays behind."""
+    shell.table(["old", "new", "harvested already"], [[one.old, one.new, bool(one.twin)] for one in plan.pairs[:20]])
+    shell.say(
+        f"{len(plan.pairs)} records get another identifier ({plan.twins} were harvested under it already), with "
+        f"{plan.decisions} decisions of people; {len(plan.left)} stay as they are, {len(plan.doubtful)} are doubtful, "
+        f"{len(plan.clashes)} clash"
+    )
+    for old, new in plan.clashes[:50]:
+        shell.say(f"  clash: {old} → {new}")
+    for old, candidates in plan.doubtful[:50]:
+        shell.say(f"  doubtful: {old} → {', '.join(candidates[:5])}")
