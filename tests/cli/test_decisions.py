@@ -1,0 +1,74 @@
+"""Decisions from the command line: what is printed, what is stored, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import Call
+from tests.pipeline.shelf import Book, Union
+
+BOOK = Book("Laskar pelangi", isbn="9789793062792")
+OTHER = Book("Sang pemimpi", isbn="9789793062921", year="2006", pages="292")
+
+
+@pytest.fixture
+def union(tmp_path: Path) -> Union:
+    made = Union(tmp_path, f"sqlite:///{tmp_path / 'induk.db'}")
+    made.night({"alun/1": BOOK, "alun/2": BOOK, "bukit/1": OTHER})
+    return made
+
+
+@pytest.fixture
+def call(tmp_path: Path, union: Union, monkeypatch: pytest.MonkeyPatch) -> Call:
+    monkeypatch.setenv("INDUK_AUTHOR", "ana")
+    return Call(tmp_path)
+
+
+def test_a_merge_is_shown_first_then_made_listed_and_removed(call: Call, union: Union) -> None:
+    seen = call.json("cluster", "merge", "alun/1", "bukit/1", "--dry-run")
+    assert (seen["preview"], seen["decision"], seen["pending"]) == (True, None, False)
+    assert not union.together("alun/1", "bukit/1")
+    code, out, _ = call("cluster", "merge", "alun/1", "bukit/1", "-m", "satu buku")
+    assert code == 0
+    assert "decision 1" in out
+    assert union.together("alun/1", "bukit/1")
+    rows = call.json("link", "list")
+    assert [(row["action"], row["author"], row["reason"]) for row in rows] == [("merge", "ana", "satu buku")]
+    assert call("link", "remove", "1")[0] == 0
+    assert not union.together("alun/1", "bukit/1")
+    code, _, err = call("link", "remove", "1")
+    assert code == 2
+    assert "undone already" in err
+
+
+def test_split_pin_wrong_judge_export_and_import_work_from_the_command_line(call: Call, union: Union) -> None:
+    number = str(union.cluster_of("alun/1"))
+    assert call("cluster", "split", number, "--group", "alun/2")[0] == 0
+    assert not union.together("alun/1", "alun/2")
+    assert call("cluster", "pin", number, "abstract", "--value", "Belitong")[0] == 0
+    assert call("link", "wrong", "bukit/1", "isbn", "9789793062921")[0] == 0
+    assert call("match", "judge", "alun/1", "bukit/1", "different")[0] == 0
+    assert json.loads(call("match", "review", "--json")[1]) == []
+    code, text, _ = call("link", "export")
+    assert code == 0
+    (union.consortium.folder / "decisions.yaml").write_text(text, encoding="utf-8")
+    found = call.json("link", "import", str(union.consortium.folder / "decisions.yaml"))
+    assert (found["decisions"], found["known"]) == (0, 4)
+    assert call("cluster", "unpin", number, "abstract")[0] == 0
+
+
+def test_an_undo_that_names_nothing_or_two_things_is_a_usage_error(call: Call) -> None:
+    assert call("cluster", "undo")[0] == 2
+    assert call("cluster", "undo", "--decision", "1", "--run", "2")[0] == 2
+
+
+def test_a_decision_that_has_to_wait_says_so_with_the_exit_code_of_a_lock(call: Call, union: Union) -> None:
+    opened = union.consortium.open()
+    with opened.database.lock("match"):
+        code, out, _ = call("link", "add", "must", "alun/1", "bukit/1")
+    opened.database.close()
+    assert code == 75
+    assert "waits" in out
