@@ -136,24 +136,15 @@ def nodes_of_keys(conn: Connection, hashes: Iterable[int]) -> set[int]:
     return {row[0] for row in conn.execute(query)}
 
 
-def carriers(conn: Connection, node_ids: Iterable[int], dead: Iterable[int]) -> list[tuple[int, int]]:
-    """(key, node) for every key of *node_ids* and every node with an active record that carries it.
-
-    *dead* are keys suspended from now on; those suspended as stored are left out as well.
-    """
-    mine = match_key.alias("mine")
-    query = select(match_key.c.hash, match_key.c.node_id).where(
-        match_key.c.hash.in_(select(mine.c.hash).where(within(conn, mine.c.node_id, node_ids))),
-        ~match_key.c.hash.in_(select(key_stat.c.hash)),
-        _alive(),
-    )
-    gone = set(dead)
-    return [(row[0], row[1]) for row in conn.execute(query) if row[0] not in gone]
-
-
 def carriers_of_keys(conn: Connection, hashes: Iterable[int]) -> list[tuple[int, int]]:
     """(key, node) for these keys and their nodes with an active record."""
     query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive())
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def keys_by_node(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """(key, node) for every key of these nodes."""
+    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.node_id, list(node_ids)))
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 

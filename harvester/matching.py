@@ -93,7 +93,8 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
         return None
     solved = solve(desk, [record_id for record_id, _ in marks])
     faultpoint.reach("match.batch.compared")
-    with desk.database.write() as conn:
+    # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
+    with desk.database.write(durable=True) as conn:
         written = _write(conn, desk, solved, marks)
     faultpoint.reach("match.batch.committed")
     merges = sum(1 for decision in solved.judged.values() if decision.verdict == "merge")
@@ -172,7 +173,11 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
 
 
 def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Proposal:
-    """The pairs that share a live key with a touched node, against those that are stored."""
+    """The pairs that share a live key with a touched node, against those that are stored.
+
+    Only the keys of touched nodes are weighed: a key that crosses its limit withdraws the pairs that rest on it
+    alone, or adds the pairs of its carriers; nothing else is compared again.
+    """
     now = {state.node_id for state in states if state.node_id is not None}
     before = {state.old_node for state in states if state.old_node is not None}
     dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
@@ -180,16 +185,18 @@ def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Prop
     spread = catalogue.key_spread(conn, keys)
     stored = catalogue.suspended(conn, keys)
     over = {key for key, (kind, unlike) in spread.items() if unlike > desk.match_rules.suspend_at[kind]}
-    flipped = over ^ stored
-    affected = now | catalogue.nodes_of_keys(conn, flipped)
-    wanted = _pairs(conn, affected, suspend=over - stored, resume=stored - over)
-    held = {
-        (left, right): (verdict, score) for left, right, verdict, score in catalogue.decisions_of(conn, affected | dead)
-    }
+    resumed = _pairs(conn, stored - over, None)
+    wanted = _pairs(conn, keys - over, now) | resumed
+    touched = now | dead
+    joined = {node for pair in resumed for node in pair}
+    stored_pairs = catalogue.decisions_of(conn, touched | joined)
+    held = {(left, right): (verdict, score) for left, right, verdict, score in stored_pairs}
+    gone = {pair for pair in held.keys() - wanted if not touched.isdisjoint(pair)}
+    gone |= _orphaned(conn, over - stored, over, stored - over) - wanted
     return Proposal(
-        frozenset(affected),
+        frozenset(now | joined),
         frozenset(wanted - held.keys()),
-        frozenset(held.keys() - wanted),
+        frozenset(gone),
         {pair: held[pair] for pair in wanted & held.keys()},
         tuple(
             {"hash": key, "kind": spread[key][0], "unlike": spread[key][1], "at": desk.now()} for key in sorted(over)
@@ -198,18 +205,34 @@ def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Prop
     )
 
 
-def _pairs(conn: Connection, nodes: set[int], *, suspend: set[int], resume: set[int]) -> set[Pair]:
-    keys = catalogue.keys_of_nodes(conn, nodes)
-    live = keys - ((catalogue.suspended(conn, keys) - resume) | suspend)
+def _pairs(conn: Connection, keys: set[int], nodes: set[int] | None) -> set[Pair]:
+    """The pairs of nodes that share one of *keys*, one of them among *nodes* (None: any)."""
     by_key: dict[int, list[int]] = defaultdict(list)
-    for key, node in catalogue.carriers_of_keys(conn, live):
+    for key, node in catalogue.carriers_of_keys(conn, keys) if keys else ():
         by_key[key].append(node)
     pairs: set[Pair] = set()
     for carriers in by_key.values():
         for node in carriers:
-            if node in nodes:
+            if nodes is None or node in nodes:
                 pairs.update((min(node, other), max(node, other)) for other in carriers if other != node)
     return pairs
+
+
+def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[int]) -> set[Pair]:
+    """Stored pairs that rested on the keys of *suspend* and share no other live key."""
+    if not suspend:
+        return set()
+    carriers = catalogue.nodes_of_keys(conn, suspend)
+    pairs = [
+        (left, right)
+        for left, right, _, _ in catalogue.decisions_of(conn, carriers)
+        if left in carriers and right in carriers
+    ]
+    by_node: dict[int, set[int]] = defaultdict(set)
+    for key, node in catalogue.keys_by_node(conn, {node for pair in pairs for node in pair}):
+        by_node[node].add(key)
+    asleep = (catalogue.suspended(conn, set().union(*by_node.values())) - resume) | over
+    return {(left, right) for left, right in pairs if not (by_node[left] & by_node[right]) - asleep}
 
 
 def _judge(desk: Desk, profiles: Mapping[int, tuple[Profile, bool]], pair: Pair) -> Decision:
