@@ -27,7 +27,7 @@ def words_of(*texts: str) -> str:
     >>> words_of("Tjerita dari Djakarta", "Toer, Pramoedya Ananta")
     'cerita dari jakarta tur pramudja ananta'
     """
-    found = dict.fromkeys(word for one in texts for word in _WORD.findall(old_spelling(romanize(one))))
+    found = dict.fromkeys(_WORD.findall(old_spelling(romanize("\n".join(texts)))))
     return " ".join(list(found)[:MAX_WORDS])
 
 

@@ -17,7 +17,7 @@ from db.search import words_of
 from db.shown import Shown
 from db.upsert import Row
 from harvester.model import Holding, Member, NormalizedRecord, Partner, Policy, UnionRecord
-from harvester.outputs.privacy import filtered_record, personal_numbers
+from harvester.outputs.privacy import filtered_holdings, filtered_record, personal_numbers
 
 # What columns and index are made of; the rest of a record need not pass the filters for them.
 _FIELDS = (
@@ -123,8 +123,7 @@ def _holdings(state: RecordState, one: Member, filters: bool) -> Iterator[Row]:
     """Rows of the member's holdings, without what its partner withholds."""
     holdings = one.shown().holdings
     if filters:
-        known = personal_numbers([one.record])
-        holdings = filtered_record(NormalizedRecord(holdings=holdings), known).holdings
+        holdings = filtered_holdings(holdings, personal_numbers([one.record]))
     for number, holding in enumerate(holdings):
         yield _holding_row(state, number, holding)
 

@@ -19,6 +19,7 @@ from harvester.model import (
     Change,
     ClusterDocument,
     Contributor,
+    Holding,
     Identifier,
     Link,
     Member,
@@ -183,6 +184,12 @@ def filtered_record(record: NormalizedRecord, known: tuple[str, ...] = ()) -> No
     if record.thesis and record.thesis.student_id:
         changed["thesis"] = msgspec.structs.replace(changed.get("thesis", record.thesis), student_id="")
     return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def filtered_holdings(holdings: tuple[Holding, ...], known: tuple[str, ...]) -> tuple[Holding, ...]:
+    """*holdings* likewise."""
+    cleaned: tuple[Holding, ...] = _walk(holdings, known)
+    return cleaned
 
 
 def _bears_number(link: Link, known: tuple[str, ...], thesis: bool) -> bool:

@@ -57,7 +57,7 @@ def router(opened: Pipeline) -> APIRouter:
         source: Annotated[str, Path(max_length=64)], identifier: Annotated[str, Path(max_length=2000)]
     ) -> Response:
         """One library's record, and the cluster that it stands in."""
-        return _answered(lambda: _json(asking.record(opened, source, identifier)))
+        return _answered(lambda: _json(asking.record(opened, _clean(source), _clean(identifier))))
 
     @made.get("/holdings", responses=_ok(answers.HoldingsAnswer, moved=True))
     def holdings(
@@ -69,7 +69,9 @@ def router(opened: Pipeline) -> APIRouter:
         given = [(kind, value) for kind, value in (("isbn", isbn), ("issn", issn), ("cluster", cluster)) if value]
         if len(given) != 1:
             return _problem(400, "say one of isbn, issn and cluster")
-        return _answered(lambda: _json(asking.holdings(opened, *given[0])), path="/api/holdings?cluster=")
+        return _answered(
+            lambda: _json(asking.holdings(opened, given[0][0], _clean(given[0][1]))), path="/api/holdings?cluster="
+        )
 
     @made.get("/search", responses=_ok(answers.SearchAnswer))
     def search(

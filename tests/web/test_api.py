@@ -95,7 +95,8 @@ def test_a_record_is_answered_with_its_cluster(api: Api) -> None:
     answer = api("/api/records/bukit/7")
     assert (answer["address"], answer["cluster"]) == ("bukit/7", str(api.union.cluster_of("bukit/7")))
     assert api.raw("/api/records/bukit/8").status_code == 404
-    assert api.raw("/api/records/nobody/7").status_code == 404
+    for unknown in ("nobody/7", "alun/%00", "alun/%ED%A0%80", "%F0%9F%92%A5/1", "alun/a/b"):
+        assert api.raw(f"/api/records/{unknown}").status_code == 404, unknown
 
 
 def test_who_holds_an_isbn_is_told_with_policy_and_date_and_as_not_live(api: Api) -> None:
