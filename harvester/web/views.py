@@ -204,6 +204,16 @@ def record_path(address: str) -> str:
     return f"/records/{quote(source, safe='')}/{quote(identifier, safe='')}"
 
 
+def first_twice(pair: Sequence[Any]) -> tuple[Any, Any]:
+    """(value, text) of a choice that stands for itself."""
+    return pair[0], pair[0]
+
+
+def when(at: str | None) -> str:
+    """A stored time as it is read: day and minute, UTC."""
+    return (at or "")[:16].replace("T", " ")
+
+
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
@@ -214,11 +224,7 @@ def _environment() -> jinja2.Environment:
         cache_size=200,
     )
     made.globals["picture"] = picture
-    made.filters |= {
-        "web_link": web_link,
-        "record_path": record_path,
-        "when": lambda at: (at or "")[:16].replace("T", " "),
-    }
+    made.filters |= {"web_link": web_link, "record_path": record_path, "when": when, "first_twice": first_twice}
     return made
 
 

@@ -103,7 +103,9 @@ class Session(requests.Session):
 @contextmanager
 def served(pipeline: Pipeline) -> Iterator[str]:
     """The pages of *pipeline* on a free port of loopback; yields their address."""
-    config = uvicorn.Config(create_app(pipeline), host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="off")
+    config = uvicorn.Config(
+        create_app(pipeline), host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

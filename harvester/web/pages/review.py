@@ -13,6 +13,7 @@ from db import catalogue, desk, links
 from harvester import deciding, explaining, reviewing
 from harvester.errors import UsageError
 from harvester.model import Address
+from harvester.reviewing import Item
 from harvester.web import seeing
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import confirm
@@ -21,6 +22,8 @@ from harvester.web.visit import Gone, Visit
 
 pages = Pages()
 SKIPPED = 100
+PORTION = 20
+MOST = 5000
 LIST = 50
 BULK = 50
 
@@ -40,13 +43,21 @@ class Case(NamedTuple):
 def cases(visit: Visit, number: int) -> list[Case]:
     """The next pairs that this person may judge, those most worth a minute first; what was skipped comes no more."""
     skipped = set(visit.query("skip").split("."))
-    found = []
-    for one in reviewing.queue(visit.pipeline, number + len(skipped), kinds=("review", "veto")):
-        mark = hashlib.blake2b(f"{one.left}\n{one.right}".encode(), digest_size=5).hexdigest()
-        partners = {seeing.partner_of_address(visit, address) for address in (one.left, one.right)}
-        if mark not in skipped and visit.may("review", partners):
-            found.append(Case(one.left, one.right, one.clusters, one.score, one.reasons, one.titles, mark))
-    return found[:number]
+    asked = number + len(skipped) + PORTION
+    while True:  # the queue leaves out what was judged only after it has cut the list: ask for more until it is enough
+        items = reviewing.queue(visit.pipeline, asked, kinds=("review", "veto"))
+        found = [case for one in items if (case := _case(visit, one)) and case.mark not in skipped]
+        if len(found) >= number or asked > MOST:
+            return found[:number]
+        asked *= 5
+
+
+def _case(visit: Visit, one: Item) -> Case | None:
+    partners = {seeing.partner_of_address(visit, address) for address in (one.left, one.right)}
+    if not visit.may("review", partners):
+        return None
+    mark = hashlib.blake2b(f"{one.left}\n{one.right}".encode(), digest_size=5).hexdigest()
+    return Case(one.left, one.right, one.clusters, one.score, one.reasons, one.titles, mark)
 
 
 @pages.get("/review", needs="review")
