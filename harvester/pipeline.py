@@ -347,9 +347,7 @@ def match(
     """
     totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
     with pipeline.database.lock(MATCH_LOCK):
-        with pipeline.database.write() as conn:
-            work.close_stuck(conn, "match", None, pipeline.now())
-            run_id = work.open_run(conn, "match", None, pipeline.now())
+        run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
         desk = Desk(
             pipeline.database,
@@ -368,10 +366,22 @@ def match(
             if pipeline.cancel():
                 verdict, reason = "partial", "stopped as asked; the rest stays queued"
                 break
-        with pipeline.database.write() as conn:
-            work.close_run(conn, run_id, verdict=verdict, reason=reason, proof="", now=pipeline.now(), body=totals)
+        pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
     return {"run": run_id, "verdict": verdict, **totals}
+
+
+def open_match(pipeline: Pipeline) -> int:
+    """Begin a match run; the caller holds the lock, so an earlier one that is still open was interrupted."""
+    with pipeline.database.write() as conn:
+        work.close_stuck(conn, "match", None, pipeline.now())
+        return work.open_run(conn, "match", None, pipeline.now())
+
+
+def close_match(pipeline: Pipeline, run_id: int, verdict: str, reason: str, totals: Mapping[str, int]) -> None:
+    """End a match run."""
+    with pipeline.database.write() as conn:
+        work.close_run(conn, run_id, verdict=verdict, reason=reason, proof="", now=pipeline.now(), body=totals)
 
 
 def active_sources(pipeline: Pipeline, names: Iterable[str] = ()) -> list[str]:

@@ -21,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # SIGINT and SIGTERM set it; long work asks it between two pages or batches.
 stopping = threading.Event()
 _signal: list[int] = []
+STOP_SECONDS = 9.0  # after a signal; what is not committed by then is rolled back
 
 
 class Shell(NamedTuple):
@@ -172,8 +173,7 @@ def open_pipeline(shell: Shell) -> Any:
     from harvester import pipeline
     from harvester.clock import SystemClock
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    listen()
     return pipeline.open_pipeline(
         settings_of(shell), os.environ, SystemClock(), cancel=stopping.is_set, log=logger(shell)
     )
@@ -197,11 +197,22 @@ def logger(shell: Shell) -> Callable[..., None]:
     return log
 
 
+def listen() -> None:
+    """Stop between two pages or batches when asked to; a terminal that is closed asks too."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+
+
 def _stop(number: int, _frame: Any) -> None:
     if stopping.is_set():  # asked twice: the transaction rolls back, the checkpoint stands
         os._exit(128 + number)
     _signal[:] = [number]
     stopping.set()
+    # a server that drips its answer must not keep us: containers are killed after ten seconds
+    last = threading.Timer(STOP_SECONDS, os._exit, (128 + number,))
+    last.daemon = True
+    last.start()
 
 
 # ---- exit codes --------------------------------------------------------------------------------------
@@ -228,9 +239,20 @@ def guarded(call: Callable[[], Any]) -> int:
     except IndukError as error:
         click.echo(clean(str(error)), err=True)
         return error.exit_code
+    except Exception as error:
+        if not _of_the_database(error):
+            raise
+        click.echo(f"the database: {clean(str(getattr(error, 'orig', error)).strip())}", err=True)
+        return 1
     if _signal:
         return 128 + _signal[0]
     return result if isinstance(result, int) else 0
+
+
+def _of_the_database(error: Exception) -> bool:
+    """Disk full, or a server that is away for longer than is waited for: what was committed stands, the rest not."""
+    known = sys.modules.get("sqlalchemy.exc")  # not imported for --help
+    return known is not None and isinstance(error, known.DBAPIError)
 
 
 def worst(codes: Iterable[int]) -> int:
