@@ -27,17 +27,26 @@ GROWTH = 1.1  # a review queue that grew by a tenth is told
 def remember(pipeline: Pipeline, night: Night) -> None:
     """Keep of a night's work what stands in no run: who was busy, what could not be opened, what did not publish."""
     loose = {one.source: [one.verdict, one.reason] for one in night.worked if not one.run}
+    pipeline.database.persist(lambda: _remember(pipeline, night, loose))
+
+
+def _remember(pipeline: Pipeline, night: Night, loose: Mapping[str, Sequence[str]]) -> None:
     with pipeline.database.write() as conn:
         before = nights.notes(conn, NIGHT)
         earlier = before.get("loose", {}) if before.get("night") == night.night else {}
         done = {one.source for one in night.worked if one.run}
         kept = {code: one for code, one in earlier.items() if code not in done}
-        body = {"night": night.night, "loose": kept | loose, "matching": night.trouble, "outputs": night.published}
-        nights.keep_notes(conn, NIGHT, {**body, "changes": night.matched.get("changes", 0), "at": pipeline.now()})
+        body = {"night": night.night, "loose": kept | dict(loose), "matching": night.trouble, "at": pipeline.now()}
+        told = {"outputs": night.published, "changes": night.matched.get("changes", 0)}
+        nights.keep_notes(conn, NIGHT, body | told)
 
 
 def report(pipeline: Pipeline, night: str = "") -> NightReport:
     """The report of *night* (empty: the last one that was worked)."""
+    return pipeline.database.persist(lambda: _report(pipeline, night))
+
+
+def _report(pipeline: Pipeline, night: str) -> NightReport:
     now = pipeline.clock.now()
     with pipeline.database.read() as conn:
         notes = nights.notes(conn, NIGHT)

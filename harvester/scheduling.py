@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
+from sqlalchemy import Connection
 
 from db import control, nights
 from harvester import pipeline as journey
@@ -35,6 +36,7 @@ DAEMON_LOCK = "scheduler"
 TICK_SECONDS = 20
 MORNING = 7  # the hour at which people read what the night was like
 A_HOST = 2  # sources of one host at the same time: a slow one must not hold up all the others
+T = TypeVar("T")
 Progress = Callable[[str, Mapping[str, int]], None]
 
 
@@ -195,8 +197,7 @@ def _slot(pipeline: Pipeline, job: Due, forced: bool) -> Iterator[bool]:
     with database.lock(SLOT_LOCK + job.code):
         with database.read() as conn:
             before = next((row for row in nights.slots(conn) if row["code"] == job.code), None)
-        with database.write() as conn:
-            mine = nights.claim(conn, job.code, job.slot, pipeline.now())
+        mine = _write(pipeline, lambda conn: nights.claim(conn, job.code, job.slot, pipeline.now()))
         if not mine and not forced:
             yield False
             return
@@ -208,8 +209,17 @@ def _slot(pipeline: Pipeline, job: Due, forced: bool) -> Iterator[bool]:
                     nights.give_back(conn, job.code, before)
             raise
         if not pipeline.cancel():
-            with database.write() as conn:
-                nights.finish(conn, job.code, pipeline.now())
+            _write(pipeline, lambda conn: nights.finish(conn, job.code, pipeline.now()))
+
+
+def _write(pipeline: Pipeline, work: Callable[[Connection], T]) -> T:
+    """One small transaction, done again if the database goes away in it."""
+
+    def once() -> T:
+        with pipeline.database.write() as conn:
+            return work(conn)
+
+    return pipeline.database.persist(once)
 
 
 def _harvest_until(pipeline: Pipeline, job: Due, night: str, progress: Progress) -> Outcome:

@@ -1,0 +1,352 @@
+"""What interrupts a night from outside: other starters, signals, a full disk, a database that goes away."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from db import nights, work
+from db.engine import Database
+from harvester import pipeline, scheduling, settings
+from harvester.demo.store import SampleClock
+from tests.ops.nights import EVENING, Nights
+from tests.servers.postgres import Server
+
+pytestmark = pytest.mark.slow
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["harvester.scheduling", "harvester.sources.oai_pmh"])
+STARTERS, ROUNDS = 8, 10
+
+
+# ---- other starters ------------------------------------------------------------------------------------
+
+
+def starter(config: str, barrier: Any, results: Any) -> None:
+    """One of the processes that cron, a daemon and a person start at the same time, night after night."""
+    clock = SampleClock(EVENING)
+    for number in range(ROUNDS):
+        clock.sleep(86_400)
+        barrier.wait(60)
+        opened = pipeline.open_pipeline(settings.load(Path(config), environ={}), {}, clock)
+        night = scheduling.work_night(opened, scheduling.due(opened), environ={})
+        opened.database.close()
+        results.put((number, [one.verdict for one in night.worked]))
+        barrier.wait(60)
+
+
+def test_z100_of_eight_starters_exactly_one_works_in_each_of_ten_rounds(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=12) as union:
+        union.opened
+        barrier, results = _context.Barrier(STARTERS), _context.Queue()
+        config = str(union.consortium.folder / "induk.yaml")
+        started = [_context.Process(target=starter, args=(config, barrier, results)) for _ in range(STARTERS)]
+        for one in started:
+            one.start()
+        found: dict[int, list[str]] = {}
+        for _ in range(STARTERS * ROUNDS):
+            number, verdicts = results.get(timeout=120)
+            found.setdefault(number, []).extend(verdicts)
+        for one in started:
+            one.join(30)
+        for number in range(ROUNDS):
+            assert sorted(set(found[number]) - {"locked", "skipped"}) == ["complete"], found[number]
+            assert found[number].count("complete") == 1
+        runs = union.consortium.ask(lambda conn: [row["verdict"] for row in work.list_runs(conn, source_code="alun")])
+        assert runs == ["complete"] * ROUNDS
+
+
+def test_z112_a_second_daemon_is_refused_and_takes_over_when_the_first_was_killed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=1) as union:
+        first = daemon(union)
+        until_alive(url)
+        second = daemon(union)
+        assert second.wait(30) == 75
+        first.send_signal(signal.SIGKILL)
+        first.wait(10)
+        third = daemon(union)
+        until_alive(url)
+        third.send_signal(signal.SIGTERM)
+        assert third.wait(11) == 143
+
+
+def daemon(union: Nights) -> subprocess.Popen[bytes]:
+    return induk(union, "scheduler", "run", "--quiet")
+
+
+def until_alive(url: str) -> None:
+    """Wait until a daemon has looked at the schedule; what an earlier one noted is forgotten first."""
+    database = Database(url)
+    with database.write() as conn:
+        nights.keep_notes(conn, scheduling.DAEMON_LOCK, {})
+    for _ in range(600):
+        with database.read() as conn:
+            alive = nights.notes(conn, scheduling.DAEMON_LOCK)
+        if alive:
+            database.close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("no daemon came up")
+
+
+def induk(union: Nights, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    environ = {**os.environ, "INDUK_CONFIG": str(union.consortium.folder / "induk.yaml")}
+    command = [sys.executable, "-m", "harvester", *words]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=environ, **quiet | more)
+
+
+# ---- signals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_z115_a_signal_ends_the_night_at_a_page_and_the_next_goes_on(tmp_path: Path, number: int, code: int) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=100) as union:
+        slow = "politeness: {delay_seconds: 0.4, attempts: 2}"
+        path = union.consortium.folder / "induk.yaml"
+        quick = "politeness: {delay_seconds: 0, attempts: 2}"
+        path.write_text(path.read_text(encoding="utf-8").replace(quick, slow), encoding="utf-8")
+        process = induk(union, "nightly")
+        until_pages(url, 2)
+        process.send_signal(number)
+        assert process.wait(10) == code
+        [row] = union.consortium.ask(lambda conn: work.list_runs(conn, source_code="alun"))
+        assert (row["verdict"], row["received"] % 10) == ("partial", 0)
+        assert row["received"] < 100
+        path.write_text(path.read_text(encoding="utf-8").replace(slow, quick), encoding="utf-8")
+        report = union.work()
+        assert report.catalogue["records"] == 100
+        assert (
+            sum(one["received"] for one in union.consortium.ask(lambda c: work.list_runs(c, source_code="alun"))) == 100
+        )
+
+
+def test_z115_a_server_that_hangs_keeps_nobody_beyond_ten_seconds(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=60) as union:
+        union.simulator.set_faults("alun", "page=3:delay@40*")
+        process = induk(union, "nightly")
+        until_pages(url, 2)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(12) == 143
+        assert time.monotonic() - asked < 10.5
+        union.up("alun")
+        assert union.work().catalogue["records"] == 60
+        assert union.consortium.faults() == []
+
+
+def until_pages(url: str, count: int) -> None:
+    """Wait until the process has committed so many pages."""
+    database = Database(url)
+    for _ in range(600):
+        with database.read() as conn:
+            rows = work.list_runs(conn, limit=1)
+        if rows and rows[0]["pages"] >= count:
+            database.close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("the night did not begin")
+
+
+# ---- disk full -----------------------------------------------------------------------------------------
+
+
+def test_z096_a_full_disk_ends_in_a_partial_night_and_nothing_is_lost(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=300) as union:
+        path = tmp_path / "induk.db"
+        database = Database(url)
+        with database.engine.connect() as conn:
+            conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        room = path.stat().st_size + 300_000
+
+        def little_room() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+        process = induk(union, "nightly", preexec_fn=little_room, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 1, (out, err)
+        assert b"Traceback" not in err
+        for _ in range(2):
+            report = union.work()
+        assert report.catalogue["records"] == 300
+        assert union.consortium.faults() == []
+        whole = Nights(tmp_path / "whole", f"sqlite:///{tmp_path / 'whole.db'}", ("alun",), records=300)
+        with whole:
+            whole.work()
+            assert whole.consortium.dump() == union.consortium.dump()
+
+
+# ---- PostgreSQL goes away ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database_of_its_own(postgres_server: Server) -> Iterator[str]:
+    url = postgres_server.create()
+    yield url
+    postgres_server.drop(url)
+
+
+def fault_free(folder: Path) -> str:
+    with Nights(folder, f"sqlite:///{folder.with_suffix('.db')}", ("alun", "bukit"), records=120) as union:
+        union.work()
+        return union.consortium.dump()
+
+
+def nights_until_whole(union: Nights, expected: str) -> int:
+    """How many nights it takes until every source is complete; then the catalogue must be *expected*."""
+    for number in range(1, 5):
+        report = union.work()
+        if report.exit == 0:
+            assert union.consortium.faults() == []
+            assert union.consortium.dump() == expected
+            return number
+    raise AssertionError(report)
+
+
+@pytest.mark.postgres
+def test_z098_connections_that_are_terminated_lose_and_double_nothing(
+    tmp_path: Path, database_of_its_own: str, postgres_server: Server
+) -> None:
+    expected = fault_free(tmp_path / "good")
+    name = make_url(database_of_its_own).database
+    ended = threading.Event()
+    strikes = 0
+
+    def strike() -> None:
+        nonlocal strikes
+        while not ended.wait(0.4) and strikes < 12:
+            query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            postgres_server._psql(query)
+            strikes += 1
+
+    with Nights(tmp_path / "union", database_of_its_own, ("alun", "bukit"), records=120) as union:
+        union.opened
+        striking = threading.Thread(target=strike)
+        striking.start()
+        try:
+            nights_until_whole(union, expected)
+        finally:
+            ended.set()
+            striking.join()
+    assert strikes > 0
+
+
+@pytest.mark.postgres
+def test_z098_a_server_that_is_restarted_in_a_night_is_waited_for(
+    tmp_path: Path, database_of_its_own: str, postgres_server: Server
+) -> None:
+    expected = fault_free(tmp_path / "good")
+    command = [*postgres_server._user, str(postgres_server._bin / "pg_ctl"), "-D", str(postgres_server._folder / "d")]
+
+    def restart() -> None:
+        time.sleep(0.7)
+        restarting = [*command, "-m", "fast", "-w", "-l", str(postgres_server._folder / "log"), "restart"]
+        subprocess.run(restarting, check=True, capture_output=True, cwd="/")
+
+    with Nights(tmp_path / "union", database_of_its_own, ("alun", "bukit"), records=120) as union:
+        union.opened
+        restarting = threading.Thread(target=restart)
+        restarting.start()
+        assert nights_until_whole(union, expected) <= 2
+        restarting.join()
+
+
+class CommitCutter:
+    """Passes everything on to PostgreSQL, but of every *each*-th COMMIT the answer never arrives, *cuts* times."""
+
+    def __init__(self, port: int, each: int, cuts: int) -> None:
+        self._target, self._each, self.left = port, each, cuts
+        self._seen = 0
+        self._guard = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
+
+    def _hit(self, block: bytes) -> bool:
+        if b"COMMIT" not in block:
+            return False
+        with self._guard:
+            self._seen += 1
+            if self._seen % self._each or not self.left:
+                return False
+            self.left -= 1
+            return True
+
+    def _up(self, client: socket.socket, server: socket.socket) -> None:
+        try:
+            while block := client.recv(65536):
+                if self._hit(block):
+                    client.shutdown(socket.SHUT_RDWR)  # first: the answer must find nobody
+                    server.sendall(block)
+                    time.sleep(0.1)
+                    break
+                server.sendall(block)
+        except OSError:
+            pass
+        server.close()
+
+    def _down(self, server: socket.socket, client: socket.socket) -> None:
+        try:
+            while block := server.recv(65536):
+                client.sendall(block)
+        except OSError:
+            pass
+        client.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("each", [2, 3, 5])
+def test_z095_a_commit_whose_answer_is_lost_is_neither_lost_nor_doubled(
+    tmp_path: Path, database_of_its_own: str, postgres_server: Server, each: int
+) -> None:
+    expected = fault_free(tmp_path / "good")
+    cutter = CommitCutter(postgres_server.port, each, cuts=6)
+    url = make_url(database_of_its_own).set(port=cutter.port).render_as_string(hide_password=False)
+    with Nights(tmp_path / "union", database_of_its_own, ("alun", "bukit"), records=120) as union:
+        path = union.consortium.folder / "induk.yaml"
+        path.write_text(path.read_text(encoding="utf-8").replace(database_of_its_own, url), encoding="utf-8")
+        taken = []
+        for _ in range(10):
+            try:
+                taken.append(union.work().exit)
+            except Exception as error:  # noqa: BLE001  the process may end, as systemd would see it
+                taken.append(repr(error))
+            union.reopen()
+            if taken[-1] == 0:
+                break
+        assert taken[-1] == 0, taken
+        assert cutter.left < 6
+        assert union.consortium.faults() == []
+        assert union.consortium.dump() == expected
+    cutter.close()
