@@ -19,7 +19,8 @@ RUN = """async () => {
 
 
 def paths(desk: Desk) -> list[str]:
-    from db import catalogue, desk as looking
+    from db import catalogue
+    from db import desk as looking
 
     with desk.pipeline.database.read() as conn:
         members = catalogue.members(conn, catalogue.active_ids(conn))

@@ -53,7 +53,8 @@ def filled(desk: Desk, path: str, partner: str) -> str:
     """The path with real things of *partner* in it."""
     from urllib.parse import quote
 
-    from db import catalogue, desk as looking
+    from db import catalogue
+    from db import desk as looking
     from harvester.model import Address
 
     name = address_of(desk, partner)

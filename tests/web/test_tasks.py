@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from db import catalogue, desk as looking, links
+from db import catalogue, links
+from db import desk as looking
 from harvester.model import Address
 from tests.web.desk import Desk
 
