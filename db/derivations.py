@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from db import work
 from db.compress import pack, unpack
 from db.engine import within
-from db.tables import derivation, normalized, record, renormalized, ruleset, warning, zstd_dictionary
+from db.tables import derivation, normalized, quarantine, record, renormalized, ruleset, warning, zstd_dictionary
 from db.upsert import Row, upsert
 
 # ---- rules -------------------------------------------------------------------------------------------
@@ -120,7 +120,14 @@ def forms(
 ) -> list[Row]:
     """Up to *limit* forms of a derivation with identifier and version of their records, by record id."""
     query = (
-        select(renormalized, record.c.identifier, record.c.version.label("now"), record.c.state)
+        select(
+            renormalized,
+            record.c.identifier,
+            record.c.version.label("now"),
+            record.c.state,
+            record.c.format,
+            record.c.stored_hash.label("stored"),
+        )
         .join(record, record.c.id == renormalized.c.record_id)
         .where(renormalized.c.derivation_id == number)
         .order_by(renormalized.c.record_id)
@@ -131,6 +138,36 @@ def forms(
     if swapped is not None:
         query = query.where(renormalized.c.swapped == swapped)
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def formats(conn: Connection, source_id: int) -> list[str]:
+    """The formats of the source's active records, sorted."""
+    query = select(record.c.format).where(record.c.source_id == source_id, record.c.state == "active").distinct()
+    return sorted(row[0] for row in conn.execute(query))
+
+
+def settle(conn: Connection, source_id: int, good: Mapping[str, bytes]) -> None:
+    """Close the quarantine rows of bytes that can be normalized now (identifier → stored bytes)."""
+    query = select(quarantine.c.id, quarantine.c.identifier, quarantine.c.payload).where(
+        quarantine.c.source_id == source_id,
+        quarantine.c.state == "open",
+        quarantine.c.stage.in_(("decode", "parse", "map")),
+        within(conn, quarantine.c.identifier, list(good)),
+    )
+    ids = [row.id for row in conn.execute(query) if unpack(bytes(row.payload)) == good[row.identifier]]
+    if ids:
+        conn.execute(update(quarantine).where(within(conn, quarantine.c.id, ids)).values(state="resolved"))
+
+
+def withdraw(conn: Connection, number: int, before: int) -> None:
+    """Let the derivation *before* be served again instead of *number*, where that is still the current one."""
+    ended = conn.execute(
+        update(derivation).where(derivation.c.id == number, derivation.c.state == "current").values(state="dropped")
+    )
+    if ended.rowcount:
+        conn.execute(update(derivation).where(derivation.c.id == before).values(state="current"))
+    else:
+        conn.execute(update(derivation).where(derivation.c.id == number).values(state="dropped"))
 
 
 def swap(conn: Connection, number: int, rows: Sequence[Row], into: int, swapped: bool) -> None:

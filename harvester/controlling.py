@@ -86,6 +86,8 @@ def _halted(pipeline: Pipeline, number: int) -> tuple[dict[str, Any], str, int]:
         raise UsageError(f"no run {number}", hint="`induk run list` shows them")
     if row["verdict"] != "halted":
         raise UsageError(f"run {number} is {row['verdict']}: there is nothing to decide")
+    if row["source"] is None:
+        raise UsageError(f"run {number}: {row['reason']}", hint="`induk derivation list` shows what waits")
     cause, _, seen = str(json.loads(row["body"]).get("cause", "deletions")).partition(":")
     return row, cause, int(seen or 0)
 

@@ -11,6 +11,7 @@ import msgspec
 
 import mappings as mapping_package
 from db import catalogue, control, ledger, work
+from harvester import mapping_tools
 from harvester.clock import SystemClock
 from harvester.errors import UsageError
 from harvester.formats import formats
@@ -203,6 +204,7 @@ def partner(pipeline: Pipeline, code: str) -> dict[str, Any]:
                     "position": max(done, default=""),
                     "profile": (control.profile(conn, source_id) or ("", {}))[1],
                     "drift": control.last_drift(conn, source_id),
+                    "constants": mapping_tools.constants(pipeline, source.code),
                 }
             )
             runs += work.list_runs(conn, source_code=source.code, limit=10)

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from harvester.cli.common import Shell, common, preset_names, settings_of
-from harvester.errors import ConfigError
+from harvester.cli.common import Shell, common, open_pipeline, preset_names, settings_of
+from harvester.errors import ConfigError, UsageError
 
 
 @click.group("mapping")
 def command() -> None:
-    """Mapping files: check, test, try."""
+    """Mapping files: check, test, try, coverage, diff, docs, schema."""
 
 
 def _folders(shell: Shell) -> tuple[Path, ...]:
@@ -92,3 +92,86 @@ def try_mapping(shell: Shell, name: str, what: Path, format_name: str, number: i
     answer = inspecting.try_mapping(name, what, format_name, number, _folders(shell))
     heads = ["field", "rule", "function", "input", "output"]
     shell.emit(answer, lambda: shell.table(heads, [[row.get(head, "") for head in heads] for row in answer["trace"]]))
+
+
+@command.command()
+@click.argument("partner")
+@click.option("--limit", type=click.IntRange(0), default=0, help="Look at so many records of each source; 0: all.")
+@common
+def coverage(shell: Shell, partner: str, limit: int) -> None:
+    """Tags and elements in a partner's stored records that no rule reads, and values that never vary."""
+    from harvester import mapping_tools
+
+    found = mapping_tools.coverage(open_pipeline(shell), partner, limit)
+    shell.emit(found, lambda: _show_coverage(shell, found))
+
+
+def _show_coverage(shell: Shell, found: list[dict[str, Any]]) -> None:
+    for one in found:
+        shell.say(
+            f"{one['source']}: {one['records']} records, {len(one['unread'])} tags or elements that no rule reads"
+        )
+        rows = [[row["name"], row["records"], " · ".join(s["text"] for s in row["samples"])] for row in one["unread"]]
+        shell.table(["unread", "records", "samples"], rows)
+        if one["constants"]:
+            shell.say("the same in more than 99 % of the records: no evidence; see `ignore` and `distrust`")
+            heads = ["where", "name", "value", "share"]
+            shell.table(heads, [[row[head] for head in heads] for row in one["constants"]])
+
+
+@command.command()
+@click.argument("before")
+@click.argument("after")
+@click.argument("what", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--partner", default="", help="Compare over the stored records of this partner.")
+@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many stored records a source; 0: all.")
+@click.option("--samples", type=click.IntRange(0, 1000), default=20, show_default=True, help="Records to show.")
+@common
+def diff(shell: Shell, before: str, after: str, what: Path | None, partner: str, limit: int, samples: int) -> None:
+    """Which values change from mapping BEFORE to AFTER (names or .yaml files), over the file WHAT or a partner."""
+    from harvester import mapping_tools
+
+    if bool(what) == bool(partner):
+        raise UsageError("name a file of records, or --partner")
+    records = (
+        mapping_tools.from_file(what) if what else mapping_tools.from_partner(open_pipeline(shell), partner, limit)
+    )
+    found = mapping_tools.diff(before, after, records, _folders(shell), samples)
+    shell.emit(found, lambda: _show_diff(shell, found))
+
+
+def _show_diff(shell: Shell, found: dict[str, Any]) -> None:
+    shell.say(f"{found['records']} records: {found['changed']} change, {found['failed']} fail in one of the two")
+    shell.table(["field", "records"], [[row["field"], row["records"]] for row in found["fields"]])
+    rows = [
+        [one["address"], change["field"], change["before"], change["after"]]
+        for one in found["samples"]
+        for change in one["changes"]
+    ]
+    shell.table(["record", "field", "before", "after"], rows)
+    failing = [[one["address"], one["failure"]] for one in found["samples"] if one["failure"]]
+    shell.table(["record", "fails"], failing)
+
+
+@command.command()
+@click.argument("name")
+@common
+def docs(shell: Shell, name: str) -> None:
+    """A mapping or preset as a table: which field comes from where, by which functions and line."""
+    from harvester import mapping_tools
+
+    rows = mapping_tools.document(name, _folders(shell))
+    heads = ["family", "field", "source", "functions", "place"]
+    shell.emit(rows, lambda: shell.table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+@command.command()
+@common
+def schema(shell: Shell) -> None:
+    """The JSON Schema of mapping files, for editors."""
+    import json
+
+    from harvester import mapping_tools
+
+    made = mapping_tools.schema()
+    shell.emit(made, lambda: click.echo(json.dumps(made, indent=2, ensure_ascii=False)))

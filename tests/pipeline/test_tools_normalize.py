@@ -1,0 +1,267 @@
+"""Normalizing again from stored bytes: beside what is served, stopped when too much changes, there and back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db import derivations, ledger, work
+from harvester import mapping_tools, preparing, renormalizing
+from harvester.demo.sample import EVENING, Sample
+from harvester.demo.store import SampleClock
+from harvester.errors import Halted
+from harvester.normalize.mapping import PACKAGE
+from tests.cli.test_commands import Call
+from tests.journey import Consortium, enrol_sample
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the demo catalogue after one night; nobody changes it."""
+    folder = tmp_path_factory.mktemp("again")
+    with Sample(folder / "partners", SampleClock(EVENING)) as sample:
+        made = Consortium(folder / "union", f"sqlite:///{folder / 'union' / 'induk.db'}", clock=sample.clock)
+        enrol_sample(made, sample.partners())
+        made.night()
+        yield folder / "union"
+
+
+@pytest.fixture
+def union(built: Path, tmp_path: Path) -> Consortium:
+    """A copy of that catalogue."""
+    shutil.copytree(built, tmp_path / "union")
+    return Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'union' / 'induk.db'}", clock=SampleClock(EVENING))
+
+
+def marc21(union: Consortium, *lines: str) -> None:
+    """Put a MARC 21 mapping beside induk.yaml that says *lines* besides; without lines take it away."""
+    path = union.folder / "mappings" / "marc21.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if lines:
+        shipped = (PACKAGE / "marc21.yaml").read_text(encoding="utf-8")
+        path.write_text("\n".join((*lines, shipped)), encoding="utf-8")
+    preparing._compiled.clear()
+
+
+def again(union: Consortium, *codes: str, **limits: float) -> Any:
+    with union.opened() as made:
+        wanted = list(codes) or list(made.source_ids)
+        return renormalizing.renormalize(made, wanted, renormalizing.Limits(**limits))
+
+
+def marc_source(union: Consortium) -> str:
+    """The demo's partner that sends MARC."""
+    from sqlalchemy import select
+
+    from db.tables import record, source
+
+    query = select(source.c.code).join(record, record.c.source_id == source.c.id).where(record.c.format == "marcxml")
+    return str(union.ask(lambda conn: conn.execute(query).scalars().first()))
+
+
+def test_the_same_mappings_change_nothing(union: Consortium) -> None:
+    before = union.dump()
+    done = again(union)
+    assert done.stage == "served"
+    assert all(one["read"] > 0 for one in done.sources.values())
+    assert sum(one["changed"] + one["failed"] for one in done.sources.values()) == 0
+    assert union.ask(work.queued) == 0
+    assert union.dump() == before
+    assert union.faults() == []
+
+
+def test_too_many_changes_wait_for_a_person_and_nothing_served_is_touched(union: Consortium) -> None:
+    code, before = marc_source(union), union.dump()
+    marc21(union, "distrust: [languages]")
+    call = Call(union.folder)
+    status, out, _ = call("normalize", code)
+    assert status == 3
+    assert "waiting" in out
+    assert union.dump() == before
+    assert union.faults() == []
+    number = call.json("derivation", "list")[0]["id"]
+    shown = call.json("derivation", "show", str(number))
+    assert shown["state"] == "next"
+    changed = {change["field"] for one in shown["samples"] for change in one["changes"]}
+    assert changed == {"languages"}
+    with pytest.raises(Halted):
+        again(union, code)
+    assert call("derivation", "drop", str(number), "--yes", "--why", "a slip")[0] == 0
+    assert union.ask(work.queued) == 0
+    assert union.dump() == before
+    assert call("derivation", "approve", str(number), "--yes")[0] == 2
+
+
+def test_approved_it_is_served_matched_and_comes_undone(union: Consortium) -> None:
+    code, before = marc_source(union), union.dump()
+    marc21(union, "distrust: [languages]")
+    waiting = again(union, code)
+    call = Call(union.folder)
+    assert call("derivation", "approve", str(waiting.derivation), "--yes")[0] == 0
+    assert union.ask(work.queued) == waiting.sources[code]["changed"] > 0
+    union.match()
+    served = union.dump()
+    assert served != before
+    assert union.faults() == []
+    assert again(union, code).swapped == 0, "the next one finds nothing to do"
+    marc21(union)
+    assert call("derivation", "rollback", str(waiting.derivation), "--yes")[0] == 2, "a later one was served"
+    assert call("derivation", "rollback", "--yes")[0] == 0
+    assert call("derivation", "rollback", str(waiting.derivation), "--yes")[0] == 0
+    union.match()
+    assert union.dump() == before
+    assert union.faults() == []
+
+
+def test_within_the_limits_it_is_served_at_once(union: Consortium) -> None:
+    code = marc_source(union)
+    marc21(union, "distrust: [languages]")
+    done = again(union, code, changed=100)
+    assert done.stage == "served"
+    assert done.swapped == done.sources[code]["changed"] > 0
+
+
+def test_interrupted_it_goes_on_where_it_was_and_gives_the_same(
+    union: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = marc_source(union)
+    marc21(union, "distrust: [languages]")
+    monkeypatch.setattr(renormalizing, "BATCH", 20)
+    seen: list[int] = []
+    with union.opened() as made:
+        import msgspec
+
+        stopping = msgspec.structs.replace(made, cancel=lambda: len(seen) >= 2)
+        limits = renormalizing.Limits(changed=100)
+        first = renormalizing.renormalize(stopping, [code], limits, lambda one: seen.append(one.read))
+        assert (first.stage, first.sources[code]["read"]) == ("partial", 40)
+        assert union.ask(work.queued) == 0
+        later: list[int] = []
+        second = renormalizing.renormalize(made, [code], limits, lambda one: later.append(one.read))
+    assert second.derivation == first.derivation
+    assert later[0] > 40
+    assert second.swapped == second.sources[code]["changed"] > 40
+
+
+def test_swapping_that_was_cut_off_is_finished_by_the_next_call(
+    union: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = marc_source(union)
+    marc21(union, "distrust: [languages]")
+    monkeypatch.setattr(renormalizing, "BATCH", 20)
+    real, calls = ledger.place, []
+
+    def dying(conn: Any, made: Any) -> None:
+        calls.append(len(made))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        real(conn, made)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ledger, "place", dying)
+        again(union, code, changed=100)
+    assert union.ask(work.queued) == sum(calls[:2])
+    done = again(union, code, changed=100)
+    assert done.stage == "served"
+    assert union.ask(work.queued) == done.sources[code]["changed"]
+    assert union.faults() == []
+
+
+def test_records_that_fail_now_keep_their_form_and_go_to_quarantine(union: Consortium) -> None:
+    code, before = marc_source(union), union.dump()
+    path = union.folder / "partners.d" / f"{code}.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("preset:", "mapping: oai_dc, preset:", 1), encoding="utf-8")
+    assert "mapping: oai_dc" in path.read_text(encoding="utf-8")
+    waiting = again(union, code)
+    assert waiting.stage == "waiting"
+    assert "can no longer be normalized" in waiting.reason
+    assert Call(union.folder)("derivation", "approve", str(waiting.derivation), "--yes")[0] == 0
+    held = union.ask(lambda conn: ledger.list_quarantine(conn, source_code=code, limit=10_000))
+    assert {row["reason"] for row in held} >= {"wrong-mapping"}
+    records = [line for line in before.splitlines() if '"kind":"record"' in line]
+    assert [line for line in union.dump().splitlines() if '"kind":"record"' in line] == records
+    path.write_text(text, encoding="utf-8")
+    again(union, code)
+    assert not [
+        row
+        for row in union.ask(lambda conn: ledger.list_quarantine(conn, source_code=code, limit=10_000))
+        if row["reason"] == "wrong-mapping"
+    ]
+
+
+def test_a_record_that_changed_meanwhile_stays_as_it_is(union: Consortium) -> None:
+    from sqlalchemy import update
+
+    from db.tables import record
+
+    code = marc_source(union)
+    marc21(union, "distrust: [languages]")
+    waiting = again(union, code)
+    forms = union.ask(lambda conn: derivations.forms(conn, waiting.derivation, limit=1))
+    key = forms[0]["record_id"]
+    with union.opened() as made:
+        with made.database.write() as conn:
+            conn.execute(update(record).where(record.c.id == key).values(version=record.c.version + 1))
+        form = union.ask(lambda conn: ledger.normalized_bodies(conn, [key]))
+        renormalizing.approve(made, waiting.derivation, "anna")
+    assert union.ask(lambda conn: ledger.normalized_bodies(conn, [key])) == form
+
+
+# ---- tools for mappings --------------------------------------------------------------------------------
+
+
+def test_coverage_names_what_no_rule_reads_and_what_never_varies(
+    union: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping_tools, "ENOUGH", 20)
+    code = marc_source(union)
+    found = Call(union.folder).json("mapping", "coverage", code)[0]
+    assert found["records"] > 20
+    assert all(row["records"] and row["samples"] for row in found["unread"])
+    assert [row["records"] for row in found["unread"]] == sorted(row["records"] for row in found["unread"])[::-1]
+    assert all(row["share"] > 0.99 for row in found["constants"])
+    assert {row["where"] for row in found["constants"]} == {"received", "normalized"}
+    shown = Call(union.folder).json("partner", "show", code)["sources"][0]["constants"]
+    assert [row for row in found["constants"] if row["where"] == "normalized"] == shown
+
+
+def test_few_records_have_no_constants() -> None:
+    tally = mapping_tools.Tally()
+    tally.records = 199
+    tally.made["languages", "ind"] = 199
+    assert tally.constants() == []
+    tally.records = tally.made["languages", "ind"] = 200
+    assert [row["value"] for row in tally.constants()] == ["ind"]
+    tally.made["languages", "ind"] = 198
+    assert tally.constants() == []
+
+
+def test_two_mappings_are_compared_over_stored_records_or_a_file(union: Consortium, tmp_path: Path) -> None:
+    code = marc_source(union)
+    own = tmp_path / "own" / "marc21.yaml"
+    own.parent.mkdir()
+    own.write_text("distrust: [subjects]\n" + (PACKAGE / "marc21.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    call = Call(union.folder)
+    found = call.json("mapping", "diff", "marc21", str(own), "--partner", code)
+    assert found["changed"] > 0
+    assert [row["field"] for row in found["fields"]] == ["subjects"]
+    assert found["samples"][0]["changes"][0]["before"] != found["samples"][0]["changes"][0]["after"]
+    assert call.json("mapping", "diff", "marc21", "koha", "--partner", code)["records"] == found["records"]
+    sheet = tmp_path / "one.mrk"
+    sheet.write_text("=LDR  00000nam a2200000 a 4500\n=001  x1\n=245  10$aA\n=650  #4$aHukum\n", "utf-8")
+    assert call.json("mapping", "diff", "marc21", str(own), str(sheet))["changed"] == 1
+    assert call("mapping", "diff", "marc21", str(own))[0] == 2
+
+
+def test_docs_and_schema_speak_of_every_rule_and_field(tmp_path: Path) -> None:
+    call = Call(tmp_path)
+    assert {row["field"] for row in call.json("mapping", "docs", "marc21")} >= {"title", "identifiers", "subjects"}
+    schema = call.json("mapping", "schema")
+    text = str(schema)
+    assert "title.proper" in text and "isbn" in text and "volatile" in text
