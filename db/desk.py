@@ -18,7 +18,6 @@ from db.tables import (
     cluster_brief,
     cluster_event,
     cluster_partner,
-    decision,
     derivation,
     feed_counter,
     holding,
@@ -326,14 +325,6 @@ def holdings(conn: Connection, ids: Sequence[int]) -> dict[int, list[Row]]:
 def derivations(conn: Connection, limit: int) -> list[Row]:
     """The rule sets that were, are or will be in force, the newest first."""
     query = select(derivation.c.id, derivation.c.state, derivation.c.made_at).order_by(derivation.c.id.desc())
-    return [dict(row) for row in conn.execute(query.limit(limit)).mappings()]
-
-
-def judged_pairs(conn: Connection, limit: int) -> list[Row]:
-    """The newest scored pairs: their nodes, verdict and score; what-if compares them again."""
-    column = decision.c
-    query = select(column.left_node, column.right_node, column.verdict, column.score)
-    query = query.where(column.verdict.in_(("merge", "review"))).order_by(column.run_id.desc(), column.score)
     return [dict(row) for row in conn.execute(query.limit(limit)).mappings()]
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
 
 from db import catalogue, desk, links
+from harvester import simulating
 from harvester.errors import ConfigError
 from harvester.match import compare
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
 from harvester.model import Address, Profile
+from harvester.pipeline import open_pipeline
+from harvester.web.pages.merges import said
 from harvester.web.views import Pages, View
 from harvester.web.visit import Visit
 
 pages = Pages()
-COMPARED = 2000
-SHOWN = 50
+SAMPLES = 20
 LONGEST_FILE = 200_000
 _decode = msgspec.msgpack.Decoder(Profile).decode
 
@@ -31,14 +37,57 @@ def rules(visit: Visit) -> View:
 
 @pages.post("/rules/try", needs="promote")
 def what_if(visit: Visit) -> View:
-    """Compare the judged pairs, and the newest scored ones, by another rule file; nothing is stored."""
-    sent = visit.form.get("text", "")
-    text = sent[:LONGEST_FILE] if isinstance(sent, str) else ""
+    """What another rule file would make of the stored catalogue: clusters split and joined; nothing is stored."""
+    text = _sent(visit)
     try:
         other = match_rules.parse(text)
     except ConfigError as error:
         return _page(visit, text, None, "\n".join(error.problems))
-    return _page(visit, text, _compared(visit, other), "")
+    with visit.pipeline.database.read() as conn:
+        figures = measure(conn, other)
+    told = simulating.simulate(visit.pipeline, other, samples=SAMPLES)
+    return _page(visit, text, {"figures": figures, **told}, "")
+
+
+@pages.post("/rules/promote", needs="promote")
+def promote(visit: Visit) -> View | Response:
+    """Put a rule file in force that was tried before: asked again, with its effects and a reason."""
+    text = _sent(visit)
+    reason = visit.field("reason").strip()
+    other = match_rules.parse(text)
+    if visit.field("sure") != "yes" or not reason:
+        told = simulating.simulate(visit.pipeline, other, samples=0)
+        return View("promote.html", {"text": text, "told": told, "reason": reason})
+    said(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "match.yaml"
+        path.write_text(text, encoding="utf-8")
+        made = simulating.promote(visit.pipeline.settings, os.environ, visit.pipeline.clock, path)
+    return _reopened(visit, "rules promoted", made, reason)
+
+
+@pages.post("/rules/rollback", needs="promote")
+def rollback(visit: Visit) -> Response:
+    """Put the rules of before back in force."""
+    reason = visit.field("reason").strip()
+    said(reason)
+    made = simulating.rollback(visit.pipeline.settings, os.environ, visit.pipeline.clock)
+    return _reopened(visit, "rules rolled back", made, reason)
+
+
+def _reopened(visit: Visit, action: str, made: simulating.Promoted, reason: str) -> Response:
+    """Note it, and go on with a pipeline that has the rules now in force; the next match carries them out."""
+    visit.note(action, made.rules, made.before, reason)
+    old = visit.pipeline
+    visit.request.app.state.pipeline = open_pipeline(
+        old.settings, os.environ, old.clock, cancel=old.cancel, log=old.log
+    )
+    return RedirectResponse("/rules?promoted=1", 303)
+
+
+def _sent(visit: Visit) -> str:
+    sent = visit.form.get("text", "")
+    return sent[:LONGEST_FILE].replace("\r\n", "\n") if isinstance(sent, str) else ""
 
 
 def _page(visit: Visit, text: str, tried: dict[str, Any] | None, problem: str) -> View:
@@ -87,31 +136,3 @@ def _address(row: dict[str, Any], side: str) -> Address:
 
 def _profiles(conn: Connection, nodes: Any) -> dict[int, Profile]:
     return {key: _decode(body) for key, (body, _) in catalogue.profiles(conn, set(nodes)).items()}
-
-
-def _compared(visit: Visit, other: Rules) -> dict[str, Any]:
-    """What the other rules would say of the pairs that were scored last: how many verdicts change, and which."""
-    with visit.pipeline.database.read() as conn:
-        figures = measure(conn, other)
-        rows = desk.judged_pairs(conn, COMPARED)
-        nodes = {row[name] for row in rows for name in ("left_node", "right_node")}
-        profiles = _profiles(conn, nodes)
-        changed = []
-        for row in rows:
-            made = compare.decide(profiles[row["left_node"]], profiles[row["right_node"]], other)
-            if made.verdict != row["verdict"]:
-                changed.append((row, made))
-        places = desk.standing(conn, {row[name] for row, _ in changed[:SHOWN] for name in ("left_node", "right_node")})
-    moved = Counter((row["verdict"], made.verdict) for row, made in changed)
-    shown = [
-        {
-            "left": str(places[row["left_node"]][0]),
-            "right": str(places[row["right_node"]][0]),
-            "before": row["verdict"],
-            "after": made.verdict,
-            "score": made.score,
-        }
-        for row, made in changed[:SHOWN]
-        if row["left_node"] in places and row["right_node"] in places
-    ]
-    return {"figures": figures, "compared": len(rows), "moved": dict(moved), "pairs": shown}
