@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from db import ledger
+from db.compress import unpack
 from db.engine import within
 from db.tables import (
     decision_member,
@@ -144,6 +145,42 @@ def halted(conn: Connection) -> list[Row]:
     query = select(run, source.c.code.label("source")).join(source, source.c.id == run.c.source_id)
     query = query.where(run.c.verdict == "halted").order_by(run.c.id)
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+# ---- quarantine --------------------------------------------------------------------------------------
+
+
+def waiting_damage(conn: Connection, source_id: int, only: Iterable[int] = ()) -> list[Row]:
+    """What waits in quarantine of a source (only these ids, or all) with its bytes, by id."""
+    query = select(quarantine).where(quarantine.c.source_id == source_id, quarantine.c.state == "open")
+    wanted = list(only)
+    if wanted:
+        query = query.where(within(conn, quarantine.c.id, wanted))
+    rows = conn.execute(query.order_by(quarantine.c.id)).mappings()
+    return [{**row, "payload": unpack(bytes(row["payload"]))} for row in rows]
+
+
+def changed_after(conn: Connection, source_id: int, runs: Mapping[str, int]) -> set[str]:
+    """Those of the identifiers whose active record was changed by a later run than the one given."""
+    query = select(record.c.identifier, record.c.changed_run).where(
+        record.c.source_id == source_id, record.c.state == "active", within(conn, record.c.identifier, runs)
+    )
+    return {row[0] for row in conn.execute(query) if (row[1] or 0) > runs[row[0]]}
+
+
+def note_tries(conn: Connection, why: Mapping[int, str]) -> None:
+    """Count a try for each of these things (by id) and keep today's reason."""
+    for row_id, message in why.items():
+        conn.execute(
+            update(quarantine)
+            .where(quarantine.c.id == row_id)
+            .values(tries=quarantine.c.tries + 1, message=message[:2000])
+        )
+
+
+def resolve(conn: Connection, ids: Iterable[int]) -> None:
+    """These things wait no longer."""
+    conn.execute(update(quarantine).where(within(conn, quarantine.c.id, list(ids))).values(state="resolved"))
 
 
 # ---- statuses ----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ COMMANDS = {
     "partner": "Partners: add, measure, look at a sample, pause, rekey, retire.",
     "publish": "Bring an output up to date: Solr, files; verify and repair it.",
     "report": "How things stand: the last night, the calendar of nights.",
+    "quarantine": "What could not be read: list it, look at it, try it again.",
     "record": "One record: as received, normalized, traced.",
     "serve": "Pages, HTTP API and OAI-PMH provider.",
     "run": "Runs: what was done, with its verdict; approve, reject, revert.",
