@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db import derivations, ledger, work
-from harvester import mapping_tools, preparing, renormalizing
+from harvester import mapping_tools, preparing, renormalizing, simulating
 from harvester.demo.sample import EVENING, Sample
 from harvester.demo.store import SampleClock
 from harvester.errors import Halted
@@ -265,3 +265,25 @@ def test_docs_and_schema_speak_of_every_rule_and_field(tmp_path: Path) -> None:
     schema = call.json("mapping", "schema")
     text = str(schema)
     assert "title.proper" in text and "isbn" in text and "volatile" in text
+
+
+def test_there_and_back_on_both_databases(tmp_path: Path, database_url: str) -> None:
+    with Sample(tmp_path / "partners", SampleClock(EVENING)) as sample:
+        made = Consortium(tmp_path / "union", database_url, clock=sample.clock)
+        enrol_sample(made, [one for one in sample.partners() if one.code == "bahari"])
+        made.night()
+    before = made.dump()
+    marc21(made, "distrust: [languages]")
+    done = again(made, "bahari", changed=100)
+    assert done.swapped > 0
+    with made.opened() as opened:
+        assert simulating.simulate(opened, opened.match)["waiting"] == done.swapped
+    made.match()
+    assert made.dump() != before
+    with made.opened() as opened:
+        assert set(map(len, simulating.groups_by(opened, opened.match))) >= {1}
+        renormalizing.rollback(opened, done.derivation, "anna")
+    marc21(made)
+    made.match()
+    assert made.dump() == before
+    assert made.faults() == []
