@@ -251,7 +251,7 @@ def test_a_mail_server_that_is_away_changes_no_verdict(tmp_path: Path) -> None:
 def test_a_name_with_a_line_break_makes_no_header(tmp_path: Path) -> None:
     with Nights(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}", ("alun",)) as union:
         bad = notifying.Letter("ops@example.org", "x\r\nBcc: all@example.org", "text")
-        with pytest.raises(ValueError, match="linefeed|newline|return"):
+        with pytest.raises(ValueError, match=r"linefeed|newline|return"):
             notifying.message(bad, Mail(sender="induk@example.org"), union.opened)
 
 
