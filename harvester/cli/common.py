@@ -174,8 +174,9 @@ def open_pipeline(shell: Shell) -> Any:
     from harvester.clock import SystemClock
 
     listen()
+    settings = settings_of(shell)
     return pipeline.open_pipeline(
-        settings_of(shell), os.environ, SystemClock(), cancel=stopping.is_set, log=logger(shell)
+        settings, os.environ, SystemClock(), cancel=stopping.is_set, log=logger(shell, settings)
     )
 
 
@@ -186,15 +187,12 @@ def open_database(shell: Shell) -> Any:
     return Database(settings_of(shell).database_url(os.environ))
 
 
-def logger(shell: Shell) -> Callable[..., None]:
-    """What the pipeline logs with: JSON lines on standard error with -v, nothing otherwise."""
-    if not shell.verbose:
-        return lambda event, **values: None
+def logger(shell: Shell, settings: Any) -> Callable[..., None]:
+    """What the pipeline logs with, on standard error: failures always, events with -v, everything with -vv."""
+    from harvester import log
 
-    def log(event: str, /, **values: Any) -> None:
-        click.echo(json.dumps({"event": event, **plain(values)}, ensure_ascii=False, default=str), err=True)
-
-    return log
+    level = ("error", settings.log.level, "debug")[min(shell.verbose, 2)]
+    return log.make(level, settings.log.format, log.secrets_of(settings, os.environ))
 
 
 def listen() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from harvester.pipeline import Pipeline
-from harvester.web import api, oai
+from harvester.web import api, health, oai
 from harvester.web.app import create_app
 
 
@@ -15,4 +15,4 @@ def application(pipeline: Pipeline, environ: Mapping[str, str]) -> FastAPI:
     """The whole application over an open pipeline; secrets are read now."""
     secret = pipeline.settings.web.session_secret
     revealed = secret.reveal(environ) if secret is not None else ""
-    return create_app(pipeline, secret=revealed, routers=[api.router(pipeline), oai.router(pipeline)])
+    return create_app(pipeline, secret=revealed, routers=[api.router(pipeline), oai.router(pipeline), health.router])
