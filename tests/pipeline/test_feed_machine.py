@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -32,6 +33,13 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"visibility": "public", "withheld": ()},
     {"visibility": "public", "withheld": ("notes",)},
     {"visibility": "withheld", "withheld": ()},
+)
+
+
+EDITS = st.lists(
+    st.tuples(st.sampled_from(ADDRESSES), st.sampled_from([*BOOKS, BOOKS[0]._replace(note="dua"), None])),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -72,7 +80,10 @@ class Feed(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="induk-feed-"))
         shutil.copy(template(), self.folder / "induk.db")
         self.union = Union(self.folder / "union", f"sqlite:///{self.folder / 'induk.db'}")
+        self.union.night({one: BOOKS[number % 3] for number, one in enumerate(ADDRESSES)})
         self.consumers = [Consumer(), Consumer()]
+        for one in self.consumers:
+            one.run(self.union, 0, 3)
         self.backup: tuple[dict[str, Book], set[str]] | None = None
 
     def teardown(self) -> None:
@@ -106,22 +117,32 @@ class Feed(RuleBasedStateMachine):
 
     # ---- what happens -----------------------------------------------------------------------------------
 
-    @rule(address=st.sampled_from(ADDRESSES), book=st.sampled_from(BOOKS), note=st.sampled_from(["", "dua", "tiga"]))
-    def write(self, address: str, book: Book, note: str) -> None:
-        self.union.put(address, book._replace(note=note))
-
-    @rule(address=st.sampled_from(ADDRESSES))
-    def delete(self, address: str) -> None:
-        if address in self.union.books:
-            self.union.delete(address)
-
-    @rule()
-    def night(self) -> None:
+    @rule(edits=EDITS)
+    def night(self, edits: list[tuple[str, Book | None]]) -> None:
+        self._edit(edits)
         self.union.night()
 
-    @rule()
-    def harvest(self) -> None:
+    @rule(edits=EDITS, which=st.integers(0, 1), steps=st.integers(1, 3), limit=st.sampled_from([1, 2, 1000]))
+    def two_nights_and_a_consumer_that_stops(
+        self, edits: list[tuple[str, Book | None]], which: int, steps: int, limit: int
+    ) -> None:
+        for part in (edits[::2], edits[1::2]):
+            self._edit(part)
+            self.union.night()
+        self.consumers[which].run(self.union, steps, limit)
+
+    @rule(edits=EDITS)
+    def harvest(self, edits: list[tuple[str, Book | None]]) -> None:
+        """What came and is not matched yet."""
+        self._edit(edits)
         self.union.harvest()
+
+    def _edit(self, edits: list[tuple[str, Book | None]]) -> None:
+        for address, book in edits:
+            if book is not None:
+                self.union.put(address, book)
+            elif address in self.union.books:
+                self.union.delete(address)
 
     @rule(left=st.sampled_from(ADDRESSES), right=st.sampled_from(ADDRESSES), apart=st.booleans())
     def decide(self, left: str, right: str, apart: bool) -> None:
@@ -146,20 +167,15 @@ class Feed(RuleBasedStateMachine):
         settings_module.write_partner(union.consortium.folder, msgspec.structs.replace(known, policy=changed))
         union.restart()
 
-    @rule()
-    def hold(self) -> None:
+    @rule(how=st.sampled_from(["hold", "release", "compact"]))
+    def gate(self, how: str) -> None:
         with self.union.pipeline.database.write() as conn:
-            changes.hold(conn, "uji")
-
-    @rule()
-    def release(self) -> None:
-        with self.union.pipeline.database.write() as conn:
-            changes.release(conn, self.union.pipeline.now())
-
-    @rule()
-    def compact(self) -> None:
-        with self.union.pipeline.database.write() as conn:
-            changes.compact(conn, "2999")
+            if how == "hold":
+                changes.hold(conn, "uji")
+            elif how == "release":
+                changes.release(conn, self.union.pipeline.now())
+            else:
+                changes.compact(conn, "2999")
 
     @rule()
     def back_up(self) -> None:
@@ -215,5 +231,12 @@ def template() -> Path:
 
 
 _quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-TestFeed = Feed.TestCase
-TestFeed.settings = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=_quiet)
+TestFeed = pytest.mark.slow(Feed.TestCase)
+# a failing run is told as it was: making it smaller would run a hundred more of these
+TestFeed.settings = settings(
+    max_examples=50,
+    stateful_step_count=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=_quiet,
+)
