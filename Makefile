@@ -18,6 +18,7 @@ help:
 	@echo "make test            everything CI runs: check, SQLite and PostgreSQL, real servers, the demo"
 	@echo "make prove CORPUS=D  the long proofs over a folder of real data; figures for docs/proofs.md"
 	@echo "make corpus CORPUS=D every file under D through the pipeline; writes docs/interop.md"
+	@echo "make audit           known vulnerabilities of the dependencies (asks the network)"
 	@echo "make bench CORPUS=D  speed against named baselines; figures for docs/performance.md"
 
 $(BIN)/python:
@@ -63,6 +64,12 @@ corpus: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.run "$(CORPUS)"
+
+# known vulnerabilities of what constraints.txt names; asks the network, so it is not part of CI
+audit: $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install -q pip-audit
+	$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r constraints.txt
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix -q .
