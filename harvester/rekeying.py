@@ -8,6 +8,7 @@ takes over what its twin holds, and the twin becomes a tombstone under the old i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -19,14 +20,16 @@ from db.rekey import Pair, Side
 from harvester import pipeline as journey
 from harvester import rekey_pairing as pairing
 from harvester import reverting
-from harvester.errors import UsageError
+from harvester.errors import Locked, UsageError
+from harvester.matching import Desk, match_batch
 from harvester.model import NormalizedRecord, Profile, Value
-from harvester.pipeline import HARVEST_LOCK, Pipeline
+from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, Pipeline
 from harvester.rekey_pairing import Card, Marks
 
 _profile = msgspec.msgpack.Decoder(Profile).decode
 _record = msgspec.json.Decoder(NormalizedRecord).decode
 BATCH = 1000
+TOGETHER = 40_000  # records matched as one batch
 
 
 class Plan(Value, frozen=True):
@@ -159,7 +162,7 @@ def _marks(bodies: Mapping[int, bytes], one: Side) -> Marks:
 
 
 def apply(pipeline: Pipeline, plan: Plan, author: str, why: str = "") -> Done:
-    """Exchange the identifiers, in one transaction; the next match tells each cluster anew, once.
+    """Exchange the identifiers, in one transaction, then match what was exchanged: each cluster is told anew, once.
 
     Raises:
         UsageError: the records are not as they were planned.
@@ -185,7 +188,31 @@ def apply(pipeline: Pipeline, plan: Plan, author: str, why: str = "") -> Done:
             _withdraw(conn, source_id, names)
             notes = {"rekey": made, "by": author, "why": why, "pairs": len(plan.pairs)}
             work.close_run(conn, run_id, verdict="complete", reason="", proof="", now=now, body=notes)
+    _match_together(pipeline, [key for one in plan.pairs for key in (one.record_id, one.twin) if key is not None])
     return Done(plan.source, made, run_id, len(plan.pairs), plan.twins, moved)
+
+
+def _match_together(pipeline: Pipeline, record_ids: Sequence[int]) -> None:
+    """Match what was exchanged as one batch, so that each cluster is told once; too much of it waits for the night.
+
+    While another process is matching, that one takes it up.
+    """
+    if len(record_ids) > TOGETHER:
+        return
+    with suppress(Locked), pipeline.database.lock(MATCH_LOCK):
+        run_id = journey.open_match(pipeline)
+        desk = Desk(
+            pipeline.database,
+            pipeline.match,
+            pipeline.merge,
+            pipeline.partners,
+            run_id,
+            pipeline.derivation_id,
+            pipeline.now,
+        )
+        done = match_batch(desk, len(record_ids), list(record_ids))
+        names = ("records", "pairs", "merges", "changes")
+        journey.close_match(pipeline, run_id, "complete", "", {name: getattr(done, name, 0) for name in names})
 
 
 def undo(pipeline: Pipeline, code: str, author: str, why: str = "") -> Done:

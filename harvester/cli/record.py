@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harvester.cli.common import Shell, common, open_pipeline
+from harvester.cli.common import Shell, common, open_pipeline, whoami
 
 
 @click.group("record")
@@ -70,3 +70,40 @@ def raw(shell: Shell, address: str, version: int | None) -> None:
 
     body = inspecting.raw(open_pipeline(shell), address, version)
     sys.stdout.buffer.write(body)
+
+
+@command.command()
+@click.argument("address")
+@common
+def versions(shell: Shell, address: str) -> None:
+    """Every version of a record, oldest first: state, when, by which run, its datestamp."""
+    from harvester import inspecting
+
+    rows = inspecting.record(open_pipeline(shell), address)["versions"]
+    heads = ["version", "state", "at", "run_id", "datestamp"]
+    shell.emit(rows, lambda: shell.table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+@command.command()
+@click.argument("address")
+@common
+def purge(shell: Shell, address: str) -> None:
+    """Forget a record for ever: bytes, versions, evidence and mentions; no harvest brings it back."""
+    from harvester import purging
+
+    opened = open_pipeline(shell)
+    seen = purging.forget(opened, address, whoami(), preview=True)
+    _holders(shell, seen)
+    if shell.dry_run:
+        shell.emit(seen, lambda: None)
+        return
+    shell.confirm(f"Forget {address} for ever? This cannot be undone.")
+    done = purging.forget(opened, address, whoami())
+    rows = ", ".join(f"{number} {name}" for name, number in sorted(done.rows.items()))
+    shell.emit(done, lambda: shell.say(f"forgotten by run {done.run}: {rows or 'nothing of it was here'}"))
+
+
+def _holders(shell: Shell, seen: Any) -> None:
+    """Backups and dumps that a person has to see to."""
+    for one in seen.holders:
+        shell.say(f"  {one.path} {'still holds it' if one.certain else 'may hold it still'}")
