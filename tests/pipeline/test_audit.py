@@ -37,9 +37,9 @@ def test_what_a_dated_list_never_showed_is_found_and_fetched_one_by_one(tmp_path
         assert partner.consortium.faults() == []
 
 
-def test_a_small_loss_is_deleted_by_a_proven_audit_and_a_large_one_halts(tmp_path: Path) -> None:
+def test_a_small_loss_is_deleted_by_a_proven_audit_and_a_large_one_halts(tmp_path: Path, database_url: str) -> None:
     habits = quirks.variant(quirks.KOHA, tells="nothing", deleted_record="no")
-    with lone(tmp_path, 60, habits, **INCREMENTAL) as partner:
+    with lone(tmp_path, 60, habits, database=database_url, **INCREMENTAL) as partner:
         partner.night()
         partner.delete([7])
         partner.night()

@@ -128,8 +128,10 @@ def test_without_guard_and_proof_it_would_go(tmp_path: Path, loss: Loss, monkeyp
 # ---- deciding --------------------------------------------------------------------------------------------
 
 
-def test_an_approved_run_deletes_what_it_proposed_and_the_last_bytes_are_kept(tmp_path: Path) -> None:
-    with lone(tmp_path, 60) as partner:
+def test_an_approved_run_deletes_what_it_proposed_and_the_last_bytes_are_kept(
+    tmp_path: Path, database_url: str
+) -> None:
+    with lone(tmp_path, 60, database=database_url) as partner:
         partner.night()
         partner.delete(range(1, 31))
         halted = partner.night()
@@ -357,8 +359,10 @@ def test_z092_a_paused_partner_loses_nothing_however_long_and_whatever_it_answer
         assert partner.night().verdict == "halted"
 
 
-def test_z092_a_partner_that_leaves_is_retired_after_a_preview_and_may_come_back(tmp_path: Path) -> None:
-    with lone(tmp_path, 40) as partner:
+def test_z092_a_partner_that_leaves_is_retired_after_a_preview_and_may_come_back(
+    tmp_path: Path, database_url: str
+) -> None:
+    with lone(tmp_path, 40, database=database_url) as partner:
         partner.night()
         cluster = partner.cluster_of("5")
         with partner.opened() as opened:

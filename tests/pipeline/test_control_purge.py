@@ -57,8 +57,8 @@ def prepared(partner: Lone) -> str:
     return mine
 
 
-def test_z091_nothing_of_a_purged_record_is_left_and_outputs_are_told(tmp_path: Path) -> None:
-    with lone(tmp_path, 10) as partner:
+def test_z091_nothing_of_a_purged_record_is_left_and_outputs_are_told(tmp_path: Path, database_url: str) -> None:
+    with lone(tmp_path, 10, database=database_url) as partner:
         address = prepared(partner)
         cluster = partner.cluster_of(DENIED)
         assert SECRET.encode() in partner.consortium.ask(everything)

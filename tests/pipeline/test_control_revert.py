@@ -35,9 +35,9 @@ def spoil(partner: Lone) -> None:
 
 @pytest.mark.parametrize("source", [{}, SWEEP], ids=["incremental", "sweep"])
 def test_a_reverted_run_leaves_the_catalogue_as_it_was_and_stays_out_until_it_is_released(
-    tmp_path: Path, source: dict[str, object]
+    tmp_path: Path, database_url: str, source: dict[str, object]
 ) -> None:
-    with lone(tmp_path, 40, **source) as partner:
+    with lone(tmp_path, 40, database=database_url, **source) as partner:
         partner.night()
         good = titles(partner)
         clusters = {key: partner.cluster_of(key) for key in good}

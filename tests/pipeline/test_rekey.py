@@ -81,8 +81,8 @@ def test_a_renamed_host_changes_no_cluster_and_loses_no_decision(tmp_path: Path,
 
 
 @pytest.mark.parametrize("harvested", [False, True], ids=["before the harvest", "after the harvest halted"])
-def test_a_rekey_is_undone_and_everything_is_as_it_was(tmp_path: Path, harvested: bool) -> None:
-    with lone(tmp_path, 30, OLD_HOST, **SWEEP) as partner:
+def test_a_rekey_is_undone_and_everything_is_as_it_was(tmp_path: Path, database_url: str, harvested: bool) -> None:
+    with lone(tmp_path, 30, OLD_HOST, database=database_url, **SWEEP) as partner:
         partner.night()
         decide(partner)
         before = homes(partner)
