@@ -240,8 +240,9 @@ def guarded(call: Callable[[], Any]) -> int:
     except Exception as error:
         if not _of_the_database(error):
             raise
-        click.echo(f"the database: {clean(str(getattr(error, 'orig', error)).strip())}", err=True)
-        return 1
+        told = clean(str(getattr(error, "orig", error)).strip())
+        click.echo(f"the database: {told}", err=True)
+        return 4 if "malformed" in told or "checksum" in told else 1
     if _signal:
         return 128 + _signal[0]
     return result if isinstance(result, int) else 0
