@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import DBAPIError
+
 from db import migrate, nights, verify
 from db.engine import Database
 from harvester import pipeline, settings
@@ -39,8 +41,8 @@ def examine(path: Path | None) -> list[Finding]:
     def look(name: str, question: Callable[[], Any]) -> Any:
         try:
             answer = question()
-        except (IndukError, OSError) as error:
-            findings.append(Finding(name, False, str(error)))
+        except (IndukError, OSError, DBAPIError) as error:
+            findings.append(Finding(name, False, str(getattr(error, "orig", error))))
             return None
         findings.append(Finding(name, True, answer if isinstance(answer, str) else "good"))
         return answer
@@ -114,8 +116,12 @@ def _database(known: Any) -> Database:
 
 
 def _soundness(database: Database) -> Iterator[Finding]:
-    with database.read() as conn:
-        bad = [check for check in verify.verify(conn) if check.bad]
+    try:
+        with database.read() as conn:
+            bad = [check for check in verify.verify(conn) if check.bad]
+    except DBAPIError as error:  # a damaged file: restore the newest backup
+        yield Finding("catalogue", False, str(error.orig))
+        return
     yield Finding("catalogue", not bad, "; ".join(f"{one.bad} × not: {one.sentence}" for one in bad) or "good")
 
 

@@ -1,0 +1,164 @@
+"""What databases do to those who use them: locks, open transactions, damage, text that no database keeps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import select, text
+
+from db import verify, work
+from db.engine import Database
+from db.tables import record
+from harvester import doctor, pipeline, scheduling
+from harvester.errors import Locked
+from tests.ops.nights import Nights
+from tests.pipeline.shelf import Book, Union
+
+
+@pytest.mark.slow
+def test_z097_readers_and_writers_never_see_a_locked_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    union = Union(tmp_path / "union", url)
+    union.night({"alun/1": Book("Yang pertama")})
+    ended, failed = threading.Event(), []
+
+    def work_on(write: bool) -> None:
+        mine = Database(url)
+        try:
+            while not ended.is_set():
+                with mine.write() if write else mine.read() as conn:
+                    conn.execute(select(record.c.id)).all()
+                    if write:
+                        work.mark_dirty(conn, [1])
+        except Exception as error:  # noqa: BLE001  the test says so below
+            failed.append(error)
+        finally:
+            mine.close()
+
+    threads = [threading.Thread(target=work_on, args=(number < 3,)) for number in range(23)]
+    for one in threads:
+        one.start()
+    union.night({f"alun/{number}": Book(f"Buku {number}") for number in range(20)})
+    ended.set()
+    for one in threads:
+        one.join()
+    union.close()
+    assert failed == []
+
+
+HOLDER = """
+import sys, time
+from db.engine import Database
+with Database(sys.argv[1]).lock("source:alun"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_z101_a_lock_dies_with_its_process(database_url: str) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, database_url], stdout=subprocess.PIPE, text=True)
+    database = Database(database_url)
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Locked), database.lock("source:alun"):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+    ends = time.monotonic() + 10
+    while True:
+        try:
+            with database.lock("source:alun"):
+                break
+        except Locked:
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+    database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_z102_no_transaction_is_open_while_a_slow_server_is_waited_for(tmp_path: Path, postgres_server: object) -> None:
+    url = postgres_server.create()  # type: ignore[attr-defined]
+    with Nights(tmp_path / "union", url, ("alun",), records=30) as union:
+        union.simulator.set_faults("alun", "page=2:delay@1.5, page=3:delay@1.5")
+        found: list[tuple[str, float]] = []
+        watching = Database(url)
+        ended = threading.Event()
+        query = text(
+            "SELECT state, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+        )
+
+        def watch() -> None:
+            while not ended.wait(0.1):
+                with watching.read() as conn:
+                    found.extend((row[0], float(row[1])) for row in conn.execute(query))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        pipeline.harvest(union.opened, ["alun"])
+        ended.set()
+        watcher.join()
+        watching.close()
+        assert [one for one in found if one[1] > 1.0] == []
+    postgres_server.drop(url)  # type: ignore[attr-defined]
+
+
+def test_z103_a_damaged_file_is_noticed_and_doctor_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    with Nights(tmp_path / "union", url, ("alun",), records=60) as union:
+        union.work()
+        database = union.opened.database
+        with database.engine.connect() as conn:
+            conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        union.reopen()
+        assert all(one.good for one in doctor.examine(union.consortium.folder / "induk.yaml"))
+        path = tmp_path / "induk.db"
+        body = bytearray(path.read_bytes())
+        for place in range(len(body) // 2, len(body) // 2 + 20_000):
+            body[place] ^= 0x5A
+        path.write_bytes(body)
+        found = {one.name: one for one in doctor.examine(union.consortium.folder / "induk.yaml")}
+        assert not all(one.good for one in found.values())
+
+
+def test_z119_a_file_edited_while_a_night_runs_counts_from_the_next_one(tmp_path: Path) -> None:
+    with Nights(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}", ("alun",)) as union:
+        before = union.opened
+        path = union.consortium.folder / "induk.yaml"
+        path.write_text(path.read_text(encoding="utf-8") + "nonsense: 1\n", encoding="utf-8")
+        assert union.work().exit == 0  # the night keeps the settings that it was started with
+        logged: list[str] = []
+        current = scheduling._edited(
+            msgspec.structs.replace(before, log=lambda event, **_: logged.append(event)),
+            union.consortium.open,
+        )
+        assert logged == ["settings_refused"]
+        assert current.settings is before.settings
+
+
+def test_z106_text_that_no_database_keeps_does_not_stop_the_others(database_url: str, tmp_path: Path) -> None:
+    union = Union(tmp_path / "union", database_url)
+    hostile = ["nol \x00 di tengah", "pasangan \ud800 sendiri", "emoji 📚", "\u202ekanan ke kiri", "x" * 200_000]
+    good = {f"alun/{number}": Book(f"Buku baik nomor {number}") for number in range(5)}
+    for number, title in enumerate(hostile):
+        try:
+            union.put(f"alun/h{number}", Book(title))
+            Book(title).payload("x")
+        except UnicodeEncodeError:  # a lone surrogate cannot even be sent as bytes
+            union.delete(f"alun/h{number}")
+            union._gone.clear()
+    union.night(good)
+    with union.pipeline.database.read() as conn:
+        assert {row[0] for row in conn.execute(select(record.c.identifier))} >= {str(number) for number in range(5)}
+        assert [one for one in verify.verify(conn) if one.bad] == []
+    union.close()
