@@ -186,7 +186,7 @@ def _sqlite_engine(url: Any) -> Engine:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_MS}",
-            "cache_size=-65536",
+            "cache_size=-32768",
             "temp_store=MEMORY",
         ):
             raw.execute(f"PRAGMA {pragma}")

@@ -18,7 +18,7 @@ _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 
 
 # Names, publishers and numbers repeat from record to record: each is worked out once.
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *name* without honorifics and degrees; with them when nothing else is left."""
     folded = fold(name).split()
@@ -87,7 +87,7 @@ def publisher_words(publications: tuple[Publication, ...], vocabulary: Vocabular
     return tuple(sorted(found))[:12]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def _publisher(name: str, vocabulary: Vocabulary) -> frozenset[str]:
     folded = " ".join(joined_initials(fold(name).split()))
     aliases = {alias for form, alias in vocabulary.publisher_aliases.items() if f" {form} " in f" {folded} "}
