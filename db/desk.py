@@ -63,7 +63,7 @@ def merge_log(conn: Connection, wanted: LogFilter, limit: int) -> list[Row]:
         (bool(wanted.since), column.at >= wanted.since),
         (bool(wanted.until), column.at <= _end(wanted.until)),
         (bool(wanted.rule), column.rule == wanted.rule),
-        (wanted.actor == "people", column.actor != "match"),
+        (wanted.actor == "people", column.actor.in_(select(human_decision.c.author))),
         (wanted.actor not in ("", "people"), column.actor == wanted.actor),
         (bool(wanted.kind), column.kind == wanted.kind),
         (wanted.low is not None, column.score >= (wanted.low or 0.0)),
@@ -84,18 +84,25 @@ def _end(day: str) -> str:
 
 
 def actors(conn: Connection) -> list[str]:
-    """Who has written into the merge log."""
-    return [row[0] for row in conn.execute(select(cluster_event.c.actor).distinct().order_by(cluster_event.c.actor))]
+    """Who may have written into the merge log: the rules, and everybody who has decided something."""
+    query = select(human_decision.c.author).distinct().order_by(human_decision.c.author)
+    return ["match", *(row[0] for row in conn.execute(query))]
 
 
 # ---- suspect clusters --------------------------------------------------------------------------------
 
 
-def clock_of_changes(conn: Connection) -> tuple[int, int, int]:
-    """Numbers of which one grows whenever the catalogue, a decision or a label changes."""
+def clock_of_changes(conn: Connection) -> tuple[Any, ...]:
+    """Numbers of which one grows whenever the catalogue, a decision, a label or a run changes."""
     seq = select(feed_counter.c.seq)
     numbers = [conn.execute(one).scalar_one() or 0 for one in (seq, *map(_newest, (human_decision, label)))]
-    return int(numbers[0]), int(numbers[1]), int(numbers[2])
+    return (*map(int, numbers), clock_of_runs(conn))
+
+
+def clock_of_runs(conn: Connection) -> str:
+    """A text that changes whenever a run other than a person's decision starts or ends."""
+    query = select(func.max(run.c.id), func.max(run.c.ended_at)).where(run.c.kind != "decide")
+    return str(tuple(conn.execute(query).one()))
 
 
 def _newest(table: Any) -> Any:

@@ -532,6 +532,7 @@ cluster_event = Table(
     Column("rule", Text, nullable=False, server_default=""),  # the feature that spoke most, or a person's action
     Column("score", Float),  # what the merge log is filtered by
     Index("ix_cluster_event_source", "source", "id"),
+    Index("ix_cluster_event_actor", "actor", "id"),
 )
 
 cluster_redirect = Table(

@@ -14,6 +14,7 @@ from db.catalogue import RecordState
 from harvester import inspecting
 from harvester.errors import ConfigError
 from harvester.model import NormalizedRecord, UnionRecord
+from harvester.web.kept import kept
 from harvester.web.pages.records import download
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
@@ -29,7 +30,7 @@ _decode = msgspec.json.Decoder(NormalizedRecord).decode
 
 @pages.get("/partners", needs="read")
 def partners(visit: Visit) -> View:
-    lines = inspecting.partners(visit.pipeline)
+    lines = kept(visit, "partners", lambda: inspecting.partners(visit.pipeline))
     heads = ("code", "status", "records", "clusters", "quarantined", "last_run", "verdict")
     return View("partners.html", {"partners": lines}, heads, [[line[name] for name in heads] for line in lines])
 
@@ -46,16 +47,20 @@ def known(visit: Visit) -> str:
 def partner(visit: Visit) -> View:
     """One partner; addresses of its servers and its warnings only for those who care for it."""
     code = known(visit)
-    told = inspecting.partner(visit.pipeline, code)
+    told = kept(visit, f"partner {code}", lambda: inspecting.partner(visit.pipeline, code), until="runs")
     whole = visit.may("ledger", [code])
     names = tuple(one.code for one in visit.pipeline.settings.partner(code).sources)
-    with visit.pipeline.database.read() as conn:
-        warnings = desk.warning_totals(conn, names) if whole else []
-        covered = _coverage(conn, names)
+    warnings, covered = kept(visit, f"quality {code}", lambda: _quality(visit, names), until="runs")
     if not whole:
         told = {**told, "sources": [{**one, "url": ""} for one in told["sources"]]}
-    data = {"partner": told, "whole": whole, "warnings": _gathered(warnings), "covered": covered}
+    data = {"partner": told, "whole": whole, "warnings": _gathered(warnings) if whole else [], "covered": covered}
     return View("partner.html", data, ("field", "percent"), [[one["field"], one["percent"]] for one in covered])
+
+
+def _quality(visit: Visit, sources: tuple[str, ...]) -> tuple[list[tuple[str, int]], list[dict[str, Any]]]:
+    """The warnings of these sources, and how full their records are."""
+    with visit.pipeline.database.read() as conn:
+        return desk.warning_totals(conn, sources), _coverage(conn, sources)
 
 
 def _gathered(warnings: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from harvester.errors import UsageError
 from harvester.model import Address
 from harvester.reviewing import Item
 from harvester.web import seeing
+from harvester.web.kept import kept
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import confirm
 from harvester.web.views import Pages, View
@@ -22,8 +24,9 @@ from harvester.web.visit import Gone, Visit
 
 pages = Pages()
 SKIPPED = 100
-PORTION = 20
+PORTION = 500
 MOST = 5000
+SCREEN = 50
 LIST = 50
 BULK = 50
 
@@ -43,13 +46,37 @@ class Case(NamedTuple):
 def cases(visit: Visit, number: int) -> list[Case]:
     """The next pairs that this person may judge, those most worth a minute first; what was skipped comes no more."""
     skipped = set(visit.query("skip").split("."))
-    asked = number + len(skipped) + PORTION
-    while True:  # the queue leaves out what was judged only after it has cut the list: ask for more until it is enough
-        items = reviewing.queue(visit.pipeline, asked, kinds=("review", "veto"))
+    found: list[Case] = []
+    for size in (PORTION, MOST):
+        items = kept(visit, f"queue of {size}", partial(_queue, visit, size), until="runs")
         found = [case for one in items if (case := _case(visit, one)) and case.mark not in skipped]
-        if len(found) >= number or asked > MOST:
-            return found[:number]
-        asked *= 5
+        found = _still_open(visit, found, number)
+        if found:
+            break
+    return found
+
+
+def _queue(visit: Visit, number: int) -> list[Item]:
+    return reviewing.queue(visit.pipeline, number, kinds=("review", "veto"))
+
+
+def _still_open(visit: Visit, found: list[Case], number: int) -> list[Case]:
+    """The first of them that nobody has judged and nothing has brought together since the queue was made."""
+    left: list[Case] = []
+    with visit.pipeline.database.read() as conn:
+        for start in range(0, len(found), SCREEN):
+            part = found[start : start + SCREEN]
+            pairs = {one.mark: (Address.parse(one.left), Address.parse(one.right)) for one in part}
+            states = catalogue.states_of_addresses(conn, {one for pair in pairs.values() for one in pair})
+            homes = {one.address: one.cluster_id for one in states}
+            judged = links.labelled(conn, pairs.values())
+            for one in part:
+                ends = homes.get(one.left), homes.get(one.right)
+                if pairs[one.mark] not in judged and None not in ends and ends[0] != ends[1]:
+                    left.append(one._replace(clusters=(ends[0] or 0, ends[1] or 0)))
+            if len(left) >= number:
+                break
+    return left[:number]
 
 
 def _case(visit: Visit, one: Item) -> Case | None:
@@ -65,7 +92,7 @@ def review(visit: Visit) -> View:
     """The next pair, or as a sheet the next LIST of them."""
     found = cases(visit, LIST if visit.suffix else 1)
     case = found[0] if found else None
-    waiting = reviewing.waiting(visit.pipeline)
+    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="runs")
     with visit.pipeline.database.read() as conn:
         versions = catalogue.clusters(conn, case.clusters) if case else {}
         records, heads = _records(visit, conn, case)

@@ -14,6 +14,7 @@ from db import control, desk, ledger, work
 from harvester import controlling, deciding, inspecting, reviewing
 from harvester.errors import UsageError
 from harvester.web import seeing
+from harvester.web.kept import kept
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import confirm, said
 from harvester.web.views import Pages, View
@@ -29,16 +30,16 @@ WORST = ("failed", "halted", "partial", "running", "complete")
 @pages.get("/tonight", needs="read")
 def tonight(visit: Visit) -> View:
     """The first page."""
-    lines = inspecting.partners(visit.pipeline)
+    lines = kept(visit, "partners", lambda: inspecting.partners(visit.pipeline))
     days = _days(visit)
     with visit.pipeline.database.read() as conn:
         halted = control.halted(conn)
-        totals = desk.totals(conn)
         nights = desk.nights(conn, days[0])
         last = desk.counts_since(conn, _ago(visit, 1))
         reports = stored.open_reports(conn)
         queued = work.queued(conn)
-    waiting = reviewing.waiting(visit.pipeline)
+    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="runs")
+    totals = kept(visit, "totals", lambda: _totals(visit))
     data = {
         "partners": lines,
         "halted": [_told(row) for row in halted],
@@ -52,6 +53,11 @@ def tonight(visit: Visit) -> View:
     }
     heads = ("code", "status", "records", "clusters", "quarantined", "last_run", "verdict")
     return View("tonight.html", data, heads, [[line[name] for name in heads] for line in lines])
+
+
+def _totals(visit: Visit) -> dict[str, int]:
+    with visit.pipeline.database.read() as conn:
+        return desk.totals(conn)
 
 
 def _ago(visit: Visit, days: int) -> str:
@@ -102,6 +108,11 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "body": json.loads(row["body"])}
 
 
+def _events(visit: Visit, number: int) -> dict[str, int]:
+    with visit.pipeline.database.read() as conn:
+        return desk.events_of_run(conn, number)
+
+
 SET_ASIDE = ("id", "identifier", "stage", "reason", "message")
 FUNNEL = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded")
 
@@ -117,7 +128,7 @@ def run(visit: Visit) -> View:
         good = work.last_good(conn, row)
         partner = seeing.partner_of_address(visit, row["source"] or "")
         shown = ledger.quarantine_of_run(conn, number) if visit.may("quarantine", [partner]) else []
-        events = desk.events_of_run(conn, number)
+    events = kept(visit, f"events of run {number}", lambda: _events(visit, number), until="runs")
     most = max((row[name] for name in FUNNEL), default=0) or 1
     funnel = [
         {"name": name, "now": row[name], "good": good[name] if good else None, "width": round(300 * row[name] / most)}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from db import accounts as stored
 from db import catalogue, desk
 from harvester import reviewing
 from harvester.reviewing import Item
+from harvester.web.kept import kept
 from harvester.web.views import Pages, View
 from harvester.web.visit import Visit
 
@@ -50,19 +49,6 @@ def _row(line: dict[str, Any]) -> list[Any]:
     return [line["cluster"], line["title"], line["members"], "; ".join(why)]
 
 
-_KEPT: dict[tuple[Any, ...], list[Item]] = {}
-
-
 def odd(visit: Visit) -> list[Item]:
     """The suspect clusters; looked for again only when the catalogue or a person's verdict has changed."""
-    with visit.pipeline.database.read() as conn:
-        state = (str(visit.pipeline.database.url), *_state(conn))
-    if state not in _KEPT:
-        found = reviewing.queue(visit.pipeline, SHOWN, kinds=("cluster",))
-        _KEPT.clear()
-        _KEPT[state] = found
-    return _KEPT[state]
-
-
-def _state(conn: Connection) -> tuple[int, ...]:
-    return desk.clock_of_changes(conn)
+    return kept(visit, "odd", lambda: reviewing.queue(visit.pipeline, SHOWN, kinds=("cluster",)))
