@@ -167,6 +167,23 @@ def test_a_source_that_looks_unlike_itself_is_held_back_and_the_others_are_publi
     assert union.work("bukit").exit == 0
 
 
+def test_what_a_rejected_run_brought_never_reaches_the_union(make: Make) -> None:
+    union = make("alun", records=100)
+    union.work()
+    before = titles(union)
+    union.tomorrow()
+    for number in range(100, 170):
+        union.put("alun", number, title="Judul baru" if number == 100 else "")
+    for number in range(88, 100):
+        union.spoil("alun", number)
+    report = union.work()
+    assert state(report, "alun").state == "held"
+    controlling.reject(union.opened, state(report, "alun").run, "rina", "salah ekspor")
+    pipeline.match(union.opened)
+    assert titles(union) == before
+    assert union.consortium.faults() == []
+
+
 def test_nothing_is_held_back_without_the_gates(make: Make) -> None:
     """The same night is red without them: the mutant's catalogue takes everything."""
     union = make("alun", records=100, config="gates: {failures_percent: 100, fewer_percent: 100}\n")
