@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from db import ledger, work
 from db.tables import record_version
-from harvester import controlling, harvesting
+from harvester import controlling, harvesting, resolving
 from harvester import pipeline as journey
 from harvester.demo import quirks
 from harvester.errors import UsageError
@@ -398,3 +398,28 @@ def test_a_partner_that_goes_missing_from_the_files_is_not_deleted(tmp_path: Pat
         with partner.opened() as opened, opened.database.read() as conn:
             assert [row["status"] for row in work.sources(conn)] == ["active"]
         assert len(partner.active()) == 20
+
+
+# ---- the same cases on mutants: none of the tests above is empty -------------------------------------------
+
+
+def test_z085_a_harvester_that_never_looks_for_absence_would_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "absent", lambda *given: [])
+    with pytest.raises(AssertionError):
+        test_z085_without_told_deletions_a_proven_full_list_shows_them(tmp_path)
+
+
+def test_z090_a_matcher_that_looks_forward_only_would_give_a_new_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "take_back", lambda groups, ids, vacated: list(ids))
+    with pytest.raises(AssertionError):
+        test_z090_a_record_that_comes_back_has_its_cluster_again(tmp_path)
+
+
+def test_z092_a_harvester_that_knows_no_pause_would_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journey, "active_sources", lambda opened, names=(): sorted(opened.source_ids))
+    with pytest.raises(AssertionError):
+        test_z092_a_paused_partner_loses_nothing_however_long_and_whatever_it_answers(tmp_path)
