@@ -114,8 +114,9 @@ def rewrite() -> None:
     for page, name, lines in generated():
         path = ROOT / "docs" / page
         text = path.read_text(encoding="utf-8")
-        old = re.compile(rf"<!-- {name} -->.*?(?=\n## |\Z)", re.DOTALL)
-        path.write_text(old.sub(lambda _: f"<!-- {name} -->\n\n{lines}\n", text), encoding="utf-8")
+        head, mark, rest = text.partition(f"<!-- {name} -->")
+        _, heading, tail = rest.partition("\n## ")
+        path.write_text(f"{head}{mark}\n\n{lines}\n{heading}{tail}", encoding="utf-8")
 
 
 def generated() -> list[tuple[str, str, str]]:
