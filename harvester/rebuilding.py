@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 
 import msgspec
 
@@ -25,14 +26,15 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Non
     """
     match, merge = pipeline.load_rules(settings)
     database = Database(settings.database_url(environ))
-    migrate.require(database)
-    hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
-    with database.lock(pipeline.MATCH_LOCK), database.write(durable=True) as conn:
-        rules.start(conn, hashes, (match.text, merge.text), pipeline.version(), stamp(clock.now()))
-        ledger.forget_decisions(conn)
-        last = 0
-        while rows := ledger.all_active(conn, last, BATCH):
-            last = rows[-1]["id"]
-            bodies = ledger.normalized_bodies(conn, [row["id"] for row in rows])
-            ledger.place(conn, {key: profiled(_decode(body), match) for key, body in bodies.items()})
-            work.mark_dirty(conn, bodies)
+    with closing(database):
+        migrate.require(database)
+        hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
+        with database.lock(pipeline.MATCH_LOCK), database.write(durable=True) as conn:
+            rules.start(conn, hashes, (match.text, merge.text), pipeline.version(), stamp(clock.now()))
+            ledger.forget_decisions(conn)
+            last = 0
+            while rows := ledger.all_active(conn, last, BATCH):
+                last = rows[-1]["id"]
+                bodies = ledger.normalized_bodies(conn, [row["id"] for row in rows])
+                ledger.place(conn, {key: profiled(_decode(body), match) for key, body in bodies.items()})
+                work.mark_dirty(conn, bodies)

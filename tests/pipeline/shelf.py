@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from db import catalogue
+from db import catalogue, verify
 from harvester import pipeline
 from harvester.clock import SystemClock
 from harvester.model import Clock, HarvestedRecord, Page, Window
@@ -122,6 +122,11 @@ class Union:
             self.put(address, book)
         self.harvest()
         self.match()
+
+    def faults(self) -> list[str]:
+        """What `induk db verify` finds wrong."""
+        with self.pipeline.database.read() as conn:
+            return [f"{one.name}: {one.bad}" for one in verify.verify(conn) if one.bad]
 
     # ---- what stands in the catalogue ------------------------------------------------------------------
 

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
 
+from db import catalogue
 from db.tables import decision
 from harvester import deciding, deciding_files, rebuilding
 from harvester.clock import SystemClock
 from harvester.errors import UsageError
 from harvester.match import compare
 from harvester.match import rules as match_rules
-from harvester.model import Evidence
+from harvester.model import Address, Evidence
 from harvester.resolving import read_profiles
 from tests.pipeline.shelf import Book, Union
 
@@ -62,6 +63,7 @@ class Life(RuleBasedStateMachine):
         self.union = type(self).make()
         self.said: dict[int, tuple[str, list[set[str]]]] = {}  # in force: number → (kind, sides)
         self.undone: dict[int, int] = {}
+        self.wrong: dict[int, tuple[str, str]] = {}  # number → (address, ISBN)
         self.strict = False
 
     def teardown(self) -> None:
@@ -148,6 +150,7 @@ class Life(RuleBasedStateMachine):
             except UsageError:  # not harvested yet: the stored record has another one
                 return
             self.said[result.decision or 0] = ("", [{where}])
+            self.wrong[result.decision or 0] = (where, value)
 
     @rule(data=st.data())
     def a_person_pins_a_title(self, data: st.DataObject) -> None:
@@ -187,8 +190,11 @@ class Life(RuleBasedStateMachine):
 
     def settle(self) -> None:
         self.union.night()
-        assert self.union.consortium.faults() == []
+        assert self.union.faults() == []
         self.obeyed()
+        for number, (where, value) in self.wrong.items():
+            if number in self.said and where in self.union.books:
+                assert value not in isbns_in_matching(self.union, where)
 
     def obeyed(self) -> None:
         """Every decision is there, and the newest about two records counts; only contradictions loosen a must."""
@@ -243,6 +249,13 @@ class Life(RuleBasedStateMachine):
                 evidence = msgspec.json.decode(row.evidence, type=list[Evidence])
                 assert sum(one.points for one in evidence) == pytest.approx(row.score, abs=0.01)
                 assert compare.explain(left, right, rules).score == pytest.approx(row.score, abs=0.01)
+
+
+def isbns_in_matching(union: Union, address: str) -> tuple[str, ...]:
+    """The ISBNs of a record that matching sees."""
+    with union.pipeline.database.read() as conn:
+        held = catalogue.states_of_addresses(conn, [Address.parse(address)])[0]
+        return read_profiles(conn, [held.node_id or 0])[held.node_id or 0][0].isbns
 
 
 def pairs(names: Iterable[str]) -> set[tuple[str, str]]:
