@@ -135,10 +135,12 @@ def partner_of_address(visit: Visit, address: str) -> str:
 def evidence(visit: Visit, lines: Iterable[Mapping[str, Any]], addresses: Iterable[str]) -> list[dict[str, Any]]:
     """Evidence as it may be seen: without the compared values where a partner withholds some."""
     hidden = any(hides(visit, partner_of_address(visit, one)) for one in addresses)
-    student = {"student"}
-    return [
-        {**line, "left": "", "right": ""} if hidden or line.get("feature") in student else dict(line) for line in lines
-    ]
+    found = []
+    for line in lines:
+        told = {**line, "weight": abs(line.get("points") or 0)}
+        private = hidden or line.get("feature") == "student"
+        found.append({**told, "left": "", "right": ""} if private else told)
+    return found
 
 
 # ---- side by side ------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ def values_of(record: NormalizedRecord, field: str) -> list[str]:
     if value in ("", (), None, getattr(NormalizedRecord(), field)) and field != "material":
         return []
     several = isinstance(value, tuple)
-    return [text for one in (value if several else (value,)) if (text := show(one))]
+    return [text for one in (value if several else (value,)) if (text := getattr(one, "text", "") or show(one))]
 
 
 class Row(NamedTuple):

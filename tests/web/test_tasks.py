@@ -146,7 +146,7 @@ def test_pairs_are_reviewed_and_the_last_verdict_is_undone(
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_two_people_on_one_cluster_do_not_overwrite_each_other(look: Any, desk: Desk, javascript: bool) -> None:
-    cluster, members = multi(desk, 2)
+    cluster, _ = multi(desk, 2)
     first, second = look("budi", "en", javascript), look("ani", "en", javascript)
     for page in (first, second):
         page.goto(f"/clusters/{cluster}")

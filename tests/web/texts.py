@@ -1,4 +1,4 @@
-"""Every text that a person sees and that can be translated; `python -m tests.web.texts` brings the catalogue up to date.
+"""Every text that a person sees and that can be translated; `python -m tests.web.texts` brings them up to date.
 
 What is new stands untranslated in harvester/locale/id/LC_MESSAGES/induk.po until somebody translates it; what no page
 says any more goes. The test beside this file is red for both.

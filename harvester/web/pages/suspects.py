@@ -14,6 +14,7 @@ from harvester.web.visit import Visit
 
 pages = Pages()
 SHOWN = 100
+REASONS = 10  # of a cluster: one whose ISBN stands in thousands of others says so thousands of times
 
 
 @pages.get("/suspects", needs="read")
@@ -32,7 +33,7 @@ def suspects(visit: Visit) -> View:
         line = lines.setdefault(
             one.clusters[0], _line(one.clusters[0], {"title": one.titles[0], "members": one.records})
         )
-        line |= {"reasons": one.reasons, "left": one.left, "right": one.right}
+        line |= {"reasons": one.reasons[:REASONS], "left": one.left, "right": one.right}
     shown = list(lines.values())[:SHOWN]
     heads = ("cluster", "title", "members", "why")
     data = {"lines": shown, "gone": [row for row in reports if row["now"] not in living]}
