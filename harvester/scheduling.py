@@ -21,8 +21,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from db import control, nights
+from harvester import auditing, schedule
 from harvester import pipeline as journey
-from harvester import schedule
 from harvester.clock import stamp
 from harvester.errors import IndukError, Locked
 from harvester.harvesting import Outcome
@@ -259,9 +259,23 @@ def work_night(
     worked = harvest(pipeline, jobs, night, progress, forced=forced)
     if worked and all(one.verdict in ("locked", "skipped") for one in worked):
         return Night(night, tuple(worked), stopped=pipeline.cancel())
+    worked = [_upkeep(pipeline, one) for one in worked]
     matched, trouble = _match(pipeline)
     published = {} if pipeline.cancel() or trouble else _publish(pipeline, environ or os.environ)
     return Night(night, tuple(worked), matched, trouble, published, pipeline.cancel())
+
+
+def _upkeep(pipeline: Pipeline, one: Worked) -> Worked:
+    """Compare identifiers and measure anew where that is due; an audit that must wait for a person says so."""
+    if one.verdict != "complete" or pipeline.cancel():
+        return one
+    try:
+        audits = auditing.upkeep(pipeline, [one.source]).audits
+    except IndukError as error:
+        pipeline.log("upkeep_failed", source=one.source, error=str(error))
+        return one
+    halted = next((audit for audit in audits if audit.verdict == "halted"), None)
+    return msgspec.structs.replace(one, verdict="halted", reason=halted.reason, run=halted.run) if halted else one
 
 
 def _match(pipeline: Pipeline) -> tuple[dict[str, Any], str]:

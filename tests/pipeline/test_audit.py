@@ -96,3 +96,20 @@ def test_a_source_of_files_has_no_list_to_compare(tmp_path: Path) -> None:
     made.add("sd-3", protocol="files", url=str(tmp_path))
     with made.opened() as opened, pytest.raises(UsageError, match="no list of identifiers"):
         auditing.audit(opened, "sd-3")
+
+
+def test_a_night_does_what_is_due_and_an_audit_that_halts_is_the_nights_verdict(tmp_path: Path) -> None:
+    from harvester import scheduling
+
+    habits = quirks.variant(quirks.KOHA, tells="nothing", deleted_record="no")
+    with lone(tmp_path, 60, habits, **INCREMENTAL) as partner:
+        partner.night()
+        partner.delete(range(10, 40))
+        verdicts = []
+        for _ in range(9):
+            partner.sleep()
+            with partner.opened() as opened:
+                night = scheduling.work_night(opened, scheduling.asked(opened, ["kampus"]), forced=True, environ={})
+            verdicts.append(night.worked[0].verdict)
+        assert "halted" in verdicts
+        assert len(partner.active()) == 60
