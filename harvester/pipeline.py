@@ -14,6 +14,7 @@ matching.py (one batch), resolving.py (clusters again).
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,7 +44,10 @@ from harvester.sources.environment import Limits, Turns
 from harvester.sources.windows import outlived
 from harvester.workers import Workers
 
-MATCH_LOCK = "match"
+MATCH_LOCK = "match"  # held for a batch, or for one act of a person between two batches
+MATCH_RUN_LOCK = "match-run"  # held for a whole run: a second one exits with 75; taken before MATCH_LOCK
+MATCH_PAUSE = 0.02  # seconds between two batches, in which a person's act may take the lock
+MATCH_PATIENCE = 300.0
 HARVEST_LOCK = "source:"
 RETENTION = timedelta(days=30)  # how long a server that promises nothing remembers what it deleted
 
@@ -346,7 +350,7 @@ def match(
         Locked: another process is matching.
     """
     totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
-    with pipeline.database.lock(MATCH_LOCK):
+    with pipeline.database.lock(MATCH_RUN_LOCK):
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
         desk = Desk(
@@ -359,16 +363,30 @@ def match(
             pipeline.now,
         )
         verdict, reason = "complete", ""
-        while batch := match_batch(desk, pipeline.settings.match.batch):
+        while batch := _locked_batch(pipeline, desk):
             for name in totals:
                 totals[name] += getattr(batch, name)
             progress(batch)
+            time.sleep(MATCH_PAUSE)
             if pipeline.cancel():
                 verdict, reason = "partial", "stopped as asked; the rest stays queued"
                 break
         pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
     return {"run": run_id, "verdict": verdict, **totals}
+
+
+def _locked_batch(pipeline: Pipeline, desk: Desk) -> Batch | None:
+    """One batch under the match lock; a person's act that holds it is waited for."""
+    until = pipeline.clock.monotonic() + MATCH_PATIENCE
+    while True:
+        try:
+            with pipeline.database.lock(MATCH_LOCK):
+                return match_batch(desk, pipeline.settings.match.batch)
+        except Locked:
+            if pipeline.clock.monotonic() > until:
+                raise
+            time.sleep(MATCH_PAUSE)
 
 
 def open_match(pipeline: Pipeline) -> int:

@@ -29,7 +29,8 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Non
     with closing(database):
         migrate.require(database)
         hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
-        with database.lock(pipeline.MATCH_LOCK), database.write(durable=True) as conn:
+        run, batch = database.lock(pipeline.MATCH_RUN_LOCK), database.lock(pipeline.MATCH_LOCK)
+        with run, batch, database.write(durable=True) as conn:
             rules.start(conn, hashes, (match.text, merge.text), pipeline.version(), stamp(clock.now()))
             ledger.forget_decisions(conn)
             last = 0
