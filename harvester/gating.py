@@ -64,9 +64,11 @@ def gate(
         row = gates.counters(conn, run_id)
         if not row["pages"]:  # the source had nothing new to say, such as an unchanged file
             return "", {}
-        # a run that went on with another one's window received only the rest of the list
-        received = max(row["received"], sum(work.distinct_seen(conn, one) for one in windows))
+        full = gates.full(conn, windows)
+        # Different records of the list: a run that went on with another one's window received only its rest, and one
+        # whose list began again after an expired token received some of it twice.
+        received = sum(work.distinct_seen(conn, one) for one in windows) if full else row["received"]
         sample, meeting = gates.meeting(conn, source_id, run_id)
-        figures = Figures(gates.full(conn, windows), received, row["quarantined"], sample, meeting)
+        figures = Figures(full, received, row["quarantined"], sample, meeting)
         earlier = [msgspec.convert(one, Figures) for one in gates.baselines(conn, source_id, row["kind"])]
     return judge(figures, earlier, limits), msgspec.to_builtins(figures)

@@ -100,6 +100,11 @@ def test_fifty_schedules_of_faults_end_in_the_state_of_the_source(tmp_path: Path
         _schedule(tmp_path / str(number), number)
 
 
+def test_a_list_that_began_again_is_no_measure_for_the_next_one(tmp_path: Path) -> None:
+    """Schedule 124: its records were counted twice, and the next whole list was held back as too short."""
+    _schedule(tmp_path, 124)
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(7200)
 def test_five_hundred_schedules_of_faults_end_in_the_state_of_the_source(tmp_path: Path) -> None:
