@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -172,9 +173,10 @@ def test_z047_a_refused_log_in_is_said_and_not_tried_again() -> None:
 
 
 def test_z047_nobody_listens() -> None:
-    with ScriptedTarget(holding(RECORDS)) as target:
-        url = target.url
-    outcome = harvest("z3950", url, limits=SHORT, **WHOLE)
+    with socket.socket() as bound:  # taken, but not listening: no other test's server can come to stand there
+        bound.bind(("127.0.0.1", 0))
+        url = f"z3950://127.0.0.1:{bound.getsockname()[1]}/Default"
+        outcome = harvest("z3950", url, limits=SHORT, **WHOLE)
     assert isinstance(outcome.error, SourceUnavailable)
 
 
