@@ -53,6 +53,7 @@ def test_consumers_of_a_feed_of_many_changes_miss_nothing(tmp_path: Path, databa
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.prove
 def test_a_foreign_transaction_that_stays_open_stops_nobody(tmp_path: Path, postgres_server) -> None:
     url = postgres_server.create()
     made = consortium(tmp_path / "union", url)
