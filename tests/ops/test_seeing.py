@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
+import requests
 
 from harvester import log, metrics
 from harvester.settings import load
-from harvester.web import health
 from tests.ops.nights import Nights
+from tests.web.server import WebServer
 
 NAMES = ("OAI", "SRU", "ZED", "MAIL", "WEB", "SOLR")
 CANARIES = {name: f"kanari-{number}-7f3c{number}a" for number, name in enumerate(NAMES)}
@@ -133,16 +132,17 @@ def test_a_label_cannot_break_out() -> None:
 
 
 def test_health_readiness_and_metrics_answer(union: Nights) -> None:
-    app = FastAPI()
-    app.state.pipeline = union.opened
-    app.include_router(health.router)
-    client = TestClient(app)
-    assert client.get("/healthz").text == "ok\n"
-    assert client.get("/readyz").status_code == 200
-    assert "induk_clusters 12" in client.get("/metrics").text
-    with union.opened.database.write() as conn:
-        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    refused = client.get("/readyz")
-    assert refused.status_code == 503
-    assert "induk db upgrade" in refused.text
-    assert client.get("/healthz").status_code == 200
+    with WebServer(union.opened) as web:
+
+        def get(path: str) -> requests.Response:
+            return requests.get(web.url + path, timeout=30)
+
+        assert get("/healthz").text == "ok\n"
+        assert get("/readyz").status_code == 200
+        assert "induk_clusters 12" in get("/metrics").text
+        with union.opened.database.write() as conn:
+            conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        refused = get("/readyz")
+        assert refused.status_code == 503
+        assert "induk db upgrade" in refused.text
+        assert get("/healthz").status_code == 200
