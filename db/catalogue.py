@@ -317,6 +317,13 @@ def vacated(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
+def stood(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
+    """Record id → the cluster in which it stood when it was deleted, of those that ever were."""
+    columns = (former_membership.c.record_id, former_membership.c.cluster_id)
+    query = select(*columns).where(within(conn, former_membership.c.record_id, record_ids))
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def write_events(conn: Connection, rows: Sequence[Row]) -> None:
     """Append to the log of what happened to clusters."""
     _bulk(conn, cluster_event, [{**row, **_filters(row["body"])} for row in rows])

@@ -7,12 +7,13 @@ by start and not by commit: a consumer that asks for `seq > last` then missed ha
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 
-from db.tables import change, feed_counter, output_cursor
+from db.engine import within
+from db.tables import change, cluster_redirect, feed_counter, output_cursor
 from db.upsert import Row, upsert
 from harvester import faultpoint
 
@@ -209,6 +210,18 @@ def of_run(conn: Connection, run_id: int) -> list[Row]:
     """The changes that a run announced, in order."""
     query = select(change).where(change.c.run_id == run_id).order_by(change.c.seq)
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def last_of(conn: Connection, cluster_ids: Iterable[int]) -> list[tuple[str, int, int | None]]:
+    """(kind, cluster id, target id as it is now) of the last change of each of these clusters that has one, by id."""
+    newest = select(func.max(change.c.seq)).where(within(conn, change.c.cluster_id, cluster_ids))
+    leads_to = func.coalesce(cluster_redirect.c.new_id, change.c.target_id)
+    query = (
+        select(change.c.kind, change.c.cluster_id, case((change.c.kind == "redirect", leads_to)))
+        .join(cluster_redirect, cluster_redirect.c.old_id == change.c.cluster_id, isouter=True)
+        .where(change.c.seq.in_(newest.group_by(change.c.cluster_id)))
+    )
+    return [(row[0], row[1], row[2]) for row in conn.execute(query.order_by(change.c.cluster_id))]
 
 
 def gaps(conn: Connection) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import msgspec
@@ -337,7 +338,8 @@ def _write(
     work.clear_dirty(conn, marks)
     if people.waiting:
         links.settle(conn, people.waiting)
-    rows = _feed_rows(grouping, ids, fresh, old, redirects)
+    rows = _feed_rows(grouping, ids, fresh, old, redirects, _unsettled(grouping, ids, marks))
+    rows = _left_before(conn, grouping, ids, rows) + rows
     changes.announce(conn, rows, desk.run_id, now)
     return len(rows)
 
@@ -405,8 +407,9 @@ def _feed_rows(
     sheets: Sequence[Sheet],
     old: Mapping[int, Row],
     redirects: Mapping[int, int],
+    unsettled: AbstractSet[int] = frozenset(),
 ) -> list[tuple[str, int, int | None]]:
-    """What consumers are told: what ends first, then what is."""
+    """What consumers are told: what ends first, then what is; of *unsettled* clusters also when nothing differs."""
     hash_of = {ids[sheet.number]: sheet.hash for sheet in sheets}
     ends: list[tuple[str, int, int | None]] = []
     for one in sorted(grouping.lost):
@@ -415,8 +418,31 @@ def _feed_rows(
             seen = target is not None and bool(hash_of.get(target, old[target]["doc_hash"]))
             ends.append(("redirect", one, target) if seen else ("delete", one, None))
     told = {key: value for key, value in hash_of.items() if value != old[key]["doc_hash"]}
+    told |= {key: old[key]["doc_hash"] for key in unsettled - hash_of.keys() if old[key]["doc_hash"]}
     ends += [("delete", key, None) for key in sorted(told) if not told[key]]
     return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
+
+
+def _unsettled(grouping: Grouping, ids: Sequence[int], marks: Sequence[tuple[int, int]]) -> set[int]:
+    """The clusters with a record that was marked more than once: gone and back, or changed there and back.
+
+    Outputs read members as the ledger has them now, so a consumer may hold what was in between.
+    """
+    again = {record_id for record_id, version in marks if version > 1}
+    return {ids[number] for number, group in enumerate(grouping.groups) if any(one.record_id in again for one in group)}
+
+
+def _left_before(
+    conn: Connection, grouping: Grouping, ids: Sequence[int], rows: Sequence[tuple[str, int, int | None]]
+) -> list[tuple[str, int, int | None]]:
+    """The last change, once more, of each cluster in which a record stood that was deleted and is back elsewhere.
+
+    A consumer that is behind takes batches with common clusters together; without this one it could be told of the
+    new place first, and hold the record twice.
+    """
+    here = {one.record_id: ids[n] for n, group in enumerate(grouping.groups) for one in group if one.cluster_id is None}
+    stood = {home for record_id, home in catalogue.stood(conn, here).items() if home != here[record_id]}
+    return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
 
 
 class Log(NamedTuple):

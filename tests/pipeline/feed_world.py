@@ -8,19 +8,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import text
 
-from db import catalogue, changes
+from db import catalogue, changes, ledger, work
 from db.engine import Database
 from harvester import pipeline, publishing, settings
 from harvester.clock import SystemClock
 from harvester.errors import Locked
 from harvester.matching import Desk, match_batch
-from harvester.model import Catalogue
+from harvester.model import Catalogue, NormalizedRecord
 from harvester.outputs.batch import Batch, Drift, OutputState, Rejection
 from harvester.outputs.deliver import deliver
 from tests.pipeline.shelf import Book, Shelf
 
+_decode = msgspec.json.Decoder(NormalizedRecord).decode
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["harvester.pipeline", "harvester.publishing"])
 
@@ -99,7 +101,7 @@ class _Failing:
 
 
 class Index:
-    """The far side: cluster → addresses; written to by a consumer that may die between any two steps."""
+    """The far side: cluster → its members; written to by a consumer that may die between any two steps."""
 
     def __init__(self) -> None:
         self.held: dict[str, tuple[str, ...]] = {}
@@ -108,12 +110,12 @@ class Index:
         for cluster in batch.gone:
             self.held.pop(cluster, None)
         for cluster, document in batch.documents.items():
-            self.held[cluster] = tuple(str(one.address) for one in document.members)
+            self.held[cluster] = tuple(_line(one.address, one.record) for one in document.members)
         return []
 
     def snapshot(self, catalogue: Catalogue) -> list[Rejection]:
         self.held = {
-            one.cluster: tuple(str(member.address) for member in one.members)
+            one.cluster: tuple(_line(member.address, member.record) for member in one.members)
             for page in catalogue.pages()
             for one in page
         }
@@ -121,6 +123,11 @@ class Index:
 
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         return Drift()
+
+
+def _line(address: object, record: NormalizedRecord) -> str:
+    """A member in short: which record it is, and which edit of it."""
+    return f"{address} {record.notes}"
 
 
 class Killed(Exception):
@@ -197,13 +204,19 @@ def run(folder: Path, codes: tuple[str, ...], matchers: int, goal: tuple[int, fl
         while readers[number].last < _released(made.database):
             readers[number].poll(made.database)
     with made.database.read() as conn:
+        assert work.queued(conn) == 0
         held = catalogue.members(conn, catalogue.active_ids(conn, 0, 1_000_000))
+        wanted = [one.record_id for members in held.values() for one in members]
+        bodies = ledger.normalized_bodies(conn, wanted)
         found = {
             "restarts": restarts,
             "changes": _released(made.database),
             "gaps": changes.gaps(conn),
             "faults": [fault for one in readers for fault in one.faults],
-            "catalogue": {str(key): tuple(one.address for one in members) for key, members in held.items()},
+            "catalogue": {
+                str(key): tuple(_line(one.address, _decode(bodies[one.record_id])) for one in members)
+                for key, members in held.items()
+            },
             "indexes": [index.held for index, _ in consumers],
         }
     made.database.close()

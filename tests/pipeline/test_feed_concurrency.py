@@ -8,8 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import Database
+from harvester import publishing
+from harvester.outputs.batch import OutputState
+from harvester.outputs.deliver import deliver
 from tests.journey import Consortium
-from tests.pipeline.feed_world import naive_run, run
+from tests.pipeline.feed_world import TITLES, Index, naive_run, run
+from tests.pipeline.shelf import Book, Union
 
 CODES = ("alun", "bukit", "curug", "danau")
 
@@ -18,6 +22,7 @@ def consortium(folder: Path, url: str) -> Consortium:
     made = Consortium(folder, url)
     config = folder / "induk.yaml"
     guards = "guards: {delete_percent: 100, delete_records: 100000, delete_cap_percent: 100, month_percent: 100}\n"
+    guards += "gates: {fewer_percent: 100, failures_percent: 100, matches_percent: 100}\n"
     config.write_text(config.read_text(encoding="utf-8") + guards, encoding="utf-8")
     for code in CODES:
         made.add(code, protocol="oai-pmh", url="http://127.0.0.1:9/oai", preset="koha", internal=True)
@@ -41,7 +46,7 @@ def check(made: Consortium, goal: tuple[int, float], seed: int) -> str:
 
 @pytest.mark.slow
 def test_consumers_of_a_busy_feed_miss_nothing_and_hold_nothing_else(tmp_path: Path, database_url: str) -> None:
-    check(consortium(tmp_path / "union", database_url), (2_000, 7), 7)
+    check(consortium(tmp_path / "union", database_url), (2_000, 10), 7)
 
 
 @pytest.mark.prove
@@ -51,9 +56,61 @@ def test_consumers_of_a_feed_of_many_changes_miss_nothing(tmp_path: Path, databa
     print(f"\nfeed, {database_url.partition(':')[0]}: {told}")
 
 
+@pytest.mark.parametrize("between", ["gone", "edited"])
+def test_a_consumer_that_read_what_was_in_between_is_told_of_what_is(tmp_path: Path, between: str) -> None:
+    union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    book = Book("Laskar pelangi", isbn="9789793062792", pages="529")
+    union.night({"alun/1": book, "bukit/1": book})
+    assert union.together("alun/1", "bukit/1")
+    before = seen(union)
+    if between == "gone":
+        union.delete("bukit/1")
+    else:
+        union.put("bukit/1", book._replace(note="rusak"))
+    union.harvest()
+    index, state = Index(), OutputState()
+    with publishing.reading(union.pipeline) as read:
+        state = deliver(index, read, state, lambda _: None)
+    assert index.held != before
+    union.night({"bukit/1": book})
+    with publishing.reading(union.pipeline) as read:
+        deliver(index, read, state, lambda _: None)
+    assert index.held == seen(union) == before
+    union.close()
+
+
+def test_a_consumer_that_is_behind_never_holds_a_record_twice(tmp_path: Path) -> None:
+    union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    first, second, third = (Book(TITLES[n], isbn=f"97897930{n:05d}", pages=str(100 + 50 * n)) for n in range(3))
+    union.night({"alun/1": first, "alun/3": second, "bukit/3": second})
+    index, state = Index(), OutputState()
+    with publishing.reading(union.pipeline) as read:
+        state = deliver(index, read, state, lambda _: None)
+    union.night({"alun/1": first._replace(note="satu")})
+    union.delete("alun/3")
+    union.night()
+    union.night({"alun/1": first._replace(note="dua"), "alun/3": third})
+
+    def check(_: OutputState) -> None:
+        held = [one.partition(" ")[0] for members in index.held.values() for one in members]
+        assert sorted(held) == sorted(set(held))
+
+    with publishing.reading(union.pipeline) as read:
+        deliver(index, read, state, check, limit=1)
+    assert index.held == seen(union)
+    union.close()
+
+
+def seen(union: Union) -> dict[str, tuple[str, ...]]:
+    """What a consumer holds that begins now."""
+    index = Index()
+    with publishing.reading(union.pipeline) as read:
+        index.snapshot(read)
+    return index.held
+
+
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.prove
 def test_a_foreign_transaction_that_stays_open_stops_nobody(tmp_path: Path, postgres_server) -> None:
     url = postgres_server.create()
     made = consortium(tmp_path / "union", url)
