@@ -45,14 +45,14 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --reruns 2 -m "not slow and not postgres and not servers and not browser and not prove"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not postgres and not servers and not browser and not prove"
 
 # as root: what the tests need and the machine lacks, by apt; otherwise those tests are deselected and listed
 system:
 	@sh tests/system.sh
 
 full: $(VENV)/.dev
-	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --reruns 2 -m "(slow or postgres or servers or browser) and not prove"
+	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 -m "(slow or postgres or servers or browser) and not prove"
 
 test: system check full demo
 

@@ -20,6 +20,7 @@ from tests.outputs.test_publishing import change_policy, run
 from tests.pipeline.shelf import Book, Union
 from tests.web.server import WebServer
 
+pytestmark = pytest.mark.slow
 OUTPUTS = """\
 outputs:
   dump: {{kind: jsonl, url: dump}}

@@ -13,6 +13,7 @@ from harvester.errors import UsageError
 from tests.journey import Consortium
 from tests.pipeline.lone import dublin_core, lone
 
+pytestmark = pytest.mark.slow
 BACKDATING = quirks.variant(quirks.KOHA, backdate=5 * 86400)
 INCREMENTAL = {"options": {"strategy": "incremental"}}
 

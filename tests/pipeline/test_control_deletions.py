@@ -23,6 +23,7 @@ from harvester.guards import Ruling
 from harvester.sources.proof import Completeness
 from tests.pipeline.lone import Lone, dublin_core, lone
 
+pytestmark = pytest.mark.slow
 SWEEP = {"options": {"strategy": "sweep+absence"}}
 SILENT = quirks.variant(quirks.KOHA, deleted_record="no", tells="nothing")
 UNCOUNTED = quirks.variant(SILENT, list_size=False)

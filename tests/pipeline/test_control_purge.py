@@ -18,6 +18,7 @@ from harvester.cli import induk
 from harvester.errors import UsageError
 from tests.pipeline.lone import Lone, dublin_core, lone
 
+pytestmark = pytest.mark.slow
 SECRET = "Surat wasiat keluarga Tjokro"
 DENIED = "tidak-boleh"
 

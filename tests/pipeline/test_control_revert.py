@@ -12,6 +12,7 @@ from harvester.demo import quirks
 from harvester.errors import UsageError
 from tests.pipeline.lone import Lone, dublin_core, lone
 
+pytestmark = pytest.mark.slow
 SWEEP = {"options": {"strategy": "sweep+absence"}}
 
 

@@ -17,6 +17,7 @@ from harvester.errors import UsageError
 from tests.pipeline.lone import Lone, lone
 from tests.pipeline.moving import Library
 
+pytestmark = pytest.mark.slow
 SWEEP = {"options": {"strategy": "sweep+absence"}}
 RENAMED = quirks.variant(quirks.KOHA, identifier_prefix="oai:baru.example:", page_size=20)
 OLD_HOST = quirks.variant(quirks.KOHA, identifier_prefix="oai:lama.example:")

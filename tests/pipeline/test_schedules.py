@@ -23,6 +23,7 @@ from harvester.demo.oai import Request
 from harvester.sources.proof import Completeness
 from tests.pipeline.lone import Lone, dublin_core, lone
 
+pytestmark = pytest.mark.slow
 SEED = 20261122
 PAGES, PAGE_SIZE = 30, 3
 KINDS = (
