@@ -310,6 +310,7 @@ def schema() -> dict[str, Any]:
         "identifier": {"type": "string", "description": "header, header-number, a tag or a path"},
         "volatile": {**texts, "description": "what may change without making a new version"},
         "ignore": {"type": "object", "description": "values that say nothing, by path"},
+        "undouble": {"type": "array", "items": {"type": "string"}},
         "distrust": {"type": "array", "items": {"enum": sorted(TARGETS)}},
         "fields": {**rules, "description": "rules instead of those of what this extends"},
         "add": {**rules, "description": "rules besides those"},

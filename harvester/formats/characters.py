@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 REPLACEMENT = "\ufffd"
 # Illegal in XML 1.0 or in a PostgreSQL text; tab, line feed and carriage return stay, and so does 0x1F, our delimiter.
+# A byte order mark says nothing within a record.
 ILLEGAL_BYTES = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x1F)])
-ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1e\ud800-\udfff\ufffe\uffff]")
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1e\ud800-\udfff\ufeff\ufffe\uffff]")
 OVERRIDES = re.compile("[\u202d\u202e]")  # right-to-left override: turns what follows around on a screen
 # U+0098 … U+009C (MARC 21, German National Library) or U+0088 … U+0089 (UNIMARC) stand around words that do not sort.
 # Behind one of Â to ô they are a part of doubled UTF-8 instead.
 NON_SORTING = re.compile("(?<![Â-ô])(?:\x98([^\x80-\x9f\x1f]{1,24})\x9c|\x88([^\x80-\x9f\x1f]{1,24})\x89)")
+_CODE = re.compile("\x1f.?")
 C1 = re.compile("[\x80-\x9f]")
 _CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
 
@@ -43,3 +46,34 @@ def clean(text: str) -> tuple[str, tuple[str, ...]]:
         text = unicodedata.normalize("NFC", text)
         done.append("encoding:nfc")
     return text, tuple(done)
+
+
+def flags_of(repairs: Iterable[str], where: str, before: str | bytes, after: str) -> list[str]:
+    """The flags of *repairs* in the field *where*, with the first word that changed: `Qur\\x92an → Qur’an`.
+
+    NFC is told without: both are the same text.
+    """
+    told = ""
+    flags = []
+    for repair in repairs:
+        if repair == "encoding:nfc" or not where:
+            flags.append(repair)
+            continue
+        told = told or _changed(before, after)
+        flags.append(f"{repair}:{where}:{told}")
+    return flags
+
+
+def _changed(before: str | bytes, after: str) -> str:
+    """The first word of *before* that is another in *after*, and that one; what no screen shows stands as \\xNN."""
+    shown = before[:4000].decode("ascii", "backslashreplace") if isinstance(before, bytes) else before[:4000]
+    for old, new in zip(_words(shown), _words(after[:4000]), strict=False):
+        if old != new:
+            return f"{old[:60]} → {new[:60]}"
+    return ""
+
+
+def _words(text: str) -> list[str]:
+    """The words of *text* without codes of subfields; controls as \\xNN."""
+    bare = _CODE.sub(" ", text)
+    return ["".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in w) for w in bare.split(" ")]

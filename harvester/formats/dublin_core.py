@@ -10,7 +10,7 @@ from typing import Any
 
 from harvester.errors import RecordError
 from harvester.formats import formats
-from harvester.formats.characters import clean
+from harvester.formats.characters import clean, flags_of
 from harvester.formats.xml_safe import local, parse_mended, text_of
 from harvester.model import XmlElement, XmlRecord
 
@@ -59,7 +59,8 @@ def _element(child: Any, flags: dict[str, None]) -> XmlElement:
     name = local(child.tag)
     text = text_of(child).strip()
     if not text.isascii():
-        text, repairs = clean(text)
-        flags.update({repair if repair == "encoding:nfc" else f"{repair}:{name}": None for repair in repairs})
+        received = text
+        text, repairs = clean(received)
+        flags.update(dict.fromkeys(flags_of(repairs, name, received, text)))
     attributes = tuple((local(key), value) for key, value in child.attrib.items())
     return XmlElement(name, text, attributes, child.prefix or "")

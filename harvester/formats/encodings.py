@@ -1,6 +1,7 @@
 """Which charset a field is really in, decided by evidence: what it declares, what is valid, what is plausible.
 
-Nothing here is silent: every decoding other than the declared one becomes a flag `encoding:<what>:<tag>`:
+Nothing here is silent: every decoding other than the declared one becomes a flag,
+`encoding:<what>:<tag>:<before → after>`:
 
 utf8-under-marc8, marc8-under-utf8, latin1-under-utf8, cp1252-under-marc8 …  the charset was not the declared one
 mixed        UTF-8 and single bytes of cp1252 in one field
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
 from harvester.formats import iso5426, marc8
-from harvester.formats.characters import REPLACEMENT, clean
+from harvester.formats.characters import REPLACEMENT, clean, flags_of
 from harvester.formats.mojibake import undouble
 from harvester.formats.plausible import plausibility
 
@@ -75,8 +77,7 @@ def decode_bodies(tags: Sequence[str], raws: Sequence[bytes], declared: Charset)
             best = _whole(raw, best)
         text, done = clean(best.text)
         texts.append(text)
-        for name in (*_flags(best, declared), *done):
-            flags[f"{name}:{tag}" if tag and name != "encoding:nfc" else name] = None
+        flags.update(dict.fromkeys(flags_of((*_flags(best, declared), *done), tag, raw, text)))
     return texts, tuple(flags)[:MAX_FLAGS]
 
 
@@ -114,8 +115,8 @@ def _contested(raw: bytes, declared: Charset, scripts: Sequence[str]) -> list[Re
             return [Reading("cesu8", found, 0, 1.0)]
     first = PRIOR if declared == "utf8" else 0.0
     readings = [_read(raw, "cp1252", _cp1252, first), _read(raw, "marc8", marc8.decode, PRIOR * (declared == "marc8"))]
-    if declared == "iso5426":
-        readings.append(_read(raw, "iso5426", iso5426.decode, PRIOR))
+    if declared != "marc8":  # UNIMARC; its records that say UTF-8 and are not are ISO 5426 as a rule
+        readings.append(_read(raw, "iso5426", iso5426.decode, PRIOR if declared == "iso5426" else -0.1))
     readings += [_read(raw, charset, partial(_single, charset), -0.1) for charset in scripts]
     if CUT_TAIL.search(raw):
         readings.append(_read_cut(raw))
@@ -144,9 +145,9 @@ def _whole(raw: bytes, best: Reading) -> Reading:
 def _read(raw: bytes, charset: str, decode: Callable[[bytes], tuple[str, int]], prior: float) -> Reading:
     """*raw* read subfield by subfield: the state of MARC-8 ends with each of them."""
     parts = [decode(part) for part in raw.split(b"\x1f")]
-    text = clean("\x1f".join(part for part, _ in parts))[0]
+    text = unicodedata.normalize("NFC", "\x1f".join(part for part, _ in parts))
     unknown = sum(count for _, count in parts)
-    return Reading(charset, text, unknown, plausibility(_CODE.sub(" ", text)) + prior)
+    return Reading(charset, text, unknown, plausibility(_CODE.sub(" ", clean(text)[0])) + prior)
 
 
 def _read_cut(raw: bytes) -> Reading:

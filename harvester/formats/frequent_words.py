@@ -40,6 +40,11 @@ FREQUENT = frozenset(
     tiếng người đại của và những trong một được giáo dục quốc gia thành phố chí minh trẻ từ điển
     tōkyō kyōto ōsaka nihon bunka kenkyū gakkō
     sūrya rāmāyaṇa mahābhārata kṛṣṇa śiva viṣṇu bhārata purāṇa
+    réseau réseaux résumé présent présente présence désert élève élèves thèse thèses œuvre œuvres échange échanges
+    pédagogie pédagogique sémantique répertoire rédaction réforme région régional scène siècles système systèmes critère
+    problème problèmes manière matière lumière dernière dernier troisième deuxième étranger étrangère peinture créole
+    mystère caractère phénomène hypothèse synthèse espèces spécial spéciale série séries sécurité sélection séminaire
+    kasétiaan béntang pasantrén wédhatama sêrat babad édisi kapisan carita wulangrèh acèh atjéh
     naïve naïveté rôle fiancée résumé façade exposé cliché détente élite fête coöperative reëvaluation zoölogy
     élan études zoë chloë brontë beyoncé renée dvořák fauré léon señorita piñata jalapeño cañon são tomé príncipe
     réunion curaçao genève québec montréal bogotá yucatán

@@ -16,7 +16,7 @@ _COMBINING = (
 SPACING = {int(entry[:2], 16): entry[2:] for entry in _SPACING.split()}
 _PAIRS = _COMBINING.split()
 COMBINING = {int(code, 16): chr(int(mark, 16)) for code, mark in zip(_PAIRS[::2], _PAIRS[1::2], strict=True)}
-NON_SORTING = {0x88, 0x89}
+NON_SORTING = {0x88: "\x98", 0x89: "\x9c"}  # as Unicode has them: `clean` takes them away and says so
 
 
 def decode(raw: bytes) -> tuple[str, int]:
@@ -29,6 +29,7 @@ def decode(raw: bytes) -> tuple[str, int]:
             marks.append(COMBINING[byte])
             continue
         if byte in NON_SORTING:
+            out.append(NON_SORTING[byte])
             continue
         character = chr(byte) if byte < 0x7F else SPACING.get(byte, REPLACEMENT)
         unknown += character == REPLACEMENT

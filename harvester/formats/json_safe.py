@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from harvester.errors import RecordError
-from harvester.formats.characters import clean
+from harvester.formats.characters import clean, flags_of
 from harvester.formats.encodings import decode_text
 
 MAX_BYTES = 16_000_000
@@ -45,7 +45,7 @@ def text_of(value: Any, where: str, flags: dict[str, None]) -> str:
     if isinstance(value, (dict, list)):
         raise RecordError(f"{where} holds a list or an object where text belongs.", reason="json")
     text, repairs = clean(str(value))
-    flags.update({repair if repair == "encoding:nfc" else f"{repair}:{where}": None for repair in repairs})
+    flags.update(dict.fromkeys(flags_of(repairs, where, str(value), text)))
     return text
 
 

@@ -15,7 +15,7 @@ ESCAPE = 0x1B
 BASIC_LATIN, ANSEL, EACC, GREEK_SYMBOLS = 0x42, 0x45, 0x31, 0x67
 G0_INTRODUCERS, G1_INTRODUCERS = b"(,$", b")-$"
 SINGLE_SHIFTS = {0x67: GREEK_SYMBOLS, 0x62: 0x62, 0x70: 0x70, 0x73: BASIC_LATIN}
-NON_SORTING = {0x88, 0x89}
+NON_SORTING = {0x88: "\x98", 0x89: "\x9c"}  # as Unicode has them: `clean` takes them away and says so
 # Ligature and double tilde span two letters: one mark between them (as the Library of Congress maps them today),
 # not the two half marks of pymarc's table.
 LIGATURES = {0xEB: "\u0361", 0xFA: "\u0360"}
@@ -45,6 +45,7 @@ def decode(raw: bytes) -> tuple[str, int]:
     """The text of one subfield (not yet NFC), and how many of its codes could not be read."""
     codesets, odd = _codesets()
     g0, g1, position, unknown = BASIC_LATIN, ANSEL, 0, 0
+    sorting = 0 < raw.count(0x88) == raw.count(0x89)
     out: list[str] = []
     marks: list[str] = []
     while position < len(raw):
@@ -59,7 +60,8 @@ def decode(raw: bytes) -> tuple[str, int]:
             continue
         if byte < 0x21:
             code, table, width = byte, codesets[BASIC_LATIN], 1
-        elif byte in NON_SORTING:
+        elif byte in NON_SORTING and sorting:
+            out.append(NON_SORTING[byte])
             position += 1
             continue
         else:
@@ -73,7 +75,9 @@ def decode(raw: bytes) -> tuple[str, int]:
         if code in LIGATURES and table is codesets[ANSEL]:
             marks.append(LIGATURES[code])
             continue
-        character, combining = table.get(code) or (odd.get(code, 0) if width == 3 else 0, 0)
+        # A set may stand in either half: the tables have each of them in its usual one.
+        other = (odd.get(code, 0), 0) if width == 3 else table.get(code ^ 0x80, (0, 0))
+        character, combining = table.get(code) or other
         if combining:
             marks.append(chr(character))
             continue

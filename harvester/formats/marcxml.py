@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.errors import RecordError
 from harvester.formats import formats
-from harvester.formats.characters import clean
+from harvester.formats.characters import clean, flags_of
 from harvester.formats.light import LEADER_LENGTH, LightMarc
 from harvester.formats.span import Bytes, Piece
 from harvester.formats.xml_safe import local, parse_mended, text_of
@@ -81,8 +81,9 @@ def from_element(record: Any, flags: tuple[str, ...] = ()) -> LightMarc:
                 leader = text_of(child)
             continue
         if not body.isascii():
-            body, repairs = clean(body)
-            done.update({repair if repair == "encoding:nfc" else f"{repair}:{tag}": None for repair in repairs})
+            received = body
+            body, repairs = clean(received)
+            done.update(dict.fromkeys(flags_of(repairs, tag, received, body)))
         if tag:
             fields.append((tag, body))
     if not fields:

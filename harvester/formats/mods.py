@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from harvester.errors import RecordError
 from harvester.formats import formats
-from harvester.formats.characters import clean
+from harvester.formats.characters import clean, flags_of
 from harvester.formats.xml_safe import local, parse_mended
 from harvester.model import XmlElement, XmlRecord
 
@@ -85,8 +85,9 @@ def _node(element: Any, flags: dict[str, None]) -> Node:
     # Text after a child belongs to mark-up in the middle of a sentence; it is kept with its parent.
     text = ((element.text or "") + "".join(child.tail or "" for child in element)).strip()
     if not text.isascii():
-        text, repairs = clean(text)
-        flags.update({repair if repair == "encoding:nfc" else f"{repair}:{name}": None for repair in repairs})
+        received = text
+        text, repairs = clean(received)
+        flags.update(dict.fromkeys(flags_of(repairs, name, received, text)))
     attributes = tuple((local(key), value) for key, value in element.attrib.items())
     return Node(name, text, attributes, tuple(_node(child, flags) for child in element))
 

@@ -21,6 +21,7 @@ SEQUENCE = re.compile(f"[{_TWO}][{_TAIL}]|[{_THREE}][{_TAIL}]{{2}}|[{_FOUR}][{_T
 THRESHOLD = 1.0
 MAX_ROUNDS = 3
 CLOSING = "”’»“›‘"
+ONE_LETTER_WORDS = "àáâãéèêëóòôöåæøíìúùýñ"
 
 
 def undouble(text: str) -> str | None:
@@ -70,18 +71,20 @@ def _points(text: str, match: re.Match[str], decoded: str) -> float:
         return 2.0  # three such characters in a row stand in no language
     if any("\x80" <= character <= "\x9f" for character in sequence):
         return 1.5  # a C1 control is in no text
-    if sequence[0] == "Â" and kind[0] in "SP" and not before.isalpha():
-        return 1.2  # "37Â° C", " Â©2005"
+    if sequence[0] == "Â" and kind[0] in "SPNZ" and not before.isalpha():
+        return 1.2  # "37Â° C", " Â©2005", "1Â½"
     if kind[0] == "L" and not unicodedata.name(decoded, "").startswith("LATIN"):
         return 0.5  # a letter of another script seldom stands alone
+    if before.isupper() and decoded.islower() and not after.islower():
+        return -0.5 if after.isupper() else 0.2  # "MAÇÃ\u00a0VERDE"
+    if kind[0] == "L" and not before.isalpha() and not after.isalpha() and decoded.lower() not in ONE_LETTER_WORDS:
+        return 0.2  # "Å©" is not "ũ"
     if before.islower() and sequence[0].isupper():
         return 1.5  # a capital after a small letter, followed by a sign
     if sequence[1] in CLOSING:
         return _closing(text[: match.start()], before, after)
     if kind[0] == "L" and after.islower():
         return 1.2
-    if before.isupper() and not after.isalnum() and sequence[1] in ".,;:!?®©™":
-        return 0.2
     return 1.0 if kind[0] in "LM" else 0.7
 
 

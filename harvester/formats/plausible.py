@@ -17,7 +17,7 @@ from harvester.formats.frequent_words import FREQUENT
 # Letters that the languages of our libraries really use: Europe, Vietnamese, and the romanizations of Arabic,
 # Sanskrit, Javanese and Japanese.
 LETTERS = frozenset(
-    "àáâãäåæçèéêëìíîïñòóôõöøœùúûüýÿßāăąćčďđēęěğġīįıķļłńņňōőřśşšșťţțūůűźżžơư"
+    "àáâãäåæçèéêëìíîïñòóôõöøœùúûüýÿßāăąćčďđēęěğġīįıķļłńņňōőřśşšșťţțūůųűźżžơưħċĉĝĥĵŝŵŷǎǐǒǔǧ"
     "ḍḥḫḳḷṁṃṅṇṛṣṭẓẖŏŭ" + "ạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ"
 )
 RARE_IN_CP1252 = frozenset("ðþÿýãõ")
@@ -88,6 +88,10 @@ def _letter(before: str, character: str, after: str) -> float:
         points -= 0.4
     if after.lower() in HIATUS_OF_MARC8.get(small, ""):
         points -= 1.4
+    if small in "ďťň" and after.lower() in "eiíě":
+        points -= 1.2  # Czech writes "ti", not "ťi"; Latin-1 "setia" with é read as MARC-8 has it
+    if before.isalpha() and not _is_latin(before):
+        points -= 1.5  # the rest of a cut UTF-8 letter behind Arabic
     if character.islower() and after.isupper():
         points -= 1.5  # MARC-8 dot above + "Eksmo" read as Latin-1 is "çEksmo"
     if _LATIN1_LETTERS[0] <= before <= _LATIN1_LETTERS[1] and _LATIN1_LETTERS[0] <= after <= _LATIN1_LETTERS[1]:
@@ -96,7 +100,7 @@ def _letter(before: str, character: str, after: str) -> float:
         points -= 1.0
     if small in "ñç" and after.isalpha() and after.lower() not in "aeiouyáéíóúàèãõâêôāīūcj":
         points -= 1.2
-    if _base(small) in VOWELS and before.lower() == _base(small):
+    if _base(small) in VOWELS and before.lower() == _base(small) and small != "ĭ":  # Dostoevskiĭ
         points -= 1.2  # MARC-8 "Sa" + tilde + "njaya" read as Latin-1 is "Saänjaya"
     if small == "ß" and not before.islower():
         points -= 1.5
@@ -144,7 +148,7 @@ def _mark(before: str, character: str) -> float:
     """Combining marks that no letter took up: usual in scripts other than Latin, and as ligature halves."""
     if script(character) not in ("COMBINING", "?"):
         return 0.9 if script(before) == script(character) or _kind(before)[0] == "M" else -1.0
-    if character in "\ufe20\ufe21\u0361":
+    if character in "\ufe20\ufe21\u0360\u0361":
         return 0.6 if before.isalpha() or _kind(before)[0] == "M" else -1.0
     return 0.1 if before.isalpha() and _is_latin(before) and character in "\u0323\u0331\u0310\u0304" else -1.3
 
@@ -156,7 +160,9 @@ def _symbol(before: str, character: str, after: str) -> float:
     if character in "’ʼ":
         return 1.0 if before.isalnum() else -0.3
     if character in QUOTES_OPEN:
-        return 0.8 if (not before.isalnum() and not after.isspace()) or character == "«" else -0.8
+        if character == "«":
+            return -0.8 if after.isdigit() else 0.8  # MARC-8 "±2"
+        return 0.8 if not before.isalnum() and not after.isspace() else -0.8
     if character in QUOTES_CLOSE:
         return 0.6 if not inner else -0.8
     if character in "–—…":
@@ -169,6 +175,8 @@ def _symbol(before: str, character: str, after: str) -> float:
         return 0.8 if not before.isalnum() and after.isalpha() else -2.0
     if character in "£€¥":
         return 0.8 if after.isdigit() or before.isspace() else -1.2
+    if character in "²³‰":
+        return 0.9 if before.isdigit() or before in "mM" else -1.0
     if character in "♯♭":
         return 0.8 if before in "ABCDEFGHabcdefgis" and not after.isalpha() else -1.2
     if character in ODD_SYMBOLS:

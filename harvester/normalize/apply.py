@@ -10,6 +10,7 @@ import msgspec
 
 from harvester.errors import RecordError
 from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
+from harvester.normalize.doubled import undoubled
 from harvester.normalize.finish import Context, holdings_of, warnings_of
 from harvester.normalize.mapping import Mapping
 from harvester.normalize.rules import Rule
@@ -50,12 +51,16 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     found = view(record, mapping.keys)
     if mapping.ignored is not None:
         found = mapping.ignored(found)
+    flags = record.flags
+    if mapping.undoubled:
+        found, undone = undoubled(found, mapping.undoubled, mapping.format_family)
+        flags += undone
     steps: list[Step] = []
     made = _traced(mapping, found, steps, context) if trace else _fast(mapping, found, context)
     for name in mapping.distrust:
         made.pop(name, None)
     normal = _record(made, context)
-    return Normalized(normal, warnings_of(normal, record.flags, context), tuple(steps))
+    return Normalized(normal, warnings_of(normal, flags, context), tuple(steps))
 
 
 def _has_title(record: MarcRecord) -> bool:

@@ -29,7 +29,7 @@ FAMILY_OF_FORMAT = {
 }
 BASE = {"marc": "marc21", "unimarc": "unimarc", "dc": "oai_dc", "mods": "mods", "row": "row"}
 _HEAD = ("mapping", "title", "version", "family", "extends", "identifier")
-KEYS = (*_HEAD, "volatile", "ignore", "distrust", "fields", "add", "remove", "tests")
+KEYS = (*_HEAD, "volatile", "ignore", "undouble", "distrust", "fields", "add", "remove", "tests")
 PRESET_KEYS = ("preset", "title", "version", "identifier", "formats", "notes")
 FAMILIES_OF = {"marc": "marc", "unimarc": "marc", "dc": "dc", "mods": "mods", "row": "row"}
 
@@ -44,6 +44,7 @@ class Layer:
         self.family: str = body.get("family") or (base.family if base else "")
         self.identifier: Any = body.get("identifier") or (base.identifier if base else "")
         self.volatile: list[str] = [*(base.volatile if base else ()), *self._texts("volatile")]
+        self.undouble: list[str] = [*(base.undouble if base else ()), *self._texts("undouble")]
         self.distrust: list[str] = [*(base.distrust if base else ()), *self._texts("distrust")]
         self.ignore: dict[str, Any] = (base.ignore if base else {}) | self._block("ignore")
         self.rules: list[Raw] = self._merged(base.rules if base else [])
@@ -101,8 +102,8 @@ class Layer:
         for index, name in enumerate(self.body.get("distrust") or ()):
             if name not in TARGETS:
                 self.blame(f"unknown field {name!r}", suggestion(str(name), list(TARGETS)), "distrust", index)
-        for key in ("volatile", "ignore"):
-            for name in self._texts(key) if key == "volatile" else self._block(key):
+        for key in ("volatile", "undouble", "ignore"):
+            for name in self._block(key) if key == "ignore" else self._texts(key):
                 self._checked_path(key, name)
 
     def _check_identifier(self) -> None:

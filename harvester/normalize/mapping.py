@@ -36,6 +36,7 @@ class Mapping:
         self.identifier_rule = head.identifier or "header"
         self.volatile = tuple(head.volatile)
         self.distrust = frozenset(head.distrust)
+        self.undoubled = tuple(head.undouble)
         self.rules = tuple(rules)
         self.keys = frozenset(key for rule in rules for key in rule.reads)
         self.ignored: Removal | None = compile_removal(head.ignore, head.family)

@@ -34,7 +34,12 @@ def compile_removal(places: dict[str, Any], family: str) -> Removal | None:
     return remove
 
 
-def _cut(place: str, asked: Any, family: str) -> tuple[str, Callable[[list[str]], list[str]]]:
+def place_of(place: str, family: str) -> tuple[str, str]:
+    """The key in a view that *place* names, and the codes of its subfields ("" for all of the field).
+
+    Raises:
+        ValueError: a place that is more than a tag, a tag with subfields, an element or a column.
+    """
     match = _PLACE.fullmatch(place.strip())
     if not match or (family == "marc" and not re.fullmatch(r"LDR|[0-9A-Za-z]{3}", match["tag"])):
         raise ValueError(f"{place!r} cannot be left out: write a tag, a tag with subfields ($q$r as 952$qr), or a name")
@@ -43,8 +48,12 @@ def _cut(place: str, asked: Any, family: str) -> tuple[str, Callable[[list[str]]
         tag = tag.casefold().strip()
     elif family != "marc":
         tag = re.sub(r"[\w.-]+:", "", tag)
+    return tag, match["codes"] or ("" if family == "marc" else ".")
+
+
+def _cut(place: str, asked: Any, family: str) -> tuple[str, Callable[[list[str]], list[str]]]:
+    tag, codes = place_of(place, family)
     values = None if asked is True else frozenset(_plain(v) for v in (asked if isinstance(asked, list) else [asked]))
-    codes = match["codes"] or ("" if family == "marc" else ".")
     return tag, _keeper(codes, values)
 
 

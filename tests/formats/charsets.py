@@ -8,7 +8,7 @@ from pymarc import marc8_mapping
 
 from harvester.formats import iso5426
 
-ESCAPES = {0x33: b"\x1b(3", 0x4E: b"\x1b(N", 0x53: b"\x1b(S", 0x31: b"\x1b$1"}
+ESCAPES = {0x33: b"\x1b(3", 0x4E: b"\x1b(N", 0x53: b"\x1b(S", 0x32: b"\x1b(2", 0x31: b"\x1b$1"}
 TO_ASCII = b"\x1b(B"
 
 

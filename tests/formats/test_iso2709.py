@@ -124,7 +124,7 @@ def test_control_characters_and_unusual_tags_are_tolerated_with_flags() -> None:
     record = parse(by_hand([NUMBER, ("FMT", b"BK"), ("24 ", b"10\x1faSatu"), ("500", b"  \x1faDu\x00a\x07")]))
     assert record.bodies("FMT") == ["BK"]
     assert record.bodies("500") == ["  \x1faDua"]
-    assert record.flags == ("structure:tag:24 ", "characters:control:500")
+    assert record.flags == ("structure:tag:24 ", r"characters:control:500:Du\x00a\x07 → Dua")
 
 
 def test_a_leader_with_bytes_that_are_no_text_is_tolerated_with_a_flag() -> None:

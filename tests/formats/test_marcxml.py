@@ -89,7 +89,12 @@ def text(of: str) -> str:
         ("no subfield at all", note(""), "  ", ""),
         ("mark-up in a subfield", note(text("a <i>b</i> c")), "  \x1faa b c", ""),
         ("decomposed letters", note(text("Se\u0302rat")), "  \x1faSêrat", "encoding:nfc"),
-        ("C1 control for an apostrophe", note(text("Qur\x92an")), "  \x1faQur’an", "encoding:cp1252-controls:500"),
+        (
+            "C1 control for an apostrophe",
+            note(text("Qur\x92an")),
+            "  \x1faQur’an",
+            r"encoding:cp1252-controls:500:Qur\x92an → Qur’an",
+        ),
         ("whitespace in a control field", '<controlfield tag="500">  x </controlfield>', "  x ", ""),
     ],
 )

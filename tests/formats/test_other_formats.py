@@ -172,7 +172,7 @@ def test_json_with_half_a_surrogate_is_cleaned_and_flagged() -> None:
     payload = b'{"leader": "00000nam a2200000 a 4500", "fields": [{"500": {"subfields": [{"a": "a\\ud800b\\u0000"}]}}]}'
     found = marc_json.parse(payload)
     assert isinstance(found, MarcRecord)
-    assert (found.fields, found.flags) == ((("500", "  \x1faab"),), ("characters:control:500",))
+    assert (found.fields, found.flags) == ((("500", "  \x1faab"),), (r"characters:control:500:a\ud800b\x00 → ab",))
 
 
 # ---- line MARC -----------------------------------------------------------------------------------------------------
@@ -243,8 +243,8 @@ def unimarc_record(codes: str, charset: str) -> bytes:
         ("50      ", "utf8", ()),
         ("0103    ", "iso5426", ()),
         ("01      ", "iso5426", ()),
-        ("0103    ", "utf8", ("encoding:utf8-under-iso5426:200",)),
-        ("50      ", "latin1", ("encoding:latin1-under-utf8:200",)),
+        ("0103    ", "utf8", (r"encoding:utf8-under-iso5426:200:mis\xc3\xa9rables → misérables",)),
+        ("50      ", "latin1", (r"encoding:latin1-under-utf8:200:mis\xe9rables → misérables",)),
         ("        ", "utf8", ()),
     ],
 )
