@@ -130,6 +130,11 @@ def _line(address: object, record: NormalizedRecord) -> str:
     return f"{address} {record.notes}"
 
 
+def record_of(line: str) -> str:
+    """Which record such a line is of."""
+    return line.partition(" ")[0]
+
+
 class Killed(Exception):
     """The consumer is stopped here."""
 

@@ -12,7 +12,7 @@ from harvester import publishing
 from harvester.outputs.batch import OutputState
 from harvester.outputs.deliver import deliver
 from tests.journey import Consortium
-from tests.pipeline.feed_world import TITLES, Index, naive_run, run
+from tests.pipeline.feed_world import TITLES, Index, naive_run, record_of, run
 from tests.pipeline.shelf import Book, Union
 
 CODES = ("alun", "bukit", "curug", "danau")
@@ -92,7 +92,7 @@ def test_a_consumer_that_is_behind_never_holds_a_record_twice(tmp_path: Path) ->
     union.night({"alun/1": first._replace(note="dua"), "alun/3": third})
 
     def check(_: OutputState) -> None:
-        held = [one.partition(" ")[0] for members in index.held.values() for one in members]
+        held = [record_of(one) for members in index.held.values() for one in members]
         assert sorted(held) == sorted(set(held))
 
     with publishing.reading(union.pipeline) as read:

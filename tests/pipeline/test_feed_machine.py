@@ -20,7 +20,7 @@ from harvester import settings as settings_module
 from harvester.errors import UsageError
 from harvester.outputs.batch import OutputState
 from harvester.outputs.deliver import deliver
-from tests.pipeline.feed_world import Index, Killed
+from tests.pipeline.feed_world import Index, Killed, record_of
 from tests.pipeline.shelf import Book, Union
 
 ADDRESSES = ("alun/1", "alun/2", "alun/3", "bukit/1", "bukit/2", "bukit/3")
@@ -67,7 +67,7 @@ class Consumer:
 
     def valid(self) -> None:
         """No record stands in two clusters, and no cluster is empty."""
-        members = [one for held in self.index.held.values() for one in held]
+        members = [record_of(one) for held in self.index.held.values() for one in held]
         assert len(members) == len(set(members)), self.index.held
         assert all(self.index.held.values())
 
@@ -106,7 +106,7 @@ class Feed(RuleBasedStateMachine):
         for one in self.consumers:
             one.run(union, 0, 3)
             assert one.index.held == fresh.held
-        held = set(map(frozenset, fresh.held.values()))
+        held = {frozenset(map(record_of, members)) for members in fresh.held.values()}
         shown = {one for one in map(self._visible, union.groups()) if one}
         assert held == shown
         assert union.consortium.faults() == []
