@@ -51,8 +51,8 @@ def _pages(text: str) -> int | None:
             found.append(int(last) - int(first) + 1 if last and int(last) >= int(first) > 1 else int(last or first))
         if not re.search(r"[0-9]", numbers):
             found += [value for word in re.findall(r"[ivxlcIVXLC]+", numbers) if (value := roman(word))]
-    if not found and re.fullmatch(r"\s*[0-9]{2,4}\s*", text):
-        found = [int(text)]
+    if not found and (bare := re.fullmatch(r"\s*(?:[ivxlc]+\s*[,+]\s*)?([0-9]{2,4})\s*", text)):
+        found = [int(bare[1])]  # a column of pages: "529", "xiv, 529"
     return max(found) if found else None
 
 

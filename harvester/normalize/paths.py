@@ -50,7 +50,8 @@ def compile_path(text: str, family: str) -> Path:
     if family == "marc":
         return _marc_path(text)
     if family == "row":
-        keys = tuple(part.casefold().strip() for part in text.split("|"))
+        # "author|Author" is one column: read twice, every author would come twice.
+        keys = tuple(dict.fromkeys(part.casefold().strip() for part in text.split("|")))
         return Path(text, keys, True, _dotted(keys, None), _fields(keys, None))
     match = _XML.fullmatch(text)
     if not match:

@@ -18,13 +18,17 @@ _ABBREVIATED = re.compile(
 
 @functions.register("trim")
 def trim(value: str) -> str:
-    """The text with single blanks and without the ISBD marks at its end.
+    """The text with single blanks and without the ISBD marks at its ends.
 
     >>> trim("Laskar  pelangi /")
     'Laskar pelangi'
     >>> trim("Bentang Pustaka,"), trim("Gramedia."), trim("Tolkien, J. R. R.")
     ('Bentang Pustaka', 'Gramedia', 'Tolkien, J. R. R.')
+    >>> trim(": sebuah novel")
+    'sebuah novel'
     """
+    if value[:2] in (": ", "/ ", "; ", "= "):
+        value = value[2:]  # "245 $b: sebuah novel"
     last = value[-1:]
     if "  " in value or not value.isprintable():
         value = " ".join(value.translate(_NON_SORTING).split())
