@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, or_, select, update
 
+from db import bulk
 from db.engine import within
 from db.tables import (
     cluster,
@@ -32,7 +33,7 @@ from db.tables import (
     source,
     union_record,
 )
-from db.upsert import Row, upsert
+from db.upsert import Row, insert, upsert
 
 
 class RecordState(NamedTuple):
@@ -76,12 +77,12 @@ def _states() -> Any:
 
 def states_of_records(conn: Connection, record_ids: Iterable[int]) -> list[RecordState]:
     """The states of these records."""
-    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.id, record_ids)))]
+    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.id, record_ids))).all()]
 
 
 def states_of_nodes(conn: Connection, node_ids: Iterable[int]) -> list[RecordState]:
     """Active records of these nodes."""
-    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.node_id, node_ids)))]
+    return [RecordState(*row) for row in conn.execute(_states().where(within(conn, record.c.node_id, node_ids))).all()]
 
 
 def states_of_addresses(conn: Connection, addresses: Iterable[tuple[str, str]]) -> list[RecordState]:
@@ -92,60 +93,85 @@ def states_of_addresses(conn: Connection, addresses: Iterable[tuple[str, str]]) 
     found: list[RecordState] = []
     for code, names in by_source.items():
         query = _states().where(source.c.code == code, within(conn, record.c.identifier, names))
-        found += [RecordState(*row) for row in conn.execute(query)]
+        found += [RecordState(*row) for row in conn.execute(query).all()]
     return found
 
 
 def states_of_clusters(conn: Connection, cluster_ids: Iterable[int]) -> list[RecordState]:
     """Every record (active or just deleted) that is a member of these clusters."""
     query = _states().where(within(conn, membership.c.cluster_id, cluster_ids))
-    return [RecordState(*row) for row in conn.execute(query)]
+    return [RecordState(*row) for row in conn.execute(query).all()]
 
 
 # ---- keys and candidates -----------------------------------------------------------------------------
 
 
-def _alive() -> Any:
-    return exists().where(record.c.node_id == match_key.c.node_id)
+def _alive(nodes: Any = match_key) -> Any:
+    return exists().where(record.c.node_id == nodes.c.node_id)
 
 
-def keys_of_nodes(conn: Connection, node_ids: Iterable[int]) -> set[int]:
-    """The blocking keys of these nodes."""
-    query = select(match_key.c.hash).where(within(conn, match_key.c.node_id, node_ids)).distinct()
-    return {row[0] for row in conn.execute(query)}
+def _keys_of(conn: Connection, node_ids: Iterable[int]) -> Any:
+    return select(match_key.c.hash).where(within(conn, match_key.c.node_id, node_ids))
 
 
-def key_spread(conn: Connection, hashes: Iterable[int]) -> dict[int, tuple[str, int]]:
-    """Key → (kind, number of unlike carriers) over nodes that have an active record."""
+def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[int, tuple[str, int]]:
+    """Key → (kind, number of unlike carriers with an active record), of these nodes' keys with more than *least*."""
+    unlike = func.count(match_key.c.likeness.distinct())
     query = (
-        select(match_key.c.hash, func.min(match_key.c.kind), func.count(match_key.c.likeness.distinct()))
-        .where(within(conn, match_key.c.hash, hashes), _alive())
+        select(match_key.c.hash, func.min(match_key.c.kind), unlike)
+        .where(match_key.c.hash.in_(_keys_of(conn, node_ids)), _alive())
         .group_by(match_key.c.hash)
+        .having(unlike > least)
     )
-    return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
+    return {row[0]: (row[1], row[2]) for row in conn.execute(query).all()}
+
+
+def suspended_of(conn: Connection, node_ids: Iterable[int]) -> set[int]:
+    """Those of these nodes' keys that are suspended as stored."""
+    query = select(key_stat.c.hash).where(key_stat.c.hash.in_(_keys_of(conn, node_ids)))
+    return {row[0] for row in conn.execute(query).all()}
+
+
+def sharing(conn: Connection, node_ids: Iterable[int], but_not: Iterable[int]) -> set[tuple[int, int]]:
+    """(node, other) with node < other: one of these nodes, and one with an active record that shares a key with it.
+
+    The keys *but_not* do not count.
+    """
+    other = match_key.alias()
+    query = (
+        select(match_key.c.node_id, other.c.node_id)
+        .distinct()
+        .join(other, (other.c.hash == match_key.c.hash) & (other.c.node_id != match_key.c.node_id))
+        .where(within(conn, match_key.c.node_id, node_ids), _alive(other))
+    )
+    keys = list(but_not)
+    if keys:
+        query = query.where(~within(conn, match_key.c.hash, keys))
+    return {(row[0], row[1]) if row[0] < row[1] else (row[1], row[0]) for row in conn.execute(query).all()}
 
 
 def suspended(conn: Connection, hashes: Iterable[int]) -> set[int]:
     """Those of the keys that are suspended as stored."""
-    return {row[0] for row in conn.execute(select(key_stat.c.hash).where(within(conn, key_stat.c.hash, hashes)))}
+    query = select(key_stat.c.hash).where(within(conn, key_stat.c.hash, hashes))
+    return {row[0] for row in conn.execute(query).all()}
 
 
 def nodes_of_keys(conn: Connection, hashes: Iterable[int]) -> set[int]:
     """The nodes, with an active record, that carry one of these keys."""
     query = select(match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive()).distinct()
-    return {row[0] for row in conn.execute(query)}
+    return {row[0] for row in conn.execute(query).all()}
 
 
 def carriers_of_keys(conn: Connection, hashes: Iterable[int]) -> list[tuple[int, int]]:
     """(key, node) for these keys and their nodes with an active record."""
     query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive())
-    return [(row[0], row[1]) for row in conn.execute(query)]
+    return [(row[0], row[1]) for row in conn.execute(query).all()]
 
 
 def keys_by_node(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int]]:
     """(key, node) for every key of these nodes."""
     query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.node_id, list(node_ids)))
-    return [(row[0], row[1]) for row in conn.execute(query)]
+    return [(row[0], row[1]) for row in conn.execute(query).all()]
 
 
 def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iterable[int]) -> None:
@@ -159,7 +185,7 @@ def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iter
 def profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes, bool]]:
     """Node → (profile as msgpack, solid)."""
     query = select(node.c.id, node.c.profile, node.c.solid).where(within(conn, node.c.id, node_ids))
-    return {row[0]: (bytes(row[1]), bool(row[2])) for row in conn.execute(query)}
+    return {row[0]: (bytes(row[1]), bool(row[2])) for row in conn.execute(query).all()}
 
 
 # ---- decisions ---------------------------------------------------------------------------------------
@@ -172,7 +198,7 @@ def decisions_of(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, i
     query = select(*columns).where(
         or_(within(conn, decision.c.left_node, ids), within(conn, decision.c.right_node, ids))
     )
-    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query).all()]
 
 
 def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[Row]) -> None:
@@ -203,7 +229,7 @@ def decision_between(conn: Connection, left: int, right: int) -> Row | None:
 def clusters(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:
     """Cluster id → its row."""
     query = select(cluster).where(within(conn, cluster.c.id, cluster_ids))
-    return {row["id"]: dict(row) for row in conn.execute(query).mappings()}
+    return {row["id"]: dict(row) for row in conn.execute(query).mappings().all()}
 
 
 def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
@@ -213,7 +239,7 @@ def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
     first = (conn.execute(select(func.max(cluster.c.id))).scalar_one() or 0) + 1
     ids = list(range(first, first + number))
     blank = {"state": "active", "size": 0, "version": 0, "doc_hash": b"", "created_at": now, "changed_at": now}
-    conn.execute(insert(cluster), [{"id": one, **blank} for one in ids])
+    insert(conn, cluster, [{"id": one, **blank} for one in ids])
     return ids
 
 
@@ -252,9 +278,9 @@ def write_documents(conn: Connection, documents: Sequence[Document], now: str) -
     records = [row["record_id"] for one in documents for row in one.holdings]
     if records:
         conn.execute(delete(holding).where(within(conn, holding.c.record_id, records)))
-    _bulk(conn, union_record, [_body_row(conn, one) for one in documents if one.body is not None])
+    insert(conn, union_record, [_body_row(one) for one in documents if one.body is not None])
     upsert(conn, cluster_brief, [{"cluster_id": one.cluster_id, **one.brief} for one in documents], ["cluster_id"])
-    _bulk(
+    insert(
         conn,
         identifier,
         [
@@ -263,29 +289,16 @@ def write_documents(conn: Connection, documents: Sequence[Document], now: str) -
             for kind, value in one.identifiers
         ],
     )
-    _bulk(conn, holding, [{**row, "cluster_id": one.cluster_id} for one in documents for row in one.holdings])
-    conn.execute(
-        update(cluster)
-        .where(cluster.c.id == bindparam("key"))
-        .values(
-            doc_hash=bindparam("hash"),
-            size=bindparam("members"),
-            state="active",
-            changed_at=now,
-            version=cluster.c.version + 1,
-        ),
-        [{"key": one.cluster_id, "hash": one.doc_hash, "members": one.size} for one in documents],
+    insert(conn, holding, [{**row, "cluster_id": one.cluster_id} for one in documents for row in one.holdings])
+    bulk.update(
+        conn, cluster, ("id", "doc_hash", "size"), [(one.cluster_id, one.doc_hash, one.size) for one in documents]
     )
+    written = {"state": "active", "changed_at": now, "version": cluster.c.version + 1}
+    conn.execute(update(cluster).where(within(conn, cluster.c.id, ids)).values(written))
 
 
-def _body_row(conn: Connection, one: Document) -> Row:
-    text = (one.body or b"").decode()
-    return {"cluster_id": one.cluster_id, "body": text if conn.dialect.name == "sqlite" else json.loads(text)}
-
-
-def _bulk(conn: Connection, table: Any, rows: Sequence[Row]) -> None:
-    if rows:
-        conn.execute(insert(table), list(rows))
+def _body_row(one: Document) -> Row:
+    return {"cluster_id": one.cluster_id, "body": (one.body or b"").decode()}
 
 
 def retire_clusters(conn: Connection, cluster_ids: Iterable[int], redirects: Mapping[int, int], now: str) -> None:
@@ -314,19 +327,19 @@ def vacated(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
             ~exists().where(cluster_redirect.c.old_id == cluster.c.id),
         )
     )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(query).all()}
 
 
 def stood(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
     """Record id → the cluster in which it stood when it was deleted, of those that ever were."""
     columns = (former_membership.c.record_id, former_membership.c.cluster_id)
     query = select(*columns).where(within(conn, former_membership.c.record_id, record_ids))
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(query).all()}
 
 
 def write_events(conn: Connection, rows: Sequence[Row]) -> None:
     """Append to the log of what happened to clusters."""
-    _bulk(conn, cluster_event, [{**row, **_filters(row["body"])} for row in rows])
+    insert(conn, cluster_event, [{**row, **_filters(row["body"])} for row in rows])
 
 
 class _Told(msgspec.Struct):
@@ -411,7 +424,7 @@ def active_ids(conn: Connection, after: int = 0, limit: int = 1000) -> list[int]
         .order_by(cluster.c.id)
         .limit(limit)
     )
-    return [row[0] for row in conn.execute(query)]
+    return [row[0] for row in conn.execute(query).all()]
 
 
 def funnel(conn: Connection) -> Row:

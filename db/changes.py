@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 
+from db import bulk
 from db.engine import within
 from db.tables import change, cluster_redirect, feed_counter, output_cursor
 from db.upsert import Row, upsert
@@ -50,21 +51,8 @@ def announce(conn: Connection, rows: Sequence[tuple[str, int, int | None]], run_
         .returning(counter.seq, counter.at)
     ).one()
     first = last - total + 1
-    conn.execute(
-        insert(change),
-        [
-            {
-                "seq": first + offset,
-                "batch": last,
-                "kind": kind,
-                "cluster_id": cluster_id,
-                "target_id": target_id,
-                "run_id": run_id,
-                "at": at,
-            }
-            for offset, (kind, cluster_id, target_id) in enumerate(rows)
-        ],
-    )
+    lines = [(first + offset, last, *row, run_id, at) for offset, row in enumerate(rows)]
+    bulk.insert(conn, change, ("seq", "batch", "kind", "cluster_id", "target_id", "run_id", "at"), lines)
     faultpoint.reach("match.batch.numbered")
     return first, int(last)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from harvester.text import old_spelling, romanize
+from harvester.text import respelled, romanize
 
 MAX_WORDS = 2_000
 MAX_QUERY_WORDS = 20
@@ -27,7 +27,7 @@ def words_of(*texts: str) -> str:
     >>> words_of("Tjerita dari Djakarta", "Toer, Pramoedya Ananta")
     'cerita dari jakarta tur pramudja ananta'
     """
-    found = dict.fromkeys(_WORD.findall(old_spelling(romanize("\n".join(texts)))))
+    found = dict.fromkeys(_WORD.findall(respelled(romanize("\n".join(texts)))))
     return " ".join(list(found)[:MAX_WORDS])
 
 
@@ -53,14 +53,13 @@ def clear(conn: Connection, cluster_ids: Sequence[int]) -> None:
 def write(conn: Connection, entries: Sequence[Entry]) -> None:
     """Index clusters that are not indexed."""
     if entries:
-        statement = _SQLITE if conn.dialect.name == "sqlite" else _POSTGRES
-        conn.execute(text(statement), [entry._asdict() for entry in entries])
+        conn.exec_driver_sql(_SQLITE if conn.dialect.name == "sqlite" else _POSTGRES, list(entries))
 
 
-_SQLITE = "INSERT INTO cluster_text (rowid, title, words) VALUES (:cluster_id, :title, :words)"
+_SQLITE = "INSERT INTO cluster_text (rowid, title, words) VALUES (?, ?, ?)"
 _POSTGRES = (
-    "INSERT INTO cluster_text VALUES (:cluster_id, array_to_tsvector(array_remove(string_to_array(:title, ' '), '')),"
-    " array_to_tsvector(array_remove(string_to_array(:words, ' '), '')))"
+    "INSERT INTO cluster_text VALUES (%s, array_to_tsvector(array_remove(string_to_array(%s, ' '), '')),"
+    " array_to_tsvector(array_remove(string_to_array(%s, ' '), '')))"
 )
 
 

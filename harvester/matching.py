@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import msgspec
@@ -182,12 +183,12 @@ def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Prop
     now = {state.node_id for state in states if state.node_id is not None}
     before = {state.old_node for state in states if state.old_node is not None}
     dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
-    keys = catalogue.keys_of_nodes(conn, now | before)
-    spread = catalogue.key_spread(conn, keys)
-    stored = catalogue.suspended(conn, keys)
-    over = {key for key, (kind, unlike) in spread.items() if unlike > desk.match_rules.suspend_at[kind]}
-    resumed = _pairs(conn, stored - over, None)
-    wanted = _pairs(conn, keys - over, now) | resumed
+    limits = desk.match_rules.suspend_at
+    crowded = catalogue.crowded_keys(conn, now | before, min(limits.values()))
+    over = {key for key, (kind, unlike) in crowded.items() if unlike > limits[kind]}
+    stored = catalogue.suspended_of(conn, now | before)
+    resumed = _pairs(conn, stored - over)
+    wanted = catalogue.sharing(conn, now, over) | resumed
     touched = now | dead
     joined = {node for pair in resumed for node in pair}
     stored_pairs = catalogue.decisions_of(conn, touched | joined)
@@ -200,23 +201,18 @@ def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Prop
         frozenset(gone),
         {pair: held[pair] for pair in wanted & held.keys()},
         tuple(
-            {"hash": key, "kind": spread[key][0], "unlike": spread[key][1], "at": desk.now()} for key in sorted(over)
+            {"hash": key, "kind": crowded[key][0], "unlike": crowded[key][1], "at": desk.now()} for key in sorted(over)
         ),
         frozenset(stored - over),
     )
 
 
-def _pairs(conn: Connection, keys: set[int], nodes: set[int] | None) -> set[Pair]:
-    """The pairs of nodes that share one of *keys*, one of them among *nodes* (None: any)."""
+def _pairs(conn: Connection, keys: set[int]) -> set[Pair]:
+    """The pairs of nodes that share one of *keys*."""
     by_key: dict[int, list[int]] = defaultdict(list)
     for key, node in catalogue.carriers_of_keys(conn, keys) if keys else ():
         by_key[key].append(node)
-    pairs: set[Pair] = set()
-    for carriers in by_key.values():
-        for node in carriers:
-            if nodes is None or node in nodes:
-                pairs.update((min(node, other), max(node, other)) for other in carriers if other != node)
-    return pairs
+    return {pair for carriers in by_key.values() for pair in combinations(sorted(carriers), 2)}
 
 
 def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[int]) -> set[Pair]:

@@ -81,11 +81,26 @@ def show(value: Any) -> str:
 
 
 def _parts(value: Any) -> list[str]:
-    if isinstance(value, msgspec.Struct):
-        value = tuple(getattr(value, name) for name in value.__struct_fields__)
-    if isinstance(value, tuple):
-        return [part for single in value for part in _parts(single)]
-    return [] if value in ("", None, False) else [str(value)]
+    found: list[str] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[str]) -> None:
+    """Add the texts of what *value* says to *found*; 0, "", () and None say nothing."""
+    if isinstance(value, str):
+        if value:
+            found.append(value)
+    elif isinstance(value, tuple):
+        for single in value:
+            _collect(single, found)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            part = getattr(value, name)
+            if part:
+                _collect(part, found)
+    elif value:
+        found.append(str(value))
 
 
 def filled(value: Any) -> int:

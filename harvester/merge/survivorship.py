@@ -19,6 +19,8 @@ from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
 
 __all__ = ["Rules", "fingerprint", "load", "merge"]
 
+_BLANKS = tuple((field, getattr(EMPTY, field)) for field in NormalizedRecord.__struct_fields__)
+
 
 def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> UnionRecord:
     """The union record of *members*; of one member, its own record. Invisible members contribute nothing.
@@ -28,10 +30,12 @@ def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> 
     (`variant:<shown>`). Values that read the same share one line, under the best member that offers them.
     """
     visible = sorted((member for member in members if member.visible), key=lambda member: member.address)
-    ranked = sorted((_ranked(member, rules) for member in visible), key=lambda ranked: ranked.rank)
-    if not ranked:
+    if not visible:
         return UnionRecord(EMPTY)
-    record, lines = _single(ranked[0]) if len(ranked) == 1 else _union(ranked, rules)
+    if len(visible) == 1:  # nobody to be ranked against
+        record, lines = _single(visible[0])
+    else:
+        record, lines = _union(sorted((_ranked(one, rules) for one in visible), key=lambda one: one.rank), rules)
     lines += _withheld(visible)
     for pin in sorted(pins, key=lambda pin: (pin.field, pin.donor)):
         record, lines = _pinned(record, lines, pin, visible)
@@ -58,14 +62,14 @@ def _ranked(member: Member, rules: Rules) -> Ranked:
     return Ranked((-points, -member.priority, *member.address), bool(traps), member, record)
 
 
-def _single(only: Ranked) -> tuple[NormalizedRecord, list[Survivor]]:
-    record = only.record
+def _single(only: Member) -> tuple[NormalizedRecord, list[Survivor]]:
+    record, donor = only.shown(), str(only.address)
     lines: list[Survivor] = []
-    for field in record.__struct_fields__:
+    for field, blank in _BLANKS:
         value = getattr(record, field)
-        if _says(field, value):
+        if value != blank or field == "material":
             singles = value if isinstance(value, tuple) else (value,)
-            lines += [Survivor(field, str(only.member.address), "only", show(single)) for single in singles]
+            lines += [Survivor(field, donor, "only", show(single)) for single in singles]
     return record, lines
 
 

@@ -85,16 +85,15 @@ def hide(text: str) -> str:
     >>> hide("Budi Santoso, NIM 21120111130045, budi@students.example.ac.id")
     'Budi Santoso, […], […]'
     """
-    for pattern in (_MAIL, _NUMBERED, _CALLED, _PHONE) if _suspicious(text) else ():
+    if _AT.search(text):  # the pattern of an address tries every word of a text, this one none
+        text = _MAIL.sub(HIDDEN, text)
+    for pattern in (_NUMBERED, _CALLED, _PHONE) if _DIGIT.search(text) else ():
         text = pattern.sub(HIDDEN, text)
     return text
 
 
-_SUSPICIOUS = re.compile(r"\d|@|at[\])]", re.IGNORECASE)
-
-
-def _suspicious(text: str) -> bool:
-    return _SUSPICIOUS.search(text) is not None
+_AT = re.compile(r"@|%40|at[\])]", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 
 
 def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterDocument | None:
@@ -200,17 +199,17 @@ def _bears_number(link: Link, known: tuple[str, ...], thesis: bool) -> bool:
 def _walk(value: Any, known: tuple[str, ...]) -> Any:
     """*value* with every text in it cleaned; itself if nothing was to be cleaned."""
     if isinstance(value, str):
-        text = _clean(value, known)
+        text = _clean(value, known) if known else _hidden(value)
         return value if text == value else text
     if isinstance(value, tuple):
-        walked = tuple([_walk(single, known) for single in value])
-        return value if all(map(operator.is_, walked, value)) else walked
+        walked = [_walk(single, known) for single in value]
+        return value if all(map(operator.is_, walked, value)) else tuple(walked)
     if not isinstance(value, msgspec.Struct) or (isinstance(value, Identifier) and value.kind in STANDARD):
         return value  # an ISBN-10 of the group 0 looks like a telephone number
     changed: dict[str, Any] = {}
     for name in value.__struct_fields__:
         part = getattr(value, name)
-        if part and (cleaned := _walk(part, known)) is not part:
+        if part and not isinstance(part, int) and (cleaned := _walk(part, known)) is not part:
             changed[name] = cleaned
     if isinstance(value, Contributor):
         name = changed.get("name", value.name)
