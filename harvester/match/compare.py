@@ -61,33 +61,32 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
     outcomes: dict[str, str] = {}
     score = 0.0
     support = 0
-    both, either = left.present & right.present, left.present | right.present
     early = ""
     late: list[Veto] = []
-    for stage, features in enumerate(table.stages):
-        for name, comparison, points, veto, counts, needed, wanted in features:
-            if both & needed != needed or (wanted and not either & wanted):
-                continue
-            outcome = comparison.compare(left, right)
+    plan = table.plan(left.present & right.present, left.present | right.present)
+    for stage, features in enumerate(plan):
+        for name, compare, results in features:
+            outcome = compare(left, right)
             if outcome == "missing":
                 continue
             outcomes[name] = outcome
-            score += points[outcome]
-            if outcome in veto:
+            points, veto, counts = results[outcome]
+            score += points
+            support += counts
+            if veto is not None:
                 if stage:
-                    late.append(veto[outcome])
+                    late.append(veto)
                 else:
-                    early = early or veto[outcome].why
-            if outcome in counts:
-                support += counts[outcome]
-        if stop and score + table.remainders[stage] + _hope(table.bonuses[stage], outcomes) < rules.review_at:
+                    early = early or veto.why
+        reach = score + table.remainders[stage]
+        if stop and reach < rules.review_at and reach + _hope(table.bonuses[stage], outcomes) < rules.review_at:
             return _Walk(outcomes, score, early, tuple(late), support, True)
     return _Walk(outcomes, score, early, tuple(late), support, False)
 
 
 def _hope(bonuses: tuple[Interaction, ...], outcomes: dict[str, str]) -> float:
     """The most that interactions can still add: those that nothing found so far speaks against."""
-    return sum(bonus.points for bonus in bonuses if holds(bonus.when, outcomes))
+    return sum([bonus.points for bonus in bonuses if holds(bonus.when, outcomes)])
 
 
 def _judge(
@@ -117,7 +116,10 @@ def _judge(
 
 def holds(when: When, outcomes: dict[str, str]) -> bool:
     """Whether every feature of *when* has one of its outcomes; a feature that is absent is `missing`."""
-    return all(outcomes.get(feature, "missing") in wanted for feature, wanted in when)
+    for feature, wanted in when:
+        if outcomes.get(feature, "missing") not in wanted:
+            return False
+    return True
 
 
 def _late_veto(walk: _Walk) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, cast
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.match.comparing import mask
-from harvester.match.comparisons import Comparison, comparisons
+from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
 from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile
@@ -39,6 +39,14 @@ class Veto(NamedTuple):
     unless: When = ()
 
 
+class Result(NamedTuple):
+    """What an outcome of a feature means."""
+
+    points: float
+    veto: Veto | None
+    support: int
+
+
 class Feature(NamedTuple):
     """One comparison with the points, vetoes and support of each of its outcomes."""
 
@@ -49,6 +57,11 @@ class Feature(NamedTuple):
     support: dict[str, int]
     both: int  # bits of the fields that both profiles must have for the comparison to be called
     either: int
+    results: dict[str, Result]  # all of it, by outcome
+
+    def asked(self, both: int, either: int) -> bool:
+        """Whether the fields that both profiles have, and those that either has, are what the comparison needs."""
+        return both & self.both == self.both and bool(not self.either or either & self.either)
 
 
 class Interaction(NamedTuple):
@@ -60,6 +73,10 @@ class Interaction(NamedTuple):
     fixed: bool = False  # set by hand: training leaves it alone
 
 
+Asked = tuple[str, Compare, dict[str, Result]]
+MAX_PLANS = 20_000
+
+
 class Table(NamedTuple):
     """What one material class compares: the features of each stage, and the most that the later stages can add."""
 
@@ -67,6 +84,19 @@ class Table(NamedTuple):
     remainders: tuple[float, ...]
     interactions: tuple[Interaction, ...]
     bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
+    plans: dict[tuple[int, int], tuple[tuple[Asked, ...], ...]]
+
+    def plan(self, both: int, either: int) -> tuple[tuple[Asked, ...], ...]:
+        """By stage, the features to ask of two profiles that both have, or either has, these fields; remembered."""
+        found = self.plans.get((both, either))
+        if found is None:
+            if len(self.plans) >= MAX_PLANS:
+                self.plans.clear()
+            found = self.plans[both, either] = tuple(
+                tuple((one.name, one.comparison.compare, one.results) for one in stage if one.asked(both, either))
+                for stage in self.stages
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -307,15 +337,7 @@ class _Reader:
         interactions: tuple[Interaction, ...],
     ) -> Table:
         features = [
-            Feature(
-                name,
-                known,
-                {outcome: points.get(name, {}).get(outcome, 0.0) for outcome in known.outcomes},
-                {outcome: veto for outcome, veto in vetoes.get(name, {}).items() if veto.why},
-                {outcome: int(count) for outcome, count in support.get(name, {}).items()},
-                mask(known.both),
-                mask(known.either),
-            )
+            _feature(name, known, points.get(name, {}), vetoes.get(name, {}), support.get(name, {}))
             for name, known in sorted(self.known.items())
         ]
         stages = tuple(
@@ -326,7 +348,7 @@ class _Reader:
         bonuses = tuple(
             tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
         )
-        return Table(stages, remainders, interactions, bonuses)
+        return Table(stages, remainders, interactions, bonuses, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""
@@ -349,6 +371,16 @@ class _Reader:
             else:
                 lists[name] = frozenset(value.split())
         return Vocabulary(lists, aliases)
+
+
+def _feature(
+    name: str, known: Comparison, points: dict[str, float], vetoes: dict[str, Veto], support: dict[str, Any]
+) -> Feature:
+    weighed = {outcome: points.get(outcome, 0.0) for outcome in known.outcomes}
+    forbidding = {outcome: veto for outcome, veto in vetoes.items() if veto.why}
+    counted = {outcome: int(count) for outcome, count in support.items()}
+    results = {one: Result(weighed[one], forbidding.get(one), counted.get(one, 0)) for one in known.outcomes}
+    return Feature(name, known, weighed, forbidding, counted, mask(known.both), mask(known.either), results)
 
 
 def _overlaid(base: dict[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,10 @@ ISBN_COMMON = 1970
 
 def meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     """Whether two short tuples share a value."""
-    return any(value in right for value in left)
+    for value in left:
+        if value in right:
+            return True
+    return False
 
 
 @comparison(0, "shared different different_early different_but_other_shared", both="isbns")

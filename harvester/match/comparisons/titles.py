@@ -63,8 +63,9 @@ def words(left: Profile, right: Profile) -> str:
         return "missing"
     if left.words == right.words or (left.skeleton and left.skeleton == right.skeleton):
         return "same"
-    mine = [word for word in left.words if word not in right.words]
-    theirs = [word for word in right.words if word not in left.words]
+    ours, others = frozenset(left.words), frozenset(right.words)
+    mine = [word for word in left.words if word not in others]
+    theirs = [word for word in right.words if word not in ours]
     if not mine or not theirs:
         return "extra" if mine or theirs else "same"
     if _is_variant(left, right) or _squeezed(left) == _squeezed(right):
@@ -88,7 +89,7 @@ def _differing(mine: list[str], theirs: list[str]) -> str:
     typing_errors = 0
     unmatched = 0
     for word in left:
-        partner = next((other for other in remaining if word[0] == other[0] and alike(word, other)), None)
+        partner = _mistyped(word, remaining)
         if partner is None:
             unmatched += 1
         else:
@@ -100,6 +101,14 @@ def _differing(mine: list[str], theirs: list[str]) -> str:
     if typing_errors:
         return "typo"
     return "extra"
+
+
+def _mistyped(word: str, others: list[str]) -> str | None:
+    """The first of *others* that begins as *word* does and is alike."""
+    for other in others:
+        if word[0] == other[0] and alike(word, other):
+            return other
+    return None
 
 
 def alike(left: str, right: str) -> bool:
