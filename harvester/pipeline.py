@@ -30,6 +30,7 @@ from db.engine import Database
 from harvester import faultpoint, gating, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
+from harvester.garbage import collect_rarely
 from harvester.guards import DeletionLimits
 from harvester.harvesting import Job, Outcome
 from harvester.harvesting import harvest as harvest_source
@@ -90,6 +91,7 @@ def open_pipeline(
     Raises:
         ConfigError: with every mistake at once.
     """
+    collect_rarely()
     match, merge = load_rules(settings)
     check_mappings(settings)
     database = Database(settings.database_url(environ))

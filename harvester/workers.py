@@ -16,14 +16,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from harvester.garbage import collect_rarely
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
-from harvester.model import HarvestedRecord
-from harvester.preparing import Made, Recipe, prepare_batch
+from harvester.preparing import Made, Recipe, Work, prepare_batch
 
 MANY = 150
 CHUNK = 250
-Work = Sequence[tuple[HarvestedRecord, bytes]]
 
 
 class Preparation:
@@ -83,6 +82,7 @@ class Workers:
 
 def _watch_parent() -> None:
     """In a worker: end when the main process does, also when that was killed; Ctrl-C is for the main process."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -28,6 +28,18 @@ class LightMarc(MarcRecord, frozen=True, dict=True):
         """The bodies of every field *tag*, in record order; not to be changed by the caller."""
         return self._index.get(tag, [])
 
+    @cached_property
+    def split(self) -> dict[str, list[list[str]]]:
+        """The fields by tag, each as [indicators, code+text, …], a control field as [text]; not to be changed."""
+        found: dict[str, list[list[str]]] = {}
+        for tag, body in self.fields:
+            parts = [body] if tag < "010" else body.split(DELIMITER)
+            if tag in found:
+                found[tag].append(parts)
+            else:
+                found[tag] = [parts]
+        return found
+
     def __reduce__(self) -> tuple[object, ...]:
         return (LightMarc, (self.leader, self.fields, self.flags))
 

@@ -8,6 +8,7 @@ their assimilated forms go. It is a coarse key, meant to be read beside author a
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 # Shortest skeleton that may stand for a title.
 SHORTEST = 4
@@ -42,15 +43,13 @@ def in_script(text: str) -> bool:
 
 def looks_romanized(words: list[str]) -> bool:
     """Whether the folded *words* could be a romanized Arabic title: an article, or a word with an article grown on."""
-    for index, word in enumerate(words):
-        following = words[index + 1] if index + 1 < len(words) else ""
-        if word in ("al", "el", "wal", "asy", "ash", "fil") and following:
+    for word, following in pairwise(words):
+        if word in _ARTICLES_APART or (len(word) > 4 and _grown_on(word, following)):
             return True
-        if len(word) > 4 and following and _grown_on(word, following):
-            return True
-        if len(word) > 5 and word.endswith(("uddin", "udin", "iddin")):
-            return True
-    return False
+    return any(len(word) > 5 and word.endswith(("uddin", "udin", "iddin")) for word in words)
+
+
+_ARTICLES_APART = frozenset(("al", "el", "wal", "asy", "ash", "fil"))
 
 
 def _grown_on(word: str, following: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.model import Profile
@@ -15,6 +16,7 @@ FIELDS = (
     "score_format", "extra",
 )  # fmt: skip
 _BITS = {name: 1 << number for number, name in enumerate(FIELDS)}
+_values = attrgetter(*FIELDS)
 
 
 def comparison(
@@ -48,7 +50,7 @@ def mask(names: tuple[str, ...]) -> int:
 
 def present(profile: Profile) -> int:
     """The bits of the fields that *profile* has."""
-    return sum(bit for name, bit in _BITS.items() if getattr(profile, name))
+    return sum([bit for bit, value in zip(_BITS.values(), _values(profile), strict=True) if value])
 
 
 def shown(profile: Profile, names: tuple[str, ...]) -> str:

@@ -18,17 +18,13 @@ LIKENESS_WORDS = 2
 
 def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
     """The keys of *profile*, each once, in a fixed order; at most forty."""
-    found: dict[tuple[str, int], BlockingKey] = {}
     # The volumes of a set are unlike carriers of its number; a subtitle more or less makes none.
     subject = signed_hash("\x1f".join((*profile.words[:LIKENESS_WORDS], *profile.parts, *profile.part_names)))
     whole = signed_hash("\x1f".join((" ".join(profile.author), str(profile.year), profile.title, *profile.parts)))
-    for kind, text in _identifier_keys(profile):
-        key = BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), subject)
-        found[kind, key.hash] = key
-    for kind, text in _title_keys(profile):
-        key = BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), whole)
-        found[kind, key.hash] = key
-    return tuple(found.values())[:MAX_KEYS]
+    found = dict.fromkeys((kind, text, subject) for kind, text in _identifier_keys(profile))
+    found |= dict.fromkeys((kind, text, whole) for kind, text in _title_keys(profile))
+    kept = list(found)[:MAX_KEYS]
+    return tuple([BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), likeness) for kind, text, likeness in kept])
 
 
 def signed_hash(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -121,15 +122,15 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
 
 
 def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = {"isbn": set(), "issn": set(), "oclc": set(), "govdoc": set(), "id": set()}
+    found: dict[str, list[str]] = {"isbn": [], "issn": [], "oclc": [], "govdoc": [], "id": []}
     for item in record.identifiers:
         if item.status != "valid" or not item.value or item.kind in _LOCAL or is_bogus(item.value):
             continue
         if item.kind in found:
-            found[item.kind].add(item.value)
+            found[item.kind].append(item.value)
         else:
-            found["id"].add(f"{item.kind}:{item.value.lower()}")
-    return {kind: tuple(sorted(values))[:MAX_VALUES] for kind, values in found.items()}
+            found["id"].append(f"{item.kind}:{item.value.lower()}")
+    return {kind: tuple(sorted(set(values)))[:MAX_VALUES] if values else () for kind, values in found.items()}
 
 
 def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
@@ -149,8 +150,10 @@ def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
 
 
 def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
+    if len(area.words) <= 1:
+        return True
     telling = [word for word in area.full.split() if word not in known.generic_titles and not word.isdigit()]
-    return len(area.words) <= 1 or not significant(telling) or set(significant(telling)) <= known.generic_titles
+    return known.generic_titles.issuperset(significant(telling))
 
 
 def _uncertain_end(record: NormalizedRecord, year: int) -> int:
@@ -184,7 +187,12 @@ def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
 
 
 def _series_words(series: tuple[Series, ...]) -> tuple[str, ...]:
-    return tuple(sorted({spelled(word) for item in series[:4] for word in significant(fold(item.title).split())}))[:16]
+    return tuple(sorted({word for item in series[:4] for word in _title_words(item.title)}))[:16]
+
+
+@lru_cache(maxsize=4_000)  # the records of a series come by the hundred
+def _title_words(title: str) -> tuple[str, ...]:
+    return tuple([spelled(word) for word in significant(fold(title).split())])
 
 
 def _student(record: NormalizedRecord) -> str:

@@ -45,13 +45,13 @@ class TitleArea(NamedTuple):
     extra: tuple[str, ...]
 
 
-@lru_cache(maxsize=8_000)
+@lru_cache(maxsize=30_000)
 def spelled(word: str) -> str:
     """The folded *word* in Latin letters and in the key of old and new spelling."""
     return old_spelling(word if word.isascii() else romanize(word))
 
 
-@lru_cache(maxsize=4_000)
+@lru_cache(maxsize=10_000)
 def roman(word: str) -> str:
     """The arabic number of a roman numeral, "" when *word* is none."""
     if not _ROMAN.match(word) or word in ("l", "c"):
@@ -63,7 +63,7 @@ def roman(word: str) -> str:
     return str(total)
 
 
-@lru_cache(maxsize=4_000)
+@lru_cache(maxsize=10_000)
 def number(word: str) -> str:
     """The arabic number that *word* stands for behind a word such as "volume"; "" when it is none."""
     match = _ORDINAL.match(word)
@@ -84,7 +84,7 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     return TitleArea(
         proper=proper,
         full=full,
-        words=tuple(dict.fromkeys(spelled(word) for word in reader.words))[:MAX_WORDS],
+        words=tuple(dict.fromkeys(map(spelled, reader.words)))[:MAX_WORDS],
         numbers=tuple(sorted(set(reader.numbers))),
         parts=tuple(dict.fromkeys(parts or reader.parts)),
         part_names=tuple(sorted({name for name in names if name})),
@@ -169,6 +169,8 @@ class _TitleWords:
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""
         known = self._vocabulary
+        if known.marking.isdisjoint(tokens):
+            return
         for index, token in enumerate(tokens):
             following = tokens[index + 1] if index + 1 < len(tokens) else ""
             if token in known.grades and number(following):
@@ -195,11 +197,11 @@ class _TitleWords:
             if following and token in known.parts and number(following) and not self._year(following):
                 self.parts.append(number(following))
                 skip = True
-            elif following and number(following) and (token in known.grades or token in known.semesters):
+            elif following and (token in known.grades or token in known.semesters) and number(following):
                 skip = True
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
-            elif roman(token) and (len(token) > 1 or index == self._proper_length - 1) and index > 0 and len(token) < 6:
+            elif index and len(token) < 6 and roman(token) and (len(token) > 1 or index == self._proper_length - 1):
                 self.numbers.append(roman(token))
             elif token not in STOP_WORDS or (len(token) == 1 and index and tokens[index - 1] in _LETTERED_KINDS):
                 self.words.append(token)

@@ -42,3 +42,5 @@ class Vocabulary:
         self.publisher_generic = lists.get("publisher_generic", empty)
         self.institution_generic = lists.get("institution_generic", empty)
         self.publisher_aliases = publisher_aliases
+        school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
+        self.marking = empty.union(*school)  # a title without any of these is no school book's

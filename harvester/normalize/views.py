@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harvester.formats.light import LightMarc
 from harvester.formats.mods import ModsRecord, Node
 from harvester.model import MarcRecord, RowRecord, XmlRecord
 
@@ -56,16 +57,13 @@ def _below(node: Node, path: str, around: Attributes, parts: list[str]) -> None:
 
 
 def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
+    whole = record if isinstance(record, LightMarc) else LightMarc(record.leader, record.fields, record.flags)
     found: View = {"LDR": [[record.leader]]}
-    for tag, body in record.fields:
+    for tag, fields in whole.split.items():
         if tag in wanted:
-            parts = [body] if tag < "010" else body.split("\x1f")
-            several = found.get(tag)
-            if several is None:
-                found[tag] = [parts]
-            else:
-                several.append(parts)
+            found[tag] = fields
     if "880" in found:
+        found = {tag: [list(field) for field in fields] for tag, fields in found.items()}
         _link_originals(found)
     return found
 
