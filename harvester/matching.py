@@ -7,6 +7,7 @@ stored records, the rules and the links, so neither batch size nor arrival shows
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -40,6 +41,8 @@ from harvester.model import (
 )
 from harvester.resolving import NOTHING, Grouping, Overlay, Pair, Proposal, read_profiles, resolve
 from harvester.showing import Cluster, document, document_hash, policy_of
+
+MOST_PAIRS = 8_000  # a batch: its memory must not follow how alike its records happen to be
 
 _decode_record = msgspec.json.Decoder(NormalizedRecord).decode
 
@@ -93,7 +96,8 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
         marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
     if not marks:
         return None
-    solved = solve(desk, [record_id for record_id, _ in marks])
+    while (solved := solve(desk, [record_id for record_id, _ in marks], most=_most(marks, only))) is None:
+        marks = marks[: len(marks) // 2]
     faultpoint.reach("match.batch.compared")
     # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
     with desk.database.write(durable=True) as conn:
@@ -103,11 +107,21 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
     return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
 
 
-def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING) -> Solved:
-    """What matching these records again gives; *overlay* holds links that are not stored (a preview)."""
+def _most(marks: Sequence[tuple[int, int]], only: Sequence[int] | None) -> int:
+    """How many pairs a batch may compare; what a person waits for, and a single record, is done whole."""
+    return MOST_PAIRS if only is None and len(marks) > 1 else sys.maxsize
+
+
+def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING, most: int = sys.maxsize) -> Solved | None:
+    """What matching these records again gives; *overlay* holds links that are not stored (a preview).
+
+    None: more than *most* pairs would have to be compared.
+    """
     with desk.database.read() as conn:
         states = catalogue.states_of_records(conn, record_ids)
         states, supposed, proposal = suppose(conn, desk, states, overlay.profiles)
+        if len(proposal.new) > most:
+            return None
         profiles = read_profiles(conn, {node for pair in proposal.new for node in pair}) | supposed
     faultpoint.reach("match.batch.read")
     judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
@@ -158,6 +172,7 @@ class Foreseen(NamedTuple):
 def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen:
     """What matching these records again would do under the links, pins and profiles of *overlay*; nothing is stored."""
     solved = solve(desk, record_ids, overlay)
+    assert solved is not None  # without a limit
     grouping = solved.grouping
     ids = [-1 - number if one is None else one for number, one in enumerate(grouping.ids)]
     involved = {one.cluster_id for one in grouping.records if one.cluster_id is not None}

@@ -64,7 +64,7 @@ def test_killed_at_a_named_point_and_run_again(consortium: Consortium, good: tup
 @pytest.mark.parametrize("part", [*range(4), *(pytest.param(part, marks=pytest.mark.prove) for part in range(4, 40))])
 def test_killed_at_random_moments_and_run_again(consortium: Consortium, good: tuple[str, float], part: int) -> None:
     dice = random.Random(SEED + part)
-    kills = sum(consortium.killed_after(dice.uniform(0.02, 0.7 * good[1])) for _ in range(5))
+    kills = sum(consortium.killed_after(dice.uniform(0.02, 0.5 * good[1])) for _ in range(5))
     assert kills
     until_done(consortium)
     assert consortium.faults() == []

@@ -1,4 +1,4 @@
-"""A whole catalogue of real records: everything arrives, and memory does not follow the number."""
+"""Memory follows neither the number of records nor how alike they are; a whole real catalogue arrives."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from bench.run import once, take
 from db import verify
 from db.engine import Database
+from harvester import pipeline
+from harvester.matching import MOST_PAIRS, Batch
+from tests.pipeline.shelf import Book, Union
 
 SMALL, LARGE, MAY_GROW = 20_000, 105_855, 1.2
 
@@ -30,3 +33,18 @@ def test_a_hundred_thousand_records_take_the_memory_of_twenty_thousand(tmp_path:
     assert count == LARGE
     assert [one.name for one in checks if one.bad] == []
     assert said[LARGE]["peak"] <= MAY_GROW * said[SMALL]["peak"]
+
+
+def test_a_batch_of_records_that_are_all_alike_is_cut(tmp_path: Path) -> None:
+    union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    series = Book("Ilmu pengetahuan alam", author="Tim Penyusun", year="1994", pages="100")
+    for number in range(150):
+        union.put(f"alun/{number}", series._replace(edition=f"Edisi {number + 1}"))
+    union.harvest()
+    batches: list[Batch] = []
+    pipeline.match(union.pipeline, batches.append)
+    assert sum(one.pairs for one in batches) == 150 * 149 // 2 > MOST_PAIRS
+    assert max(one.pairs for one in batches) <= MOST_PAIRS
+    assert sum(one.records for one in batches) == 150
+    assert union.faults() == []
+    union.close()
