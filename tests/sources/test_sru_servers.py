@@ -41,7 +41,7 @@ def fields_of_xml(payload: str) -> list[tuple[str, str]]:
         elif field.get("ind1") is None:
             found.append((field.get("tag"), field.text))
         else:
-            parts = "".join(f"\x1f{part.get('code')}{part.text}" for part in field)
+            parts = "".join(f"\x1f{part.get('code')}{part.text or ''}" for part in field)
             found.append((field.get("tag"), field.get("ind1") + field.get("ind2") + parts))
     return found
 
