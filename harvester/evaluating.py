@@ -222,7 +222,7 @@ class Trained(NamedTuple):
     fitted_thresholds: bool
 
 
-def trained(labels: Labels, rules: Rules, *, spread: float = 3.0, thresholds: bool = True) -> Trained:
+def trained(labels: Labels, rules: Rules, *, spread: float = 2.0, thresholds: bool = True) -> Trained:
     """*rules* with points fitted to *labels*; thresholds too when there are enough pairs to say something about them.
 
     *spread*: how far, in points, a value may ordinarily stray from the one that stands in the file.

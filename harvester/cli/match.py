@@ -177,7 +177,7 @@ def _interval(ends: list[float]) -> str:
 @click.option("--pairs", type=FILE, help="CSV with the columns left, right, duplicate (1 or 0).")
 @click.option("--labels-from-catalogue", "stored", is_flag=True, help="Also what cataloguers judged in the review.")
 @RULES
-@click.option("--spread", type=click.FloatRange(0.1, 50), default=3.0, show_default=True, help="How far points stray.")
+@click.option("--spread", type=click.FloatRange(0.1, 50), default=2.0, show_default=True, help="How far points stray.")
 @click.option("--keep-thresholds", is_flag=True, help="Fit the points only.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @common

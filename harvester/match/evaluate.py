@@ -146,7 +146,7 @@ def evaluate(
     judged = [(pair, explain(profiles[pair.left], profiles[pair.right], rules)) for pair in pairs]
     scored = [(merge_score(decision), pair.duplicate) for pair, decision in judged]
     groups = strata(pairs, clusters)
-    whole = _whole(scored, groups, samples)
+    found_curve = whole_curve(scored, groups, samples)
     found = blocking.candidates(profiles, rules)
     at = rules.merge_at
     return Evaluation(
@@ -155,16 +155,16 @@ def evaluate(
         precision=_interval(scored, groups, lambda rows: precision_recall(rows, at)[0], samples),
         recall=_interval(scored, groups, lambda rows: precision_recall(rows, at)[1], samples),
         f1=f1(*precision_recall(scored, at)),
-        best_f1=whole.f1,
-        recall_at_precision=whole.recall_at_precision,
-        without_vetoes=_whole([(decision.score, pair.duplicate) for pair, decision in judged], groups, samples),
+        best_f1=found_curve.f1,
+        recall_at_precision=found_curve.recall_at_precision,
+        without_vetoes=whole_curve([(decision.score, pair.duplicate) for pair, decision in judged], groups, samples),
         review_share=_share(_reviewed(decision, rules) for _, decision in judged),
         review_catches=_share(
             _reviewed(decision, rules) for pair, decision in judged if pair.duplicate and decision.verdict != "merge"
         ),
         pair_completeness=_completeness(_true_pairs(pairs, clusters), found),
         population=_population(profiles, clusters, found, rules, samples) if clusters else None,
-        curve=whole.points,
+        curve=found_curve.points,
         disagreements=tuple(
             Disagreement(pair.left, pair.right, pair.duplicate, decision)
             for pair, decision in judged
@@ -174,7 +174,8 @@ def evaluate(
     )
 
 
-def _whole(rows: Sequence[tuple[float, bool]], strata: Sequence[str], samples: int) -> Curve:
+def whole_curve(rows: Sequence[tuple[float, bool]], strata: Sequence[str], samples: int) -> Curve:
+    """The curve of (score, duplicate) with intervals of the recall at each of `PRECISIONS`."""
     points = curve(rows)
     at = {str(wanted): _interval(rows, strata, partial(recall_at, wanted=wanted), samples) for wanted in PRECISIONS}
     return Curve(max((f1(precision, recall) for _, precision, recall in points), default=0.0), at, points)

@@ -112,7 +112,7 @@ def _place(rules: Rules, feature: str, outcome: str) -> int:
     return names.index(outcome) if outcome in names else len(names)
 
 
-def fit(training: Training, rows: Sequence[Row] | None = None, *, spread: float = 3.0) -> Fit:
+def fit(training: Training, rows: Sequence[Row] | None = None, *, spread: float = 2.0) -> Fit:
     """Points that make the labels of *rows* (all by default) likeliest.
 
     *spread* is how far, in points, they may ordinarily stray from the table as it stands. Rows keep their order and
@@ -222,7 +222,7 @@ def score(training: Training, row: Row, fit: Fit) -> float:
     return sum(fit.points[training.names[index]] for index in row[0]) + row[2]
 
 
-def out_of_fold(training: Training, strata: Sequence[str], *, folds: int = 5, spread: float = 6.0) -> list[float]:
+def out_of_fold(training: Training, strata: Sequence[str], *, folds: int = 5, spread: float = 2.0) -> list[float]:
     """Each pair's score, relative to even odds, by a fit that saw no pair of its stratum (cluster)."""
     number = [_fold(stratum, folds) for stratum in strata]
     scores = [0.0] * len(training.rows)

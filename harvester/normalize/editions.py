@@ -22,7 +22,7 @@ _IMPRESSION = re.compile(
 _EDITION_WORD = "edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|druk|izd|painos|vyd"
 _EDITION = re.compile(
     rf"(?<!\w)(?:{_EDITION_WORD}|الطبعة|ṭabʻah|tabʻah|tab'ah)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*|al-)?(?P<after>{_N})(?!\w)"
-    rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|e|a|de|ste|ème|eme|\.|ª)*[,\s]\s*"
+    rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|d|th|e|a|de|ste|ème|eme|\.|ª)*[,\s]\s*"
     rf"(?:[^\s,;]+,?\s+){{0,4}}?\[?(?:{_EDITION_WORD})\b",
     re.IGNORECASE,
 )
@@ -30,6 +30,8 @@ _REVISED = re.compile(
     r"\b(?:rev(?:isi|ised|idée|\.|ue)?|direvisi|diperbaharui|diperbarui|disempurnakan|diperbaiki|perbaikan|enlarged|überarb\w*|herz\w*|corr(?:ected)?)\b",
     re.IGNORECASE,
 )
+# "1st American from the 2d German ed." is the first: the second is the one that was translated.
+_BASIS = re.compile(r"\s*,?\s+from\s+the\s.*", re.IGNORECASE)
 _MARKS = " ,.;:/()[]-"
 
 
@@ -66,7 +68,7 @@ def edition_of(text: str) -> Edition | None:
 
 
 def _number(text: str) -> int | None:
-    match = _EDITION.search(text)
+    match = _EDITION.search(_BASIS.sub(" edition", text))
     if match:
         return number_of(match["after"] or match["before"])
     # "2", "2nd", "kedua" alone: the whole statement is the number.

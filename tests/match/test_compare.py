@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 
+from harvester.match import compare
 from harvester.match.compare import decide, explain
 from harvester.match.profile import profile, self_merges
 from harvester.match.rules import Rules, load, parse
-from harvester.model import NormalizedRecord, Profile
+from harvester.model import Decision, NormalizedRecord, Profile
 from tests.match.cases import cases, record
 from tests.match.strategies import RECORDS
 
@@ -83,6 +85,44 @@ def test_a_shared_isbn_alone_is_no_merge() -> None:
 
 def test_a_title_alone_is_no_merge() -> None:
     assert decide(read(), profile(record({"title": "Laskar pelangi"}), RULES), RULES).verdict != "merge"
+
+
+READER = {"title": "Reden und Aufsätze aus dem Kriege", "by": "Helfferich, Karl", "publisher": "Stilke", "year": 1917}
+
+
+def test_one_title_copied_alike_by_two_who_code_its_language_otherwise_is_one_book() -> None:
+    german, english = ({**READER, "pages": 344, "language": code} for code in ("ger", "eng"))
+    assert compared(german, english).verdict == "merge"
+    # where anything else differs, the code is all there is to go by
+    assert compared(german, {**english, "pages": 356}).verdict != "merge"
+    assert compared({**german, "title": "Max"}, {**english, "title": "Max"}).verdict != "merge"
+    assert compared({**german, "material": "score"}, {**english, "material": "score"}).verdict == "veto"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "outcome"),
+    [
+        ("United States. Army. Ordnance Department", "United States. Army. Ordnance Dept.", "body"),
+        ("Bausch & Lomb Optical Company", "Bausch & Lomb Optical Co.", "body"),
+        ("Barnhart Brothers and Spindler", "Barnhart Bros. and Spindler", "body"),
+        ("United States. Department of Defense", "United States. Dept. of Development", "different"),
+        ("Dinas Kesehatan Kabupaten Bantul", "Dinas Kesehatan Kabupaten Sleman", "different"),
+    ],
+)
+def test_bodies_are_compared_through_their_contractions(left: str, right: str, outcome: str) -> None:
+    found = compare.outcomes(profile(record({"body": left}), RULES), profile(record({"body": right}), RULES), RULES)
+    assert found["author"] == outcome
+
+
+def test_a_misspelled_name_in_a_title_is_a_typing_error_though_the_author_bears_it() -> None:
+    left = {"title": "Memoirs of William Wordsworth, poet-laureate", "by": "Wordsworth, Christopher"}
+    right = {"title": "Memoirs of William Wordworth", "by": "Wordsworth, Christopher"}
+    found = compare.outcomes(profile(record(left), RULES), profile(record(right), RULES), RULES)
+    assert found["words"] == "typo"
+
+
+def compared(left: dict[str, Any], right: dict[str, Any]) -> Decision:
+    return decide(profile(record(left), RULES), profile(record(right), RULES), RULES)
 
 
 def test_a_near_certain_veto_keeps_its_score_for_the_review_list() -> None:

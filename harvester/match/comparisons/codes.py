@@ -49,7 +49,7 @@ def form(left: Profile, right: Profile) -> str:
     return "alike" if mine in _CONTENT_FREE and theirs in _CONTENT_FREE else "different"
 
 
-@comparison(0, "equal overlap different", both="languages")
+@comparison(1, "equal overlap different", both="languages")
 def language(left: Profile, right: Profile) -> str:
     """The languages of the text."""
     if not left.languages or not right.languages:

@@ -20,12 +20,15 @@ def pages(left: Profile, right: Profile) -> str:
     return "near" if gap * 10 <= most else "far"
 
 
-@comparison(1, "equal different", both="volumes")
+@comparison(1, "equal close different", both="volumes")
 def volumes(left: Profile, right: Profile) -> str:
-    """The number of volumes, where both say one."""
-    if not left.volumes or not right.volumes:
+    """The number of volumes, where both say one; `close` when less than half of them are missing on one side."""
+    few, many = sorted((left.volumes, right.volumes))
+    if not few:
         return "missing"
-    return "equal" if left.volumes == right.volumes else "different"
+    if few == many:
+        return "equal"
+    return "close" if few * 2 > many else "different"
 
 
 @comparison(1, "equal close different", both="height")

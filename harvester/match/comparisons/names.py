@@ -27,6 +27,8 @@ def author(left: Profile, right: Profile) -> str:
         return "equal" if left.author_kind == right.author_kind == "person" else "body"
     if names_alike(mine, theirs):
         return "alike"
+    if "person" not in (left.author_kind, right.author_kind) and _bodies_alike(mine, theirs):
+        return "body"
     if _found(left, right) or _found(right, left):
         return "found"
     return "different"
@@ -59,6 +61,30 @@ def names_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
         remaining.remove(partner)
         whole += len(word) > 1 and len(partner) > 1
     return whole > 0
+
+
+def _bodies_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Whether every word of the shorter name stands in the longer, whole or contracted (Dept., Co., Bros.)."""
+    shorter, longer = sorted((left, right), key=lambda name: (len(name), name))
+    remaining = list(longer)
+    for word in sorted(shorter, key=lambda word: (-len(word), word)):
+        partner = _counterpart(word, remaining) or next((one for one in remaining if _contracted(word, one)), None)
+        if partner is None:
+            return False
+        remaining.remove(partner)
+    return len(shorter) > 1
+
+
+LONGEST_CONTRACTION = 5
+
+
+def _contracted(left: str, right: str) -> bool:
+    """Whether the shorter word has, in their order, letters of the longer, from its first on: dept, department."""
+    short, long = sorted((left, right), key=lambda word: (len(word), word))
+    if len(short) > LONGEST_CONTRACTION or short[0] != long[0]:
+        return False
+    letters = iter(long)
+    return all(letter in letters for letter in short)
 
 
 def _counterpart(word: str, candidates: list[str]) -> str | None:

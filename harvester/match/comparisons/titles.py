@@ -70,37 +70,40 @@ def words(left: Profile, right: Profile) -> str:
         return "extra" if mine or theirs else "same"
     if _is_variant(left, right) or _squeezed(left) == _squeezed(right):
         return "same"
-    return _differing(_unforgiven(mine, right), _unforgiven(theirs, left))
+    if "".join(mine) == "".join(theirs):
+        return "typo"
+    mine, theirs, errors = _without_typing_errors(mine, theirs)
+    count = min(len(_unforgiven(mine, right)), len(_unforgiven(theirs, left)))
+    if count:
+        return ("one", "two", "many")[min(count, 3) - 1]
+    if errors:
+        return "typo"
+    return "extra" if bool(_unforgiven(mine, right)) != bool(_unforgiven(theirs, left)) else "same"
 
 
 def _unforgiven(words: list[str], other: Profile) -> list[str]:
     return [word for word in words if not (word in other.responsibility or word in other.names or word in other.series)]
 
 
-def _differing(mine: list[str], theirs: list[str]) -> str:
-    if not mine and not theirs:
-        return "same"
-    if "".join(mine) == "".join(theirs):
-        return "typo"
+def _without_typing_errors(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str], int]:
+    """The words of each side that are no typing error of one on the other side, and how many are.
+
+    A name in a title may be misspelled where the statement of responsibility is not (Wordworth by Wordsworth), so
+    that typing errors are looked for before names are forgiven.
+    """
     if min(len(mine), len(theirs)) > MOST_TYPING_ERRORS:
-        return "many"
-    left, right = sorted((mine, theirs))
-    remaining = list(right)
-    typing_errors = 0
-    unmatched = 0
+        return mine, theirs, 0
+    swapped = theirs < mine
+    left, right = (theirs, mine) if swapped else (mine, theirs)
+    remaining, unmatched = list(right), []
     for word in left:
         partner = _mistyped(word, remaining)
         if partner is None:
-            unmatched += 1
+            unmatched.append(word)
         else:
             remaining.remove(partner)
-            typing_errors += 1
-    count = min(unmatched, len(remaining))
-    if count:
-        return ("one", "two", "many")[min(count, 3) - 1]
-    if typing_errors:
-        return "typo"
-    return "extra"
+    errors = len(left) - len(unmatched)
+    return (remaining, unmatched, errors) if swapped else (unmatched, remaining, errors)
 
 
 def _mistyped(word: str, others: list[str]) -> str | None:

@@ -20,16 +20,30 @@ _CARRIERS = {"cr": "online", "nc": "print", "nb": "print", "no": "print"}
 
 @functions.register("marc_form")
 def marc_form(
-    *, leader: str, f008: str = "", f007: list[str], carriers: list[str], gmd: list[str], extents: list[str]
+    *,
+    leader: str,
+    f008: str = "",
+    f007: list[str],
+    carriers: list[str],
+    gmd: list[str],
+    extents: list[str],
+    notes: list[str] | None = None,
 ) -> str:
     """The carrier form: from 007, 008/23 (008/29 for maps and pictures), 338, the GMD and the extent.
 
-    Print needs a sign of its own (338 nc, or pages without any other sign), otherwise the form stays unknown.
+    Print needs a sign of its own (338 nc, or pages without any other sign), otherwise the form stays unknown. The code
+    of a microform at 008/23 needs a second sign, be it in a note: of 6,194 GPO records with the code three stand alone
+    with it, and all three are wrong.
 
     >>> marc_form(leader="00000nam", f007=["cr mn"], carriers=[], gmd=[], extents=["1 online resource (350 p.)"])
     'online'
     >>> marc_form(leader="00000nam", f007=[], carriers=[], gmd=[], extents=["350 hlm."])
     'print'
+    >>> code = "880101s1988    dcu     b    f000 0 eng d"
+    >>> marc_form(leader="00000nam", f008=code, f007=[], carriers=[], gmd=[], extents=["21 p."])
+    'print'
+    >>> marc_form(leader="00000nam", f008=code, f007=[], carriers=[], gmd=[], extents=["21 p."], notes=["Microfiche."])
+    'micro'
     """
     found = ""
     for field in f007:
@@ -43,6 +57,8 @@ def marc_form(
         elif field[:2] == "tb":
             return "large_print"
     coded = _ITEM.get(f008[29:30] if leader[6:7] in "efgkor" else f008[23:24], "")
+    if coded == "micro" and not _says_micro(*carriers, *gmd, *extents, *(notes or ())):
+        coded = ""
     if coded and not (coded == "electronic" and found):
         return coded
     if found:
@@ -58,3 +74,9 @@ def marc_form(
     if any(_CARRIERS.get(text) == "print" for text in carriers):
         return "print"
     return "print" if leader[6:7] in "acdeft" and any(c.isdigit() for text in extents for c in text) else ""
+
+
+def _says_micro(*texts: str) -> bool:
+    return any(text[:1] == "h" and len(text) == 2 for text in texts) or any(
+        materials.form_named(text) == "micro" for text in texts
+    )
