@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.engine import within
 from db.tables import cluster, cluster_event, decision, identifier, membership, run
-from db.upsert import Row
+
+READ_AT_ONCE = 5_000
 
 
-def pairs(conn: Connection, kinds: Iterable[str], limit: int, offset: int = 0) -> list[Row]:
-    """Pairs that wait for a person, the highest scores first: `review`, and `veto` where the score came near."""
+class Waiting(NamedTuple):
+    """A pair of nodes in two clusters that waits for a person; `records` hang on it."""
+
+    left_node: int
+    right_node: int
+    verdict: str
+    score: float
+    left_cluster: int
+    right_cluster: int
+    records: int
+
+
+def pairs(conn: Connection, kinds: Iterable[str]) -> Iterator[Waiting]:
+    """All pairs that wait: `review`, and `veto` where the score came near. In no order, read as they are asked for."""
     wanted = set(kinds)
     conditions = [decision.c.verdict == "review"] if "review" in wanted else []
     if "veto" in wanted:
         conditions.append(and_(decision.c.verdict == "veto", decision.c.evidence.is_not(None)))
-    columns = (decision.c.left_node, decision.c.right_node, decision.c.verdict, decision.c.score, decision.c.reason)
+    ends = (decision.c.left_node, decision.c.right_node)
+    clusters = [
+        select(func.min(membership.c.cluster_id)).where(membership.c.node_id == end).scalar_subquery() for end in ends
+    ]
+    found = select(
+        *ends,
+        decision.c.verdict,
+        decision.c.score,
+        clusters[0].label("left_cluster"),
+        clusters[1].label("right_cluster"),
+    ).where(or_(*conditions))
+    one = found.subquery()
+    left, right = cluster.alias("l"), cluster.alias("r")
     query = (
-        select(*columns)
-        .where(or_(*conditions))
-        .order_by(decision.c.score.desc(), decision.c.left_node, decision.c.right_node)
+        select(*one.c, (left.c.size + right.c.size).label("records"))
+        .join(left, left.c.id == one.c.left_cluster)
+        .join(right, right.c.id == one.c.right_cluster)
+        .where(one.c.left_cluster != one.c.right_cluster)
     )
-    return [dict(row) for row in conn.execute(query.limit(limit).offset(offset)).mappings()]
+    for row in conn.execute(query, execution_options={"yield_per": READ_AT_ONCE}):
+        yield Waiting._make(row)
+
+
+def reasons(conn: Connection, nodes: Iterable[int]) -> dict[tuple[int, int], str]:
+    """(left node, right node) → why the pair was judged so; of all pairs whose left node is one of *nodes*."""
+    query = select(decision.c.left_node, decision.c.right_node, decision.c.reason)
+    return {(row[0], row[1]): row[2] for row in conn.execute(query.where(within(conn, decision.c.left_node, nodes)))}
 
 
 def torn(conn: Connection, limit: int) -> list[int]:

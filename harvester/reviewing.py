@@ -7,6 +7,7 @@ for training, and a pair that was judged does not come back.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
@@ -19,12 +20,14 @@ from db.links import Decided
 from harvester import deciding
 from harvester.deciding import Result
 from harvester.errors import UsageError
+from harvester.match.rules import Rules
 from harvester.model import Address, Value
 from harvester.pipeline import Pipeline
 from harvester.reviewing_suspects import Suspicion, suspicions
 
 POOL = 10  # so many times the limit are looked at, to choose by value
 EXAMINED = 1000
+SLICE = 200  # pairs whose records are read together
 KINDS = ("review", "veto", "cluster")
 Verdict = Literal["same", "different"]
 
@@ -109,63 +112,79 @@ def _titled(one: Item, briefs: dict[int, dict[str, Any]]) -> Item:
 
 
 def _pairs(conn: Connection, pipeline: Pipeline, kinds: Iterable[str], limit: int, partner: str) -> Iterator[Item]:
-    """Pairs of records in two clusters, the best pair of each two clusters, that nobody has decided."""
-    found: dict[tuple[int, int], Item] = {}
-    members: dict[int, list[RecordState]] = {}
-    size, offset = limit * POOL, 0
-    while len(found) < limit * 2 and (rows := review.pairs(conn, kinds, size, offset)):
-        offset += size
-        nodes = {node for row in rows for node in (row["left_node"], row["right_node"])}
-        firsts = _first_of_each(catalogue.states_of_nodes(conn, nodes))
-        keys = {one.cluster_id for one in firsts.values() if one.cluster_id is not None}
-        members |= catalogue.members(conn, keys - members.keys())
-        for row in rows:
-            item = _pair_item(pipeline, row, firsts, members)
-            if item and item.clusters not in found and (not partner or _has(item.clusters, members, partner)):
-                found[item.clusters[0], item.clusters[1]] = item
-    yield from _undecided(conn, found, members)
+    """The *limit* most valuable pairs of records in two clusters, one of each two, that nobody decided."""
+    rules = pipeline.match
+    horizon, taken, found = EXAMINED, 0, 0
+    while found < limit:
+        ranked = ((_worth(one, rules), -one.left_node, -one.right_node, one) for one in review.pairs(conn, kinds))
+        best = [(row[0], row[3]) for row in heapq.nlargest(horizon, ranked, key=lambda row: row[:3])]
+        seen = {_clusters_of(one) for _, one in best[:taken]}
+        for start in range(taken, len(best), SLICE):
+            found_here = list(_undecided(*_items(conn, best[start : start + SLICE], seen, partner), conn))
+            yield from found_here
+            found += len(found_here)
+            if found >= limit:
+                return
+        if len(best) < horizon:
+            return
+        horizon, taken = horizon * 10, horizon
 
 
-def _first_of_each(states: Iterable[RecordState]) -> dict[int, RecordState]:
-    """Node → its first matched record, by address."""
-    found: dict[int, RecordState] = {}
-    for one in sorted(states, key=lambda state: state.order, reverse=True):
-        if one.node_id is not None and one.cluster_id is not None:
-            found[one.node_id] = one
-    return found
+def _worth(one: review.Waiting, rules: Rules) -> float:
+    span = max(1.0, rules.merge_at - rules.review_at)
+    openness = min(1.0, max(0.0, (one.score - rules.review_at) / span))
+    return round(openness * (0.6 if one.verdict == "veto" else 1.0) * (1 + math.log2(max(2, one.records))), 3)
+
+
+def _clusters_of(one: review.Waiting) -> tuple[int, int]:
+    return min(one.left_cluster, one.right_cluster), max(one.left_cluster, one.right_cluster)
+
+
+def _items(
+    conn: Connection, rows: list[tuple[float, review.Waiting]], seen: set[tuple[int, int]], partner: str
+) -> tuple[list[Item], dict[int, list[RecordState]]]:
+    """The best pair of each two clusters not yet *seen*, with the members of the clusters."""
+    fresh = []
+    for worth, one in rows:
+        if _clusters_of(one) not in seen:
+            seen.add(_clusters_of(one))
+            fresh.append((worth, one))
+    members = catalogue.members(conn, {key for _, one in fresh for key in _clusters_of(one)})
+    reasons = review.reasons(conn, {one.left_node for _, one in fresh})
+    items = [_pair_item(worth, one, members, reasons) for worth, one in fresh]
+    wanted = [item for item in items if item and (not partner or _has(item.clusters, members, partner))]
+    return wanted, members
 
 
 def _pair_item(
-    pipeline: Pipeline, row: dict[str, Any], firsts: dict[int, RecordState], members: dict[int, list[RecordState]]
+    worth: float, row: review.Waiting, members: dict[int, list[RecordState]], reasons: dict[tuple[int, int], str]
 ) -> Item | None:
-    ends = [firsts.get(row["left_node"]), firsts.get(row["right_node"])]
-    if ends[0] is None or ends[1] is None or ends[0].cluster_id == ends[1].cluster_id:
+    ends = [
+        next((one for one in members.get(cluster, ()) if one.node_id == node), None)
+        for cluster, node in ((row.left_cluster, row.left_node), (row.right_cluster, row.right_node))
+    ]
+    if ends[0] is None or ends[1] is None:
         return None
     left, right = sorted((ends[0], ends[1]), key=lambda one: one.order)
+    kind: Literal["review", "veto"] = "veto" if row.verdict == "veto" else "review"
     keys = (left.cluster_id or 0, right.cluster_id or 0)
-    records = sum(len(members.get(key, ())) for key in keys)
-    rules = pipeline.match
-    span = max(1.0, rules.merge_at - rules.review_at)
-    openness = min(1.0, max(0.0, (row["score"] - rules.review_at) / span))
-    worth = openness * (0.6 if row["verdict"] == "veto" else 1.0) * (1 + math.log2(max(2, records)))
-    kind: Literal["review", "veto"] = "veto" if row["verdict"] == "veto" else "review"
-    return Item(kind, round(worth, 3), left.address, right.address, keys, records, row["score"], (row["reason"],))
+    reason = reasons.get((row.left_node, row.right_node), "")
+    return Item(kind, worth, left.address, right.address, keys, row.records, row.score, (reason,))
 
 
 def _has(keys: Iterable[int], members: dict[int, list[RecordState]], partner: str) -> bool:
     return any(one.partner == partner for key in keys for one in members.get(key, ()))
 
 
-def _undecided(
-    conn: Connection, found: dict[tuple[int, int], Item], members: dict[int, list[RecordState]]
-) -> Iterator[Item]:
+def _undecided(items: list[Item], members: dict[int, list[RecordState]], conn: Connection) -> Iterator[Item]:
     """The items about which no person has said anything yet."""
-    judged = links.labelled(conn, [_ends(one) for one in found.values()])
-    addresses = {Address(one.source, one.identifier) for keys in found for key in keys for one in members.get(key, ())}
-    said = [one for one in links.concerning(conn, addresses) if one.kind in ("cannot", "split")]
-    for keys, item in found.items():
-        sides = [{Address(one.source, one.identifier) for one in members.get(key, ())} for key in keys]
-        if _ends(item) not in judged and not any(_parts(one, *sides) for one in said):
+    judged = links.labelled(conn, [_ends(one) for one in items])
+    sides = {key: {Address(one.source, one.identifier) for one in states} for key, states in members.items()}
+    concerned = {address for item in items for key in item.clusters for address in sides[key]}
+    said = [one for one in links.concerning(conn, concerned) if one.kind in ("cannot", "split")]
+    for item in items:
+        left, right = item.clusters
+        if _ends(item) not in judged and not any(_parts(one, sides[left], sides[right]) for one in said):
             yield item
 
 

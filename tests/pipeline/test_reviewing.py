@@ -98,3 +98,36 @@ def test_only_the_pairs_of_one_library_are_shown_when_it_is_named(union: Union) 
     union.night({"alun/1": SECOND, "alun/2": THIRD})
     assert reviewing.queue(union.pipeline, partner="alun", kinds=("veto", "review"))
     assert not reviewing.queue(union.pipeline, partner="bukit", kinds=("veto", "review"))
+
+
+SUBJECTS = "hukum ekonomi fisika biologi sosiologi arsitektur linguistik pertanian kedokteran musik filsafat geodesi"
+
+
+def two_editions_of_each(subjects: str) -> dict[str, Book]:
+    books = {
+        one: SECOND._replace(title=f"{one} dasar", author=f"Guru {one}", year=str(1950 + 3 * number))
+        for number, one in enumerate(subjects.split())
+    }
+    other = {f"bukit/{one}": book._replace(edition="Edisi 3") for one, book in books.items()}
+    return {f"alun/{one}": book for one, book in books.items()} | other
+
+
+def test_what_was_judged_hides_nothing_that_still_waits(union: Union) -> None:
+    union.night(two_editions_of_each(SUBJECTS))
+    waits = reviewing.queue(union.pipeline, 50, kinds=("review", "veto"))
+    assert len(waits) == len(SUBJECTS.split())
+    for one in waits[:-1]:
+        reviewing.judge(union.pipeline, one.left, one.right, "different", "ana")
+    assert [one.left for one in reviewing.queue(union.pipeline, 1, kinds=("review", "veto"))] == [waits[-1].left]
+
+
+def test_the_most_valuable_pair_comes_first_however_many_score_higher(union: Union) -> None:
+    union.night(two_editions_of_each(SUBJECTS))
+    # a lower score, since the pages differ a little, but ten records hang on it
+    many = {f"alun/s{number}": SECOND._replace(title="Sejarah Jawa", note=str(number)) for number in range(9)}
+    union.night({**many, "bukit/s": THIRD._replace(title="Sejarah Jawa", pages="536")})
+    first = reviewing.queue(union.pipeline, 1, kinds=("review", "veto"))[0]
+    everything = reviewing.queue(union.pipeline, 50, kinds=("review", "veto"))
+    assert first.records == 10
+    assert first == everything[0]
+    assert first.score < everything[1].score
