@@ -139,6 +139,8 @@ def _record(made: Made, context: Context) -> NormalizedRecord:
             fields[name] = tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values)
         else:
             fields[name] = values[0]
+    if len(spoken := fields.get("languages", ())) > 1:
+        fields["languages"] = tuple(one for one in spoken if one not in ("mul", "und")) or spoken
     if any("." in name for name in made):
         _join_parts(fields)
     fields["holdings"] = holdings_of(fields.get("holdings", ()), fields.get("control_number", ""), context)

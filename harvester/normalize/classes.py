@@ -10,7 +10,7 @@ from harvester.model import Classification
 PREFIXES = "R|REF|SR|SKR|SKRIPSI|TES|TESIS|DIS|DISERTASI|TA|KTI|LAP|F|FIK|FIKSI|J|JUV|A|B|KKI|SEK|SER|T|CD|DVD|P|PED|KP"
 _DDC = re.compile(
     rf"(?:(?P<prefix>(?:{PREFIXES})\.?(?:[\s/-]+(?:{PREFIXES})\.?)?)[\s/.-]+)?(?:DDC\s*:?\s*(?:[0-9]{{2}}\s*:\s*)?)?"
-    r"\[?(?P<number>[0-9]{3}(?:[./,'’][0-9][0-9./'’]*)?)\]?(?![0-9])(?P<rest>.*)",
+    r"\[?(?P<number>[0-9]{3}(?:(?:[./,'’]|/\.)[0-9][0-9./'’]*)?)\]?(?![0-9])(?P<rest>.*)",
     re.IGNORECASE,
 )
 _ISLAM = re.compile(rf"(?:(?:{PREFIXES})[\s/.-]+)?(?P<number>2X[0-9](?:[./][0-9]+)*)(?P<rest>.*)", re.IGNORECASE)

@@ -15,7 +15,7 @@ _PRINTING = r"cetak(?:an)?|cet|printing|impression|tirage|nachdruck|druk"
 _IMPRESSION = re.compile(
     rf"(?<!\w)(?:(?P<word>cetak(?:an)?|cet|ctk)\b[.:]?\s*(?:yang\s+)?(?:ke[-\s.]*)?(?P<number>{_N})?(?:\b|$)"
     rf"|(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|\.)?\s+(?:printing|impression|print\.?\b)"
-    rf"|(?P<dutch>[0-9]{{1,3}})e?\s+oplage)"
+    rf"|(?P<dutch>[0-9]{{1,3}})e?\s+oplage|(?P<german>[0-9]{{1,3}})\.\s+(?:unveränd\w*\.?\s+)?(?:druck|nachdr(?:uck)?)\b)"
     r"(?:\s*,?\s*(?:tahun\s+|th\.\s*)?(?:(?:jan|feb|mar|apr|mei|jun|jul|agu|sep|okt|nov|des)\w*\.?\s+)?(?:1[89]|20)[0-9]{2})?",
     re.IGNORECASE,
 )
@@ -32,6 +32,16 @@ _REVISED = re.compile(
 )
 # "1st American from the 2d German ed." is the first: the second is the one that was translated.
 _BASIS = re.compile(r"\s*,?\s+from\s+the\s.*", re.IGNORECASE)
+# Chinese "Di 1 ban", "Ti 1 pan", Korean "Chʻopʻan" (the first).
+_EAST_ASIAN = re.compile(
+    r"\b(?:di|ti)\s?(?P<digits>[0-9]{1,2}|yi|er|san|si|wu)\s(?:ban|pan)\b|\bch[ʻ'’]?op[ʻ'’]?an\b|初版|초판|第(?P<han>[一二三四五])版",
+    re.IGNORECASE,
+)
+_COUNTED = {
+    word: number
+    for number, words in enumerate(("yi 一", "er 二", "san 三", "si 四", "wu 五"), 1)
+    for word in words.split()
+}
 _MARKS = " ,.;:/()[]-"
 
 
@@ -43,7 +53,7 @@ def impression_of(text: str) -> Impression | None:
     match = _IMPRESSION.search(text)
     if match is None:
         return None
-    token = match["number"] or match["before"] or match["dutch"] or ""
+    token = match["number"] or match["before"] or match["dutch"] or match["german"] or ""
     number = number_of(token) if token else None
     return Impression(match.group(0).strip(_MARKS), number)
 
@@ -51,7 +61,7 @@ def impression_of(text: str) -> Impression | None:
 @lru_cache(maxsize=4096)
 def edition_of(text: str) -> Edition | None:
     """The edition that *text* states, without printing and part; None when nothing of an edition is left."""
-    rest = _IMPRESSION.sub(" ", text) if any(c in "cCpPoO" for c in text) else text
+    rest = _IMPRESSION.sub(" ", text) if any(c in "cCpPoOdD" for c in text) else text
     for part in parts_in(rest):
         rest = rest.replace(part, " ")
     rest = " ".join(rest.split()).strip(" ,;:/-")
@@ -71,5 +81,9 @@ def _number(text: str) -> int | None:
     match = _EDITION.search(_BASIS.sub(" edition", text))
     if match:
         return number_of(match["after"] or match["before"])
-    # "2", "2nd", "kedua" alone: the whole statement is the number.
-    return number_in(text) if re.fullmatch(rf"(?:ke-?\s?)?{_N}(?:st|nd|rd|th|e|\.)*", text, re.IGNORECASE) else None
+    if match := _EAST_ASIAN.search(text):
+        counted = match["digits"] or match["han"] or "1"
+        return _COUNTED.get(counted.lower()) or number_of(counted)
+    # "2", "2nd", "kedua" alone, or "3rd 2003": the whole statement is the number.
+    bare = re.sub(r"(?<=[a-z])\s+(?:19|20)[0-9]{2}$", "", text)
+    return number_in(bare) if re.fullmatch(rf"(?:ke-?\s?)?{_N}(?:st|nd|rd|th|e|\.)*", bare, re.IGNORECASE) else None

@@ -131,6 +131,12 @@ def joined(coded: Dates | None, told: Dates | None) -> Dates:
         return told
     together = coded.kind in ("range", "continuing") or told.kind in ("range", "continuing")
     overlap = coded.year_from <= (told.year_to or 0) and told.year_from <= (coded.year_to or 0)
+    if (
+        coded.kind == "range"
+        and told.kind in ("range", "continuing")
+        and 0 < abs(told.year_from - coded.year_from) < 150
+    ):
+        return told  # "1962-<2001>" against m19659999; not "1365- [1986-]", whose first year is Iranian
     if together and (overlap or coded.certain):
         return _with_text(coded if coded.kind in ("range", "continuing") and coded.certain else told, told.text)
     if not overlap and coded.copyright_year != told.year_from:

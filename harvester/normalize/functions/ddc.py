@@ -13,6 +13,8 @@ def ddc(value: str) -> Classification | None:
 
     >>> ddc("SR 899.221 HIR l")
     Classification(scheme='ddc', value='899.221', mark='HIR l')
+    >>> ddc("813/.54").value
+    '813.54'
     >>> ddc("2X1.3 SHI t").scheme, ddc("305.8/009598").value, ddc("PZ7.H5")
     ('islam', '305.8009598', None)
     """

@@ -10,7 +10,7 @@ from harvester.normalize.functions import functions
 _UNKNOWN = re.compile(
     r"(?:s\. ?[lnad]\.?|t\. ?[tp]\.?|t\. ?th\.?|n\. ?[dp]\.?|s\. ?n\.?|tanpa (?:tempat|penerbit|tahun)"
     r"|place of publication not identified|publisher not identified|date of publication not identified"
-    r"|place not identified|-+)",
+    r"|place not identified|n\. ?pub\.?|(?:اسم )?(?:ال)?ناشر غير معروف|(?:مكان )?(?:ال)?نشر غير معروف|د\. ?[نم]\.?|-+)",
     re.IGNORECASE,
 )
 
@@ -25,5 +25,5 @@ def unbracket(value: str) -> str:
     """
     if value.isalpha():
         return value
-    text = value.replace("[", "").replace("]", "").replace("?", "").strip(" :;,/")
+    text = value.replace("[", "").replace("]", "").replace("?", "").strip(" :;,/،")
     return "" if _UNKNOWN.fullmatch(text) else text

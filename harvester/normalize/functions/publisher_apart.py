@@ -1,0 +1,35 @@
+"""publisher_apart."""
+
+from __future__ import annotations
+
+import re
+
+from harvester.model import Publication
+from harvester.normalize.functions import functions
+
+# What stands behind the comma of a place without publisher: an abbreviation, a state, a country.
+_PLACE = re.compile(
+    r"(?:[A-Z][\w]{0,3}\.\s?)+|[A-Z]{2,3}|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida"
+    r"|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan"
+    r"|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New (?:Hampshire|Jersey|Mexico|York)|(?:North|South) \w+"
+    r"|Ohio|Oklahoma|Oregon|Pennsylvania|Tennessee|Texas|Utah|Vermont|Virginia|West Virginia|Washington|Wisconsin"
+    r"|Wyoming|Ontario|Quebec|England|Scotland|Wales|Ireland|France|Germany|Italy|India|Indonesia|Malaysia|Singapore|Australia"
+    r"|Canada|Egypt|Lebanon|Netherlands|Jawa \w+|Sumatera \w+|Bali|London|Paris"
+)
+
+
+@functions.register("publisher_apart")
+def publisher_apart(publication: Publication) -> Publication:
+    """Place and publisher of an older record that has both in one subfield: `Paris, Gallimard`.
+
+    >>> publisher_apart(Publication("Paris, Gallimard"))
+    Publication(place='Paris', publisher='Gallimard')
+    >>> publisher_apart(Publication("Medina, Texas")).publisher, publisher_apart(Publication("Jakarta")).publisher
+    ('', '')
+    """
+    if publication.publisher or ", " not in publication.place:
+        return publication
+    place, _, publisher = publication.place.partition(", ")
+    if ", " in publisher or _PLACE.fullmatch(publisher):
+        return publication
+    return Publication(place, publisher)

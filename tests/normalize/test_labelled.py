@@ -1,0 +1,95 @@
+"""Real records of forty projects' libraries against what a person read in them (`--corpus DIR`)."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import unicodedata
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import RecordError
+from harvester.formats import formats
+from harvester.model import Damage, NormalizedRecord
+from harvester.normalize.apply import Context, normalize
+from harvester.normalize.mapping import for_source
+from harvester.sources.file_split import kind_of, pieces
+
+pytestmark = pytest.mark.prove
+FIELDS = ("title", "creators", "year", "publisher", "edition", "impression", "isbn", "language", "material", "ddc")
+HERE = Path(__file__).with_name("labelled.tsv")
+
+
+def labels() -> list[tuple[str, int, dict[str, str]]]:
+    """File, number of the record in it, and its labels."""
+    lines = (line for line in HERE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    found = []
+    for key, *values in rows:
+        path, _, number = key.rpartition("#")
+        found.append((path, int(number), dict(zip(FIELDS, values, strict=True))))
+    return found
+
+
+@cache
+def records(path: Path) -> list[NormalizedRecord | None]:
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    kind = kind_of(data[:100_000])
+    whole = [one.payload for one in pieces(kind, data[:1_000_000], io.BytesIO(data)) if not isinstance(one, Damage)]
+    return [normal(kind, payload) for payload in whole]
+
+
+def normal(kind: str, payload: bytes) -> NormalizedRecord | None:
+    try:
+        return normalize(formats.get(kind)(payload), for_source("generic", kind), Context("x", "1")).record
+    except RecordError:  # an unreadable neighbour of a labelled record
+        return None
+
+
+def seen(record: NormalizedRecord) -> dict[str, str]:
+    creators = [one.name for one in record.contributors if one.main or one.role in ("creator", "author")]
+    isbns = [one.value for one in record.identifiers if one.kind == "isbn" and one.status == "valid"]
+    found = {
+        "title": record.title.proper,
+        "creators": "; ".join(creators),
+        "year": record.dates.year_from,
+        "publisher": record.publications[0].publisher if record.publications else "",
+        "edition": record.edition.number,
+        "impression": record.impression.number,
+        "isbn": " ".join(dict.fromkeys(isbns)),
+        "language": " ".join(record.languages),
+        "material": record.material,
+        "ddc": " ".join(one.value for one in record.classifications if one.scheme == "ddc"),
+    }
+    return {name: "" if value is None else str(value) for name, value in found.items()}
+
+
+def plain(text: str) -> str:
+    """Letters and digits only: how a title ends, or which mark stands over a letter, is no question here."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text).casefold() if c.isalnum() or c == "?")
+
+
+def test_at_least_200_records_of_at_least_10_libraries_are_labelled() -> None:
+    assert len(labels()) >= 200
+    assert len({path.split("/")[2] for path, _, _ in labels()}) >= 10
+
+
+def test_normalizing_agrees_with_the_labels(corpus: Path) -> None:
+    right, asked = Counter[str](), Counter[str]()
+    for path, number, label in labels():
+        record = records(corpus / path)[number - 1]
+        assert record is not None
+        for name, got in seen(record).items():
+            if label[name] == "?":
+                continue
+            asked[name] += 1
+            right[name] += plain(got) == plain(label[name])
+            if plain(got) != plain(label[name]):
+                print(f"{path}#{number} {name}: {got!r}, labelled {label[name]!r}")
+    shares = {name: right[name] / asked[name] for name in FIELDS}
+    print({name: f"{right[name]}/{asked[name]}" for name in FIELDS})
+    assert not {name: share for name, share in shares.items() if share < 0.99}
