@@ -63,14 +63,14 @@ def isbn13(isbn: str) -> str:
 
 def seen(record: NormalizedRecord) -> dict[str, Any]:
     publication = record.publications[0]
+    creators = [one for one in record.contributors if one.role in ("creator", "author")]
+    assert [one.main for one in creators] == [True]
     return {
         "title": record.title.proper,
         "subtitle": record.title.remainder,
         "part": " ".join(record.title.part_numbers).lower(),
         # The words of name and title of honour: systems invert names, and Raden Ajeng is either.
-        "author": sorted(
-            word for one in record.contributors for word in re.findall(r"\w+", f"{one.name} {one.titles}")
-        ),
+        "author": sorted(word for one in creators for word in re.findall(r"\w+", f"{one.name} {one.titles}")),
         "publisher": publication.publisher,
         "place": publication.place,
         "year": record.dates.year_from,
