@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from db import bulk, work
 from db.compress import pack, unpack
@@ -26,6 +26,7 @@ from db.tables import (
     run,
     source,
     warning,
+    window_other,
     zstd_dictionary,
 )
 from db.upsert import Row, insert_new
@@ -382,7 +383,7 @@ def keep_damaged(conn: Connection, source_id: int, run_id: int, damages: Sequenc
 
 
 def resolve_damaged(conn: Connection, source_id: int, identifiers: Iterable[str]) -> None:
-    """Close the quarantine rows of identifiers that have now been read."""
+    """Close the quarantine rows of identifiers that have now been read, or that are gone."""
     conn.execute(
         update(quarantine)
         .where(
@@ -394,6 +395,26 @@ def resolve_damaged(conn: Connection, source_id: int, identifiers: Iterable[str]
         )
         .values(state="resolved")
     )
+
+
+def absent_damaged(conn: Connection, source_id: int, window_ids: Iterable[int]) -> list[str]:
+    """Identifiers that wait in quarantine and that none of these windows (one proven full list) has brought."""
+    ids = list(window_ids)
+    listed = exists().where(
+        record.c.source_id == source_id,
+        record.c.identifier == quarantine.c.identifier,
+        within(conn, record.c.seen_window, ids),
+    )
+    waiting = select(quarantine.c.identifier).where(
+        quarantine.c.source_id == source_id,
+        quarantine.c.state == "open",
+        quarantine.c.identifier != "",
+        ~listed,
+    )
+    seen = select(window_other.c.digest).where(within(conn, window_other.c.window_id, ids))
+    there = {bytes(row[0]) for row in conn.execute(seen)}
+    names = {row[0] for row in conn.execute(waiting)}
+    return sorted(one for one in names if digest(one.encode("utf-8", "replace")) not in there)
 
 
 # ---- reading -----------------------------------------------------------------------------------------

@@ -439,7 +439,8 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
         ledger.touch(conn, (*result.unchanged, *spoilt), window["id"])
         ledger.note_raw(conn, result.reworded)
         ledger.keep_damaged(conn, job.source_id, run_id, damages)
-        ledger.resolve_damaged(conn, job.source_id, [one.identifier for one in result.changed])
+        # withdrawn by its partner, it waits no longer either
+        ledger.resolve_damaged(conn, job.source_id, [*(one.identifier for one in result.changed), *dead])
         ledger.note_absent(conn, [known[name].record_id for name in dead if name in known], window["id"])
         ledger.propose(conn, job.source_id, told, kind="explicit", run_id=run_id, now=now)
         work.note_others(conn, window["id"], [*_others(page, result, known), *draft.barred])
@@ -532,11 +533,17 @@ def count_page(
 def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: bool = False) -> Ruling:
     """Apply what was told or proven absent, if the guard lets it pass."""
     missing: list[tuple[int, str]] = []
+    gone: list[str] = []
     if job.sweeps_absent and proof == "proven" and windows:
         with job.database.read() as conn:
             if all(work.window(conn, one)["full"] for one in windows):
                 missing = ledger.absent(conn, job.source_id, windows)
-    return delete_absent(job, run_id, missing, hold=hold)
+                gone = ledger.absent_damaged(conn, job.source_id, windows)
+    ruling = delete_absent(job, run_id, missing, hold=hold)
+    if gone and ruling.allowed and not hold:
+        with job.database.write() as conn:
+            ledger.resolve_damaged(conn, job.source_id, gone)
+    return ruling
 
 
 def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]], *, hold: bool = False) -> Ruling:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from db import ledger
 from harvester import preparing, quarantining
 from harvester.cli import induk
+from harvester.demo import quirks
 from harvester.errors import RecordError, UsageError
 from tests.pipeline.lone import Lone, dublin_core, lone
 
@@ -87,3 +88,19 @@ def test_the_bytes_are_shown_without_what_could_harm_a_terminal(tmp_path: Path) 
         assert "unknown-format" in call(partner, "list").output
         assert isinstance(call(partner, "show", "999").exception, UsageError)
         assert isinstance(call(partner, "retry").exception, UsageError)
+
+
+@pytest.mark.parametrize("habits", [quirks.KOHA, quirks.SLIMS_OAI2], ids=["told", "swept"])
+def test_what_waits_and_is_withdrawn_by_its_partner_waits_no_longer(tmp_path: Path, habits: quirks.Quirks) -> None:
+    """Else the partner's own count and ours (records, and what waits) would differ for ever."""
+    strategy = {} if habits is quirks.KOHA else {"options": {"strategy": "sweep+absence"}}
+    with lone(tmp_path, 60, habits, **strategy) as partner:
+        for key in ("61", "62"):
+            partner.store.put(key, {"oai_dc": b"<oai_dc:dc/>"})
+        partner.night()
+        assert len(waiting(partner)) == 2
+        partner.store.delete("61")
+        partner.night(full=habits is not quirks.KOHA)
+        [left] = waiting(partner)
+        assert str(left["identifier"]).endswith("62")
+        assert partner.consortium.faults() == []
