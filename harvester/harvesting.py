@@ -360,7 +360,7 @@ def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvest
     with job.database.write() as conn:
         if found.verdict != "complete" or short:
             _restart(conn, window_id)
-        else:
+        elif not _sweeps(job, row):  # a sweep is closed with what it proves absent: see _deletions
             _finish(conn, job, row, seen)
     if short:
         # kept for a person who says that this is all there is: the next list is measured against it
@@ -372,6 +372,11 @@ def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvest
         raise SourceUnavailable(found.reason, place=job.recipe.source.code)
     faultpoint.reach("harvest.window.closed")
     return found.proof
+
+
+def _sweeps(job: Job, row: Mapping[str, Any]) -> bool:
+    """Whether what the window does not bring may be deleted."""
+    return bool(job.sweeps_absent and row["full"])
 
 
 def _finish(conn: Any, job: Job, row: Mapping[str, Any], seen: int) -> None:
@@ -531,25 +536,40 @@ def count_page(
 
 
 def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: bool = False) -> Ruling:
-    """Apply what was told or proven absent, if the guard lets it pass."""
+    """Apply what was told or proven absent, if the guard lets it pass.
+
+    Sweeps are closed in the same transaction: killed between the two, an unchanged file would never be read again,
+    and what is absent from it would stay for ever.
+    """
     missing: list[tuple[int, str]] = []
     gone: list[str] = []
-    if job.sweeps_absent and proof == "proven" and windows:
-        with job.database.read() as conn:
-            if all(work.window(conn, one)["full"] for one in windows):
-                missing = ledger.absent(conn, job.source_id, windows)
-                gone = ledger.absent_damaged(conn, job.source_id, windows)
-    ruling = delete_absent(job, run_id, missing, hold=hold)
-    if gone and ruling.allowed and not hold:
-        with job.database.write() as conn:
+    with job.database.read() as conn:
+        rows = [work.window(conn, one) for one in windows]
+        if rows and proof == "proven" and all(_sweeps(job, row) for row in rows):
+            missing = ledger.absent(conn, job.source_id, windows)
+            gone = ledger.absent_damaged(conn, job.source_id, windows)
+
+    def close(conn: Connection, applied: bool) -> None:
+        for row in rows:
+            if row["state"] == "open":
+                _finish(conn, job, row, work.distinct_seen(conn, row["id"]))
+        if applied:
             ledger.resolve_damaged(conn, job.source_id, gone)
-    return ruling
+
+    return delete_absent(job, run_id, missing, hold=hold, close=close)
 
 
-def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]], *, hold: bool = False) -> Ruling:
+def delete_absent(
+    job: Job,
+    run_id: int,
+    missing: Sequence[tuple[int, str]],
+    *,
+    hold: bool = False,
+    close: Callable[[Connection, bool], None] = lambda conn, applied: None,
+) -> Ruling:
     """Propose *missing* (record id, datestamp) as absent; apply all that is proposed if the guard lets it pass.
 
-    With *hold* nothing is applied: a person decides about the run first.
+    With *hold* nothing is applied: a person decides about the run first. *close* is part of the transaction.
     """
     now = stamp(job.clock.now())
     with job.database.write() as conn:
@@ -558,6 +578,7 @@ def delete_absent(job: Job, run_id: int, missing: Sequence[tuple[int, str]], *, 
         active = ledger.active_count(conn, job.source_id)
         month_ago = stamp(job.clock.now() - timedelta(days=30))
         ruling = rule_on_deletions(len(rows), active, ledger.deleted_since(conn, job.source_id, month_ago), job.limits)
+        close(conn, ruling.allowed and not hold)
         if ruling.allowed and not hold:
             ledger.apply_deletions(conn, rows, run_id, now)
             faultpoint.reach("harvest.deletions.written")
