@@ -98,6 +98,7 @@ class Layer:
     def _check(self) -> None:
         if self.family not in FAMILIES:
             self.blame(f"unknown family {self.family!r}", "known: " + ", ".join(FAMILIES), "family")
+            self.family = "row"  # which takes any path: one mistake is told once
         self._check_identifier()
         for index, name in enumerate(self.body.get("distrust") or ()):
             if name not in TARGETS:
