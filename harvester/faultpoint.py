@@ -28,8 +28,14 @@ POINTS = (
     "match.run.closed",
 )
 
-# Points of the operator's own commands: no night passes them.
+# Points of the operator's own commands, and of outputs.
 DESK_POINTS = (
+    "normalize.batch.written",
+    "normalize.batch.committed",
+    "normalize.swap.written",
+    "normalize.swap.committed",
+    "publish.step.delivered",
+    "publish.step.saved",
     "backup.copied",
     "backup.written",
     "restore.checked",

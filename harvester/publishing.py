@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from db import changes, ledger, work
 from db.catalogue import RecordState
 from db.feed_reader import FeedReader
+from harvester import faultpoint
 from harvester.errors import ConfigError, Halted
 from harvester.matching import member
 from harvester.merge import survivorship
@@ -155,9 +156,11 @@ def stored_state(pipeline: Pipeline, name: str) -> Stored:
 
 def _save(pipeline: Pipeline, name: str, stored: Stored) -> None:
     state = stored.state
+    faultpoint.reach("publish.step.delivered")
     with pipeline.database.write(durable=True) as conn:
         body = msgspec.json.encode(stored).decode()
         changes.set_cursor(conn, name, state.epoch, state.position, body, pipeline.now())
+    faultpoint.reach("publish.step.saved")
 
 
 def fingerprints(pipeline: Pipeline) -> dict[str, str]:

@@ -18,6 +18,7 @@ from db.compress import pack, unpack
 from db.ledger import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
+from harvester import faultpoint
 from harvester import pipeline as journey
 from harvester.errors import Halted, UsageError
 from harvester.model import Damage, HarvestedRecord, NormalizedRecord, Value
@@ -166,6 +167,8 @@ def _build(
             derivations.keep(conn, kept)
             derivations.settle(conn, source_id, good)
             derivations.note(conn, number, body)
+            faultpoint.reach("normalize.batch.written")
+        faultpoint.reach("normalize.batch.committed")
         rate = (seen["read"] - already) / max(time.monotonic() - started, 1e-6)
         left = max(total - seen["read"], 0) / rate
         progress(Progress(code, seen["read"], total, seen["changed"], seen["failed"], rate, left))
@@ -314,6 +317,8 @@ def _swap(pipeline: Pipeline, code: str, number: int, into: int, forward: bool, 
                     ledger.place(conn, made)
                 if forward:
                     ledger.keep_damaged(conn, source_id, run_id, failing)
+                faultpoint.reach("normalize.swap.written")
+            faultpoint.reach("normalize.swap.committed")
             count += len(live)
 
 
