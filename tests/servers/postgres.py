@@ -32,10 +32,11 @@ class Server:
         self._bin = bin_folder
         self._made = 0
 
-    def create(self) -> str:
+    def create(self, template: str = "") -> str:
+        """A new database, empty or a copy of the one at *template*, to which nobody may be connected."""
         self._made += 1
         name = f"induk{self._made}"
-        self._psql(f"CREATE DATABASE {name}")
+        self._psql(f"CREATE DATABASE {name}" + (f" TEMPLATE {template.rpartition('/')[2]}" if template else ""))
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
