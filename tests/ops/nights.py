@@ -44,6 +44,7 @@ class Nights:
         records: int = 12,
         partner: Mapping[str, Mapping[str, Any]] | None = None,
         config: str = "",
+        source: Mapping[str, Any] | None = None,
     ) -> None:
         self.clock = SampleClock(EVENING)
         self.stores = {code: Store(self.clock) for code in codes}
@@ -55,6 +56,7 @@ class Nights:
         path = folder / "induk.yaml"
         path.write_text(path.read_text(encoding="utf-8") + config, encoding="utf-8")
         self._partner = partner or {}
+        self._source = source or {}
         self._opened: pipeline.Pipeline | None = None
 
     def put(self, code: str, number: int, title: str = "") -> None:
@@ -77,6 +79,7 @@ class Nights:
                 url=self.simulator.url(code),
                 preset="koha",
                 internal=True,
+                **self._source,
             )
         return self
 
