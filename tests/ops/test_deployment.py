@@ -72,6 +72,14 @@ def test_z152_the_sdist_holds_no_configuration_database_or_secret(built: tuple[l
     assert "induk.yaml" not in sdist
 
 
+def test_z152_a_plain_archive_of_the_folder_takes_the_secrets_along(tmp_path: Path) -> None:
+    (tmp_path / "induk").mkdir()
+    (tmp_path / "induk" / ".env").write_text("stray")
+    packed = shutil.make_archive(str(tmp_path / "plain"), "gztar", tmp_path, "induk")
+    with tarfile.open(packed) as made:
+        assert "induk/.env" in made.getnames()
+
+
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_a_unit_starts_a_command_that_exists_and_is_hardened(path: Path) -> None:
     parser = configparser.RawConfigParser(strict=False)

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from db import verify, work
+from db import ledger, verify, work
 from db.engine import Database
 from db.tables import record
 from harvester import doctor, pipeline, scheduling
@@ -164,3 +165,59 @@ def test_z106_text_that_no_database_keeps_does_not_stop_the_others(database_url:
         assert {row[0] for row in conn.execute(select(record.c.identifier))} >= {str(number) for number in range(5)}
         assert [one for one in verify.verify(conn) if one.bad] == []
     union.close()
+
+
+class Poison(NamedTuple):
+    """A record that nothing can be made of."""
+
+    def payload(self, identifier: str) -> bytes:
+        return b'<record xmlns="http://www.loc.gov/MARC21/slim"></record>'
+
+
+@pytest.mark.slow
+def test_z107_one_record_that_cannot_be_read_costs_only_itself(database_url: str, tmp_path: Path) -> None:
+    union = Union(tmp_path / "union", database_url)
+    union.put("alun/250", Poison())  # type: ignore[arg-type]
+    union.night({f"alun/{number}": Book(f"Buku nomor {number}") for number in range(500) if number != 250})
+    with union.pipeline.database.read() as conn:
+        assert len(conn.execute(select(record.c.id)).all()) == 499
+        assert [row["identifier"] for row in ledger.list_quarantine(conn)] == ["250"]
+    union.close()
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+from harvester import pipeline
+from harvester.model import HarvestedRecord, Page
+from tests.pipeline.shelf import Book, Union
+whose, number, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+union = Union(folder / "union", f"sqlite:///{folder / 'induk.db'}")
+def peak(): return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+class Many:
+    def pages(self, window):
+        for first in range(0, number, 50):
+            names = [str(one) for one in range(first, first + 50)]
+            made = [HarvestedRecord(one, "marcxml", Book(f"Buku {one}", note=one * 4000).payload(one)) for one in names]
+            yield Page(records=tuple(made), token="" if first + 50 >= number else str(first), list_size=number)
+if whose == "ours":
+    assert pipeline.harvest_one(union.pipeline, "alun", open_harvester=Many).verdict == "complete"
+else:
+    kept = list(Many().pages(None))
+print(peak())
+"""
+
+
+@pytest.mark.slow
+def test_z109_a_harvest_holds_no_more_of_a_large_source_than_of_a_small_one(tmp_path: Path) -> None:
+    """And the usual way, a list of everything, does: 40 MB of records."""
+    found = {}
+    for whose in ("ours", "naive"):
+        for number in (200, 2400):
+            folder = tmp_path / f"{whose}{number}"
+            folder.mkdir()
+            command = [sys.executable, "-c", MEASURE, whose, str(number), str(folder)]
+            done = subprocess.run(command, capture_output=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
+            found[whose, number] = int(done.stdout) / 1024
+    assert found["ours", 2400] - found["ours", 200] < 12, found
+    assert found["naive", 2400] - found["naive", 200] > 24, found
