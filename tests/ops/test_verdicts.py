@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from db import gates, nights, work
-from db.tables import cluster_brief, run
+from db import gates, work
+from db.tables import cluster_brief
 from harvester import controlling, pipeline, reporting, scheduling
 from harvester.cli.common import worst
 from harvester.pipeline import HARVEST_LOCK
@@ -298,31 +298,3 @@ def test_the_calendar_has_a_sign_a_night(make: Make) -> None:
     found = reporting.calendar(union.opened, 5)
     assert found.rows["alun"] == ("", "complete", "complete", "complete", "")
     assert found.rows["bukit"] == ("", "complete", "failed", "failed", "")
-
-
-# ---- a soak --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_five_nights_with_faults_leave_what_the_partners_hold_and_nothing_stuck(make: Make) -> None:
-    """The small form of the soak: 5 sources, 5 nights, faults of one request in a hundred and one partner dead."""
-    codes = ("alun", "bukit", "candi", "desa", "embun")
-    union = make(*codes, records=40)
-    union.down("embun")
-    for night in range(5):
-        for place, code in enumerate(codes[:4]):
-            union.put(code, 40 + night, title=f"Terbitan malam {night} milik {code}")
-            union.put(code, night, title=f"Suntingan malam {night} milik {code}")
-            union.stores[code].delete(f"{20 + night:05}", at=union.clock.now())
-            if night == place:
-                union.simulator.set_faults(code, "page=2:truncate@0.5*1, page=1:503*1")
-        report = union.work()
-        assert state(report, "embun").state == "down"
-        assert report.severity == ("error" if night == 0 else "warning")
-        union.tomorrow()
-    with union.opened.database.read() as conn:
-        counts = nights.counts(conn)
-        assert conn.execute(select(run.c.id).where(run.c.verdict == "running")).all() == []
-    for code in codes[:4]:
-        assert counts[code]["active"] == len(union.stores[code].live()), code
-    assert union.consortium.faults() == []
