@@ -56,6 +56,7 @@ def _pages(text: str) -> int | None:
     return max(found) if found else None
 
 
+@lru_cache(maxsize=4096)
 def _height(text: str) -> int | None:
     match = _HEIGHT.search(text)
     if match is None:

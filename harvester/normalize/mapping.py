@@ -6,6 +6,7 @@ A preset names for each format what it extends and only what differs; see docs/m
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -43,6 +44,12 @@ class Mapping:
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
         self._plans: dict[frozenset[str], tuple[Planned, ...]] = {}
+        self._planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run, r) for r in self.rules]
+        self._always = frozenset(number for number, rule in enumerate(self.rules) if rule.keys is None)
+        self._by_key: dict[str, set[int]] = defaultdict(set)
+        for number, rule in enumerate(self.rules):
+            for key in rule.keys or ():
+                self._by_key[key].add(number)
         self.others: tuple[Mapping, ...] = ()  # a preset loaded without format: those of its other formats
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
@@ -58,9 +65,8 @@ class Mapping:
         if rules is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
-            fitting = [rule for rule in self.rules if rule.keys is None or not rule.keys.isdisjoint(tags)]
-            rules = tuple((r.target.name, r.fallback or r.target.kind == "one", r.run, r) for r in fitting)
-            self._plans[tags] = rules
+            fitting = self._always.union(*[self._by_key[tag] for tag in tags if tag in self._by_key])
+            rules = self._plans[tags] = tuple([self._planned[number] for number in sorted(fitting)])
         return rules
 
     def __reduce__(self) -> tuple[Any, ...]:

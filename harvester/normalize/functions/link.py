@@ -11,6 +11,7 @@ from harvester.normalize.field import Field
 from harvester.normalize.functions import functions
 
 _SHAPE = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
+_PLAIN = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?:[/?#]|$)")  # a host, no user name, no port: no need to ask
 _LICENSED = re.compile(r"proxy|ezproxy|login|subscri|langganan|khusus anggota|authorized|restricted", re.IGNORECASE)
 
 
@@ -20,6 +21,8 @@ def http_address(text: str) -> str:
     if match is None or len(match.group()) > 2000:
         return ""
     address = match.group().rstrip(".,;)")
+    if _PLAIN.match(address):
+        return address
     try:
         parts = urlsplit(address)
         known = bool(parts.hostname) and parts.username is None and (parts.port or 80) > 0

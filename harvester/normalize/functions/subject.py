@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from harvester.model import Subject
 from harvester.normalize.field import Field
@@ -23,12 +22,13 @@ _KINDS = {
 _SCHEMES = {"0": "lcsh", "1": "lcshac", "2": "mesh", "3": "nal", "5": "csh", "6": "rvm"}
 _NAME_CODES = "abcdfgklnpqrt"
 # Words that no heading of the Library of Congress has: INLISLite files local terms under second indicator 0.
-_INDONESIAN = re.compile(
-    r"\b(?:dan|di|untuk|dengan|dari|yang|ilmu|agama|pendidikan|sejarah|hukum|ekonomi|kesehatan|perpustakaan|kesusastraan|"
-    r"bahasa|masyarakat|pertanian|pemerintahan|cerita|anak|keuangan|manajemen|sosial|politik|teknik|komputer|matematika|"
-    r"kebudayaan|perempuan|pembangunan|tafsir|fiksi|novel indonesia|buku|perusahaan|kedokteran|psikologi|filsafat)\b",
-    re.IGNORECASE,
+_INDONESIAN = frozenset(
+    "dan di untuk dengan dari yang ilmu agama pendidikan sejarah hukum ekonomi kesehatan perpustakaan kesusastraan "
+    "bahasa masyarakat pertanian pemerintahan cerita anak keuangan manajemen sosial politik teknik komputer matematika "
+    "kebudayaan perempuan pembangunan tafsir fiksi buku perusahaan kedokteran psikologi filsafat".split()
 )
+_PHRASE = re.compile(r"\bnovel indonesia\b")
+_WORD = re.compile(r"\w+")
 
 
 @functions.register("subject")
@@ -68,6 +68,6 @@ def subject(field: Field, scheme: str = "") -> Subject | None:
     return Subject(term, _KINDS.get(field.tag, "topic"), scheme if scheme != "lcsh" or _plausible(term) else "")
 
 
-@lru_cache(maxsize=4096)
 def _plausible(term: str) -> bool:
-    return _INDONESIAN.search(term) is None
+    text = term.lower()
+    return _INDONESIAN.isdisjoint(_WORD.findall(text)) and _PHRASE.search(text) is None
