@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from harvester.admitting import admit
 from harvester.clock import stamp
 from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
+from harvester.laps import Laps, Spent, timed
 from harvester.model import Clock, Harvester, Page, Value, Window
 from harvester.preparing import Recipe, Sorted, dedupe, sort_page, to_prepare
 from harvester.sources import HALTING, windows
@@ -57,6 +59,7 @@ class Job(Value, frozen=True):
     night: str = ""
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     log: Callable[..., None] = lambda event, **values: None
+    spent: Spent = lambda stage, seconds: None
     gate: Callable[[int, Sequence[int]], tuple[str, Mapping[str, Any]]] = lambda run_id, windows: ("", {})
 
 
@@ -243,7 +246,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
     mark = {name: row[name] for name in ("pages", "broken_pages", "list_size", "server_time")}
     with job.database.read() as conn:
         tokens = work.page_tokens(conn, row["id"], row["attempts"])
-    pages = open_harvester().pages(window)
+    pages = timed(open_harvester().pages(window), "fetch", job.spent)
     page = next(pages, None)
     if page is None:
         with job.database.write() as conn:
@@ -405,7 +408,9 @@ def _second_pass(job: Job, row: Mapping[str, Any], open_harvester: Callable[[], 
 def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft) -> None:
     """Parse and normalize with no transaction open, then write the page and its checkpoint in one."""
     page, checkpoint = draft.page, draft.checkpoint
+    laps = Laps(clock=perf_counter)
     made = draft.preparation.result()
+    laps.lap("prepare")
     number = int(checkpoint["pages"]) - 1
     live = [one for one in page.records if not one.deleted]
     dead = {one.identifier: one.datestamp for one in page.records if one.deleted}
@@ -454,8 +459,13 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
         work.count(conn, run_id, counts)
         faultpoint.reach("harvest.page.written")
 
+    laps.lap("sort")
     job.database.persist(lambda: _in_transaction(job, commit))
+    laps.lap("store")
     faultpoint.reach("harvest.page.committed")
+    inside = {f"- {stage}": took for stage, took in draft.preparation.seconds.items()}
+    for stage, took in (laps.seconds | inside).items():
+        job.spent(stage, took)
     job.progress(counts)
 
 

@@ -34,6 +34,7 @@ from harvester.garbage import collect_rarely
 from harvester.guards import DeletionLimits
 from harvester.harvesting import Job, Outcome
 from harvester.harvesting import harvest as harvest_source
+from harvester.laps import Spent
 from harvester.match import rules as match_rules
 from harvester.matching import Batch, Desk, match_batch
 from harvester.merge import survivorship
@@ -169,6 +170,7 @@ class Order(Value, frozen=True):
     limit: int = 0
     night: str = ""
     kind: str = "harvest"
+    spent: Spent = lambda stage, seconds: None  # is told what each stage took
 
 
 def harvest(
@@ -244,6 +246,7 @@ def job_of(
         kind=order.kind,
         progress=lambda counts: progress(source.code, counts),
         log=pipeline.log,
+        spent=order.spent,
         gate=gate_of(pipeline, pipeline.source_ids[source.code]),
         **strategy(pipeline, source),
     )

@@ -12,6 +12,7 @@ from db.compress import pack
 from db.ledger import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
+from harvester.laps import Laps
 from harvester.match import profile as profiling
 from harvester.match.keys import keys
 from harvester.match.rules import Rules
@@ -75,11 +76,12 @@ def _same_bytes(held: Known | None, raw_hash: bytes) -> bool:
     return held is not None and held.state == "active" and held.raw_hash == raw_hash
 
 
-def prepare_batch(work: Work, recipe: Recipe) -> Made:
-    """Identifier → the record ready for the ledger, or what is wrong with it."""
+def prepare_batch(work: Work, recipe: Recipe, laps: Laps | None = None) -> Made:
+    """Identifier → the record ready for the ledger, or what is wrong with it; *laps* takes the time of each stage."""
+    laps = laps or Laps()
     made: Made = {}
     for start in range(0, len(work), SLICE):
-        made |= _prepare_slice(work[start : start + SLICE], recipe)
+        made |= _prepare_slice(work[start : start + SLICE], recipe, laps)
     return made
 
 
@@ -120,10 +122,10 @@ def sort_page(
 
 def prepare(one: HarvestedRecord, raw_hash: bytes, recipe: Recipe) -> Prepared | Damage:
     """The record ready for the ledger, or what is wrong with it."""
-    return _prepare_slice([(one, raw_hash)], recipe)[one.identifier]
+    return _prepare_slice([(one, raw_hash)], recipe, Laps())[one.identifier]
 
 
-def _prepare_slice(work: Work, recipe: Recipe) -> Made:
+def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
     """Stage after stage, each for all records: code that stays in the processor's cache takes a quarter less time."""
     made: Made = {}
     read: list[tuple[HarvestedRecord, bytes, mappings.Mapping, Any]] = []
@@ -133,16 +135,21 @@ def _prepare_slice(work: Work, recipe: Recipe) -> Made:
             read.append((one, raw_hash, mapping, formats.get(one.format)(one.payload)))
         except RecordError as error:
             made[one.identifier] = _damage(one, recipe, error)
+    laps.lap("parse")
     mapped: list[tuple[HarvestedRecord, bytes, mappings.Mapping, Any, Normalized]] = []
     for one, raw_hash, mapping, parsed in read:
         try:
             mapped.append((one, raw_hash, mapping, parsed, normalize(parsed, mapping, _context(one, recipe))))
         except RecordError as error:
             made[one.identifier] = _damage(one, recipe, error)
+    laps.lap("normalize")
     hashes = [content_hash(parsed, mapping) for _, _, mapping, parsed, _ in mapped]
     bodies = [msgspec.json.encode(found.record) for *_, found in mapped]
+    laps.lap("encode")
     packed = [(pack(row[0].payload), pack(body)) for row, body in zip(mapped, bodies, strict=True)]
+    laps.lap("compress")
     profiles = profiled_batch([found.record for *_, found in mapped], recipe.rules)
+    laps.lap("profile")
     for row, payload_hash, body, (raw, normal), known in zip(mapped, hashes, bodies, packed, profiles, strict=True):
         one, raw_hash, mapping, _, found = row
         made[one.identifier] = Prepared(

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from harvester.garbage import collect_rarely
+from harvester.laps import Laps, Seconds, add
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
 from harvester.preparing import Made, Recipe, Work, prepare_batch
@@ -28,10 +29,11 @@ CHUNK = 250
 class Preparation:
     """Records being prepared; `result()` waits for them."""
 
-    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[Made]]) -> None:
+    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[tuple[Made, Seconds]]]) -> None:
         self._work = work
         self._recipe = recipe
         self._jobs = jobs
+        self.seconds: Seconds = {}  # of processors, by stage
 
     @property
     def elsewhere(self) -> bool:
@@ -42,10 +44,16 @@ class Preparation:
         try:
             made: Made = {}
             for job in self._jobs:
-                made |= job.result()
-            return made if self._jobs else prepare_batch(self._work, self._recipe)
+                part, seconds = job.result()
+                made |= part
+                for stage, took in seconds.items():
+                    add(self.seconds, stage, took)
+            return made if self._jobs else self._here()
         except BrokenProcessPool:
-            return prepare_batch(self._work, self._recipe)
+            return self._here()
+
+    def _here(self) -> Made:
+        return prepare_batch(self._work, self._recipe, Laps(self.seconds))
 
 
 class Workers:
@@ -97,8 +105,9 @@ def _watch_parent() -> None:
 _rules: dict[Any, Rules] = {}
 
 
-def _prepare(work: Work, recipe: Recipe) -> Made:
-    """In a worker: the chunk, by the rules read from the recipe's file."""
+def _prepare(work: Work, recipe: Recipe) -> tuple[Made, Seconds]:
+    """In a worker: the chunk, by the rules read from the recipe's file, and the seconds that its stages took."""
     if recipe.rules_path not in _rules:
         _rules[recipe.rules_path] = match_rules.load(recipe.rules_path)
-    return prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]))
+    laps = Laps()
+    return prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]), laps), laps.seconds

@@ -10,6 +10,7 @@ import click
 
 from harvester.cli.common import Shell, common, open_pipeline, worst
 from harvester.errors import Locked
+from harvester.laps import Seconds, add
 
 CODES = {"complete": 0, "partial": 1, "failed": 1, "halted": 3}
 
@@ -20,18 +21,23 @@ CODES = {"complete": 0, "partial": 1, "failed": 1, "halted": 3}
 @click.option("--until", default="", help="Up to this moment (ISO 8601, UTC).")
 @click.option("--full", is_flag=True, help="The whole list anew; what is absent may be proposed for deletion.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Stop after about so many records; resumable.")
+@click.option("--profile", is_flag=True, help="Say at the end where the time went, by stage.")
 @common
-def command(shell: Shell, partners: tuple[str, ...], since: str, until: str, full: bool, limit: int | None) -> int:
+def command(shell: Shell, partners: tuple[str, ...], profile: bool, **wanted: Any) -> int:
     """Harvest PARTNERS (none: every active one) into the ledger. Match afterwards with `induk match`."""
     from harvester import pipeline
 
     opened = open_pipeline(shell)
     codes = pipeline.active_sources(opened, partners)
-    order = pipeline.Order(since=since, until=until, full=full, limit=limit or 0)
+    seconds: Seconds = {}
+    wanted["limit"] = wanted["limit"] or 0
+    order = pipeline.Order(**wanted, spent=lambda stage, took: add(seconds, stage, took))
     if shell.dry_run:
         shell.emit({"sources": codes}, lambda: shell.say("would harvest: " + ", ".join(codes)))
         return 0
     results = harvest_and_show(shell, opened, codes, order)
+    if profile:
+        show_seconds(shell, seconds)
     return worst(results.values())
 
 
@@ -59,6 +65,14 @@ def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) ->
         rows.append({**verdict, **counts, "exit": CODES[outcome.verdict]})
     shell.emit(rows, lambda: show_outcomes(shell, rows))
     return {row["source"]: row["exit"] for row in rows}
+
+
+def show_seconds(shell: Shell, seconds: Mapping[str, float]) -> None:
+    """Where the time went. The stages behind a dash are those of `prepare`, in seconds of all workers' processors."""
+    order = ("fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store")
+    shell.note("where the time went, in seconds:")
+    for stage in order:
+        shell.note(f"  {stage:<12}{seconds.get(stage, 0.0):9.2f}")
 
 
 def show_outcomes(shell: Shell, rows: list[dict[str, Any]]) -> None:

@@ -22,11 +22,12 @@ _KINDS = {
 _SCHEMES = {"0": "lcsh", "1": "lcshac", "2": "mesh", "3": "nal", "5": "csh", "6": "rvm"}
 _NAME_CODES = "abcdfgklnpqrt"
 # Words that no heading of the Library of Congress has: INLISLite files local terms under second indicator 0.
-_INDONESIAN = frozenset(
+_FORMS = (
     "dan di untuk dengan dari yang ilmu agama pendidikan sejarah hukum ekonomi kesehatan perpustakaan kesusastraan "
     "bahasa masyarakat pertanian pemerintahan cerita anak keuangan manajemen sosial politik teknik komputer matematika "
-    "kebudayaan perempuan pembangunan tafsir fiksi buku perusahaan kedokteran psikologi filsafat".split()
+    "kebudayaan perempuan pembangunan tafsir fiksi buku perusahaan kedokteran psikologi filsafat"
 )
+_INDONESIAN = frozenset(_FORMS.split())
 _PHRASE = re.compile(r"\bnovel indonesia\b")
 _WORD = re.compile(r"\w+")
 
