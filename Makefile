@@ -63,7 +63,11 @@ corpus: $(VENV)/.dev
 	$(BIN)/python -m bench.corpus "$(CORPUS)" docs/interop.md
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench.run "$(CORPUS)"
+	$(BIN)/python -m bench.run "$(CORPUS)" --write docs/performance.md
+
+# fails where a ratio is more than 15 % below the committed one
+bench-check: $(VENV)/.dev
+	$(BIN)/python -m bench.run "$(CORPUS)" --runs 1 --check
 
 # known vulnerabilities of what constraints.txt names; asks the network, so it is not part of CI
 audit: $(BIN)/python

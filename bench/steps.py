@@ -93,9 +93,16 @@ def consortium(file: str, home: str, url: str) -> Any:
 
 
 def ledger(file: str, home: str, url: str) -> dict[str, Any]:
-    """Read, parse, normalize, profile, store."""
+    """Read, parse, normalize, profile, store; then the same records again, from another copy of the file."""
     made = consortium(file, home, url)
-    return timed(lambda: made.harvest("gpo") and {})
+    found = timed(lambda: made.harvest("gpo") and {})
+    cpu = processors()
+    path = Path(home) / "induk.db"
+    if not url:
+        shutil.copy(path, Path(home) / "ledger.db")
+    made.forget_files("gpo")
+    again = timed(lambda: made.harvest("gpo") and {})
+    return {**found, "cpu_wall": cpu, "again": again["wall"], **size(path, file)}
 
 
 def whole(file: str, home: str, url: str) -> dict[str, Any]:
@@ -104,19 +111,124 @@ def whole(file: str, home: str, url: str) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         made.harvest("gpo")
-        return {"pairs": made.match()["pairs"]}
+        found = made.match()
+        return {"pairs": found["pairs"] / found["records"]}
 
-    found = timed(work)
-    path = Path(home) / "induk.db"
-    return {**found, **({"bytes": path.stat().st_size} if path.exists() else {})}
+    return {**timed(work), **size(Path(home) / "induk.db", file)}
 
 
-def again(file: str, home: str, url: str) -> dict[str, Any]:
-    """A harvest of the same records from another copy of the file."""
-    made = consortium(file, home, url)
-    made.harvest("gpo")
-    made.forget_files("gpo")
-    return timed(lambda: made.harvest("gpo") and {})
+def size(path: Path, file: str) -> dict[str, float]:
+    """The bytes of the database over those of the file."""
+    return {"size": path.stat().st_size / Path(file).stat().st_size} if path.exists() else {}
+
+
+def processors() -> float:
+    """Processor seconds so far of this process and of those that it has ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def rows(file: str, home: str, url: str) -> dict[str, Any]:
+    """The rows of the ledger, by the driver's executemany, into the same tables of a new database."""
+    import sqlite3
+
+    from db import migrate
+    from db.engine import Database
+
+    path = Path(home) / "rows.db"
+    path.unlink(missing_ok=True)
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    database.close()
+    source = sqlite3.connect(Path(home) / "ledger.db")
+    names = ("payload", "node", "record", "record_version", "normalized", "warning", "match_key", "match_queue")
+    held = {name: source.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+    target = sqlite3.connect(path, isolation_level=None)
+    target.execute("PRAGMA journal_mode=WAL")
+    target.execute("PRAGMA synchronous=NORMAL")
+
+    def work() -> dict[str, Any]:
+        target.execute("BEGIN")
+        for name, values in held.items():
+            if values:
+                marks = ", ".join("?" for _ in values[0])
+                target.executemany(f"INSERT INTO {name} VALUES ({marks})", values)
+        target.execute("COMMIT")
+        return {}
+
+    return timed(work)
+
+
+def write_xml(file: str, target: str) -> dict[str, Any]:
+    """The first fifth of the records as MARCXML, for the two steps that read it."""
+    from harvester.formats.iso2709 import parse
+    from harvester.formats.marcxml_write import HEAD, TAIL, write
+
+    records = Path(file).read_bytes().split(b"\x1d")[:-1]
+    with open(target, "w", encoding="utf-8") as out:
+        out.write(HEAD)
+        for one in records[: len(records) // 5]:
+            out.write(write(parse(one + b"\x1d"), namespace=False) + "\n")
+        out.write(TAIL)
+    return {}
+
+
+def map_xml(file: str) -> dict[str, Any]:
+    """Split, parse and normalize MARCXML by the shipped mapping."""
+    from harvester.formats.marcxml import parse
+    from harvester.formats.span import Span
+    from harvester.formats.xml_split import split_records
+    from harvester.normalize.apply import Context, normalize
+    from harvester.normalize.mapping import for_source
+
+    mapping = for_source("generic", "marcxml")
+    context = Context(source="bench", identifier="1", partner="bench")
+    with open(file, "rb") as stream:
+        found = [one.payload for one in split_records(stream, "record") if isinstance(one, Span)]
+    for payload in found:
+        normalize(parse(payload), mapping, context)
+    return {"records": len(found)}
+
+
+def pymarc_xml(file: str) -> dict[str, Any]:
+    """pymarc parses MARCXML."""
+    import pymarc
+
+    count = 0
+
+    def note(_record: Any) -> None:
+        nonlocal count
+        count += 1
+
+    pymarc.map_xml(note, file)
+    return {"records": count}
+
+
+def yaz(file: str) -> dict[str, Any]:
+    """yaz-marcdump parses every record and prints nothing."""
+    import subprocess
+
+    subprocess.run(["yaz-marcdump", "-n", file], check=True, capture_output=True)
+    return {}
+
+
+def completeness(folder: str) -> dict[str, Any]:
+    """The share of labelled duplicates that blocking proposes; 1 where there are no labels."""
+    import csv
+
+    from harvester.evaluating import gather
+    from harvester.match import blocking
+    from harvester.match.rules import load
+
+    records = next(iter(sorted(Path(folder).rglob("goldfinch*/records.jsonl.gz"))), None)
+    if records is None:
+        return {"completeness": 1.0}
+    with records.with_name("pairs.csv").open(encoding="utf-8") as lines:
+        labelled = {
+            tuple(sorted((row["left"], row["right"]))) for row in csv.DictReader(lines) if row["duplicate"] == "1"
+        }
+    rules = load()
+    found = blocking.candidates(gather(records, rules).profiles, rules)
+    return {"completeness": round(len(labelled & found.pairs) / len(labelled), 4)}
 
 
 def timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -133,7 +245,12 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "plain": plain,
     "ledger": ledger,
     "pipeline": whole,
-    "again": again,
+    "rows": rows,
+    "write-xml": write_xml,
+    "map-xml": map_xml,
+    "pymarc-xml": pymarc_xml,
+    "yaz": yaz,
+    "completeness": completeness,
 }
 
 

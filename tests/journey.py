@@ -61,6 +61,7 @@ class Consortium:
         try:
             yield made
         finally:
+            made.workers.close()
             made.database.close()
 
     def harvest(self, *codes: str, **order: Any) -> dict[str, Any]:
