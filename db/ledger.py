@@ -30,7 +30,7 @@ from db.tables import (
     zstd_dictionary,
 )
 from db.upsert import Row, insert_new
-from harvester.model import BlockingKey, Damage
+from harvester.model import Damage
 
 
 class Known(NamedTuple):
@@ -44,12 +44,15 @@ class Known(NamedTuple):
 
 
 class Profiled(NamedTuple):
-    """What matching needs of a record: the profile (msgpack) and its hash, whether equals merge, its keys."""
+    """What matching needs of a record: the profile (msgpack) and its hash, whether equals merge, its keys.
+
+    A key is a BlockingKey, or a plain tuple of the same values where it came from a worker process.
+    """
 
     hash: bytes
     solid: bool
     profile: bytes
-    keys: tuple[BlockingKey, ...]
+    keys: tuple[tuple[str, int, int], ...]
 
 
 class Prepared(NamedTuple):
@@ -197,7 +200,7 @@ def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, 
 
 def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
     # sorted by key: B-tree pages are then touched in order
-    keys = sorted((key.hash, ids[one.hash], key.kind, key.likeness) for one in profiled for key in one.keys)
+    keys = sorted([(key, ids[one.hash], kind, likeness) for one in profiled for kind, key, likeness in one.keys])
     bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
 
 

@@ -16,12 +16,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from db.ledger import Prepared, Profiled
 from harvester.garbage import collect_rarely
 from harvester.laps import Laps, Seconds, add
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
+from harvester.model import Damage
 from harvester.preparing import Made, Recipe, Work, prepare_batch
 
+Rows = list[tuple[Any, ...] | Damage]
 MANY = 150
 CHUNK = 250
 
@@ -29,7 +32,7 @@ CHUNK = 250
 class Preparation:
     """Records being prepared; `result()` waits for them."""
 
-    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[tuple[Made, Seconds]]]) -> None:
+    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[tuple[Rows, Seconds]]]) -> None:
         self._work = work
         self._recipe = recipe
         self._jobs = jobs
@@ -44,8 +47,9 @@ class Preparation:
         try:
             made: Made = {}
             for job in self._jobs:
-                part, seconds = job.result()
-                made |= part
+                rows, seconds = job.result()
+                made |= {row[0]: _whole(row) for row in rows if isinstance(row, tuple)}
+                made |= {row.identifier: row for row in rows if isinstance(row, Damage)}
                 for stage, took in seconds.items():
                     add(self.seconds, stage, took)
             return made if self._jobs else self._here()
@@ -105,9 +109,26 @@ def _watch_parent() -> None:
 _rules: dict[Any, Rules] = {}
 
 
-def _prepare(work: Work, recipe: Recipe) -> tuple[Made, Seconds]:
+def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
     """In a worker: the chunk, by the rules read from the recipe's file, and the seconds that its stages took."""
     if recipe.rules_path not in _rules:
         _rules[recipe.rules_path] = match_rules.load(recipe.rules_path)
     laps = Laps()
-    return prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]), laps), laps.seconds
+    made = prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]), laps)
+    rows: Rows = [_plain(one) if isinstance(one, Prepared) else one for one in made.values()]
+    laps.lap("hand over")
+    return rows, laps.seconds
+
+
+def _plain(one: Prepared) -> tuple[Any, ...]:
+    """*one* as plain tuples: a dozen keys of a class of their own take longer on their way than to be made.
+
+    What is packed already need not travel twice.
+    """
+    known = one.profiled._replace(keys=tuple([(kind, key, likeness) for kind, key, likeness in one.profiled.keys]))
+    return tuple(one._replace(profiled=tuple(known), normalized=b""))  # type: ignore[arg-type]
+
+
+def _whole(row: tuple[Any, ...]) -> Prepared:
+    made = Prepared(*row)
+    return made._replace(profiled=Profiled(*made.profiled))
