@@ -7,6 +7,7 @@ fresh catalogue that gets these at once must group the same as the one that live
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -47,8 +48,7 @@ BOOKS = [
     Book("Edensor", year="2007", pages="288"),
 ]
 ADDRESSES = [f"{code}/{number}" for code in ("alun", "bukit") for number in range(6)]
-LENIENT = "thresholds:\n  merge: -11\n"
-STRICT = "thresholds:\n  merge: 2\n"
+STRICT = "  merge: 2\n"
 STEPS = 10
 
 
@@ -277,10 +277,9 @@ def use_rules(union: Union, strict: bool) -> None:
     text = match_rules.SHIPPED.read_text(encoding="utf-8")
     folder = union.consortium.folder / "mappings" / "rules"
     folder.mkdir(parents=True, exist_ok=True)
-    head, _, rest = text.partition("thresholds:\n")
-    _, _, rest = rest.partition("\n  review:")
-    chosen = (STRICT if strict else LENIENT).removesuffix("\n")
-    (folder / "match.yaml").write_text(f"{head}{chosen}\n  review:{rest}", encoding="utf-8")
+    chosen = re.sub(r"(?m)^  merge: .*\n", STRICT, text, count=1) if strict else text
+    assert strict == (chosen != text)
+    (folder / "match.yaml").write_text(chosen, encoding="utf-8")
     union.pipeline.database.close()
     rebuilding.rebuild(union.consortium.settings(), {}, SystemClock())
     union.pipeline = union.consortium.open()
