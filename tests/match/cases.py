@@ -38,6 +38,7 @@ class Case(NamedTuple):
     label: str
     left: NormalizedRecord
     right: NormalizedRecord
+    kind: str = ""
 
 
 def cases(name: str) -> list[Case]:
@@ -45,11 +46,11 @@ def cases(name: str) -> list[Case]:
     rows = yaml_file.read(HERE / f"{name}.yaml").value
     found = []
     for row in rows:
-        assert set(row) <= {"label", "both", "left", "right", "each"}, row["label"]
+        assert set(row) <= {"label", "kind", "both", "left", "right", "each"}, row["label"]
         shared = row.get("both", {})
         sides = row["each"] if "each" in row else [row["left"], row["right"]]
         records = [record({**shared, **side}) for side in sides]
-        found += [Case(row["label"], left, right) for left, right in combinations(records, 2)]
+        found += [Case(row["label"], left, right, row.get("kind", "")) for left, right in combinations(records, 2)]
     return found
 
 

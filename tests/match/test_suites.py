@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from harvester.match.blocking import share_a_key
@@ -29,9 +31,17 @@ def _told(case: Case) -> str:
     return f"{case.label}: {decision.verdict} {decision.score} {decision.reason}\n" + "\n".join(lines)
 
 
-def test_the_suites_are_large_enough() -> None:
+# How many pairs of each kind the suites hold at least.
+NEGATIVE_KINDS = {"thesis": 25, "school": 20, "part": 20, "edition": 12, "form": 12, "language": 8, "namesake": 3}
+POSITIVE_KINDS = {"name": 30, "arabic": 20, "preset": 30, "printing": 15, "spelling": 6}
+
+
+def test_the_suites_are_large_enough_and_hold_every_kind() -> None:
     assert len(NEGATIVES) >= 200
     assert len(POSITIVES) >= 200
+    for suite, wanted in ((NEGATIVES, NEGATIVE_KINDS), (POSITIVES, POSITIVE_KINDS)):
+        held = Counter(case.kind for case in suite)
+        assert {kind: held[kind] for kind, least in wanted.items() if held[kind] < least} == {}
 
 
 @pytest.mark.parametrize("case", NEGATIVES, ids=_name)

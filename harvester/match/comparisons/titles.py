@@ -11,6 +11,8 @@ from harvester.model import Profile
 
 # Titles with more differing words than this have no typing errors but other words.
 MOST_TYPING_ERRORS = 5
+# Words of other endings begin with so many equal letters.
+STEM = 5
 
 
 @comparison(3, "equal spelling romanized equal_generic variant shorter near half far", both="proper", shows="title")
@@ -53,11 +55,12 @@ def _distance(left: Profile, right: Profile) -> str:
     return "half" if ratio >= 70 else "far"
 
 
-@comparison(2, "same typo extra one two many", both="words", shows="title")
+@comparison(2, "same typo extra ending one two many", both="words", shows="title")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
-    extra: only one side has more; one, two, many: so many words of each side have no counterpart.
+    extra: only one side has more; one, two, many: so many words of each side have no counterpart; ending: one, and it
+    begins alike (biography, biographical).
     """
     if not left.words or not right.words:
         return "missing"
@@ -73,12 +76,15 @@ def words(left: Profile, right: Profile) -> str:
     if "".join(mine) == "".join(theirs):
         return "typo"
     mine, theirs, errors = _without_typing_errors(mine, theirs)
-    count = min(len(_unforgiven(mine, right)), len(_unforgiven(theirs, left)))
+    mine, theirs = _unforgiven(mine, right), _unforgiven(theirs, left)
+    count = min(len(mine), len(theirs))
+    if len(mine) == len(theirs) == 1 and mine[0][:STEM] == theirs[0][:STEM]:
+        return "ending"
     if count:
         return ("one", "two", "many")[min(count, 3) - 1]
     if errors:
         return "typo"
-    return "extra" if bool(_unforgiven(mine, right)) != bool(_unforgiven(theirs, left)) else "same"
+    return "extra" if mine or theirs else "same"
 
 
 def _unforgiven(words: list[str], other: Profile) -> list[str]:
