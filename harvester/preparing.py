@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +19,11 @@ from harvester.match.keys import keys
 from harvester.match.rules import Rules
 from harvester.model import Damage, HarvestedRecord, Normalized, NormalizedRecord, Source, Warning
 from harvester.normalize import mapping as mappings
-from harvester.normalize.apply import Context, content_hash, normalize
+from harvester.normalize.apply import Context, content_hash, normalize_batch
 from harvester.normalize.layers import FAMILY_OF_FORMAT
 
 MAX_WARNINGS = 50
-SLICE = 25  # records that go through a stage before the next stage begins
+SLICE = 50  # records that go through a stage before the next stage begins
 Work = Sequence[tuple[HarvestedRecord, bytes]]
 
 
@@ -137,11 +138,14 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
             made[one.identifier] = _damage(one, recipe, error)
     laps.lap("parse")
     mapped: list[tuple[HarvestedRecord, bytes, mappings.Mapping, Any, Normalized]] = []
-    for one, raw_hash, mapping, parsed in read:
-        try:
-            mapped.append((one, raw_hash, mapping, parsed, normalize(parsed, mapping, _context(one, recipe))))
-        except RecordError as error:
-            made[one.identifier] = _damage(one, recipe, error)
+    for mapping, group in groupby(read, lambda row: row[2]):
+        rows = list(group)
+        results = normalize_batch([(row[3], _context(row[0], recipe)) for row in rows], mapping)
+        for (one, raw_hash, _, parsed), result in zip(rows, results, strict=True):
+            if isinstance(result, RecordError):
+                made[one.identifier] = _damage(one, recipe, result)
+            else:
+                mapped.append((one, raw_hash, mapping, parsed, result))
     laps.lap("normalize")
     hashes = [content_hash(parsed, mapping) for _, _, mapping, parsed, _ in mapped]
     bodies = [msgspec.json.encode(found.record) for *_, found in mapped]
@@ -150,8 +154,8 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
     laps.lap("compress")
     profiles = profiled_batch([found.record for *_, found in mapped], recipe.rules)
     laps.lap("profile")
-    for row, payload_hash, body, (raw, normal), known in zip(mapped, hashes, bodies, packed, profiles, strict=True):
-        one, raw_hash, mapping, _, found = row
+    for line, payload_hash, body, (raw, normal), known in zip(mapped, hashes, bodies, packed, profiles, strict=True):
+        one, raw_hash, mapping, _, found = line
         made[one.identifier] = Prepared(
             identifier=one.identifier,
             format=one.format,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -42,6 +43,49 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     Raises:
         RecordError: the mapping does not fit the record, or a pattern of it took too long (stage `map`).
     """
+    draft = _drafted(record, mapping, context)
+    steps: list[Step] = []
+    if trace:
+        draft.made = _traced(mapping, draft.found, steps, context)
+    else:
+        _fill([draft], mapping)
+    if draft.error is not None:
+        raise draft.error
+    return _finished(draft, mapping, tuple(steps))
+
+
+def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> list[Normalized | RecordError]:
+    """One result a record, in order; a record that cannot be mapped gives its error and stops nothing."""
+    drafts: list[_Draft | RecordError] = []
+    for record, context in pairs:
+        try:
+            drafts.append(_drafted(record, mapping, context))
+        except RecordError as error:
+            drafts.append(error)
+    _fill([one for one in drafts if isinstance(one, _Draft)], mapping)
+    found: list[Normalized | RecordError] = []
+    for one in drafts:
+        if isinstance(one, _Draft):
+            found.append(one.error or _finished(one, mapping))
+        else:
+            found.append(one)
+    return found
+
+
+class _Draft:
+    """A record on its way through the rules: what they look at, what they have made, or why one of them failed."""
+
+    __slots__ = ("context", "error", "flags", "found", "made")
+
+    def __init__(self, context: Context, found: View, flags: tuple[str, ...]) -> None:
+        self.context = context
+        self.found = found
+        self.flags = flags
+        self.made: Made = {}
+        self.error: RecordError | None = None
+
+
+def _drafted(record: Record, mapping: Mapping, context: Context) -> _Draft:
     if not isinstance(record, _RECORDS[mapping.format_family]):
         message = f"mapping {mapping.name} reads {mapping.format_family}, not {type(record).__name__}"
         raise RecordError(message, reason="wrong-mapping", stage="map", place=context.place)
@@ -55,26 +99,19 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     if mapping.undoubled:
         found, undone = undoubled(found, mapping.undoubled, mapping.format_family)
         flags += undone
-    steps: list[Step] = []
-    made = _traced(mapping, found, steps, context) if trace else _fast(mapping, found, context)
+    return _Draft(context, found, flags)
+
+
+def _finished(draft: _Draft, mapping: Mapping, steps: tuple[Step, ...] = ()) -> Normalized:
     for name in mapping.distrust:
-        made.pop(name, None)
-    normal = _record(made, context)
-    return Normalized(normal, warnings_of(normal, flags, context), tuple(steps))
+        draft.made.pop(name, None)
+    normal = _record(draft.made, draft.context)
+    return Normalized(normal, warnings_of(normal, draft.flags, draft.context), steps)
 
 
 def _has_title(record: MarcRecord) -> bool:
     """A title makes a bibliographic record, whatever the leader says (a GPO record of 1983 has 'v')."""
     return any(tag in ("200", "245") for tag, _ in record.fields)
-
-
-def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> Iterator[Normalized | RecordError]:
-    """One result a record, in order; a record that cannot be mapped gives its error and stops nothing."""
-    for record, context in pairs:
-        try:
-            yield normalize(record, mapping, context)
-        except RecordError as error:
-            yield error
 
 
 def content_hash(record: Record, mapping: Mapping) -> bytes:
@@ -93,21 +130,29 @@ def content_hash(record: Record, mapping: Mapping) -> bytes:
     return blake2b(msgspec.msgpack.encode(lines), digest_size=16).digest()
 
 
-def _fast(mapping: Mapping, found: View, context: Context) -> Made:
-    made: Made = {}
-    for name, once, run, rule in mapping.plan(found):
-        if once and name in made:
-            continue
-        try:
-            values = run(found)
-        except RecordError as error:
-            raise _placed(error, rule, context) from error
-        if values:
-            if name in made:
-                made[name] += values
-            else:
-                made[name] = list(values)
-    return made
+def _fill(drafts: Sequence[_Draft], mapping: Mapping) -> None:
+    """Run rule after rule, each for all *drafts*: a rule whose code stays in the processor's cache takes less time."""
+    asking: dict[int, list[_Draft]] = defaultdict(list)
+    for draft in drafts:
+        for number in mapping.plan(draft.found):
+            asking[number].append(draft)
+    for number in sorted(asking):
+        name, once, run = mapping.planned[number]
+        for draft in asking[number]:
+            made = draft.made
+            if (once and name in made) or draft.error is not None:
+                continue
+            try:
+                values = run(draft.found)
+            except RecordError as error:
+                draft.error = _placed(error, mapping.rules[number], draft.context)
+                draft.error.__cause__ = error
+                continue
+            if values:
+                if name in made:
+                    made[name] += values
+                else:
+                    made[name] = list(values)
 
 
 def _traced(mapping: Mapping, found: View, steps: list[Step], context: Context) -> Made:

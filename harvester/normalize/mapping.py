@@ -7,7 +7,7 @@ A preset names for each format what it extends and only what differs; see docs/m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +23,6 @@ from harvester.normalize.rules import Rule
 from harvester.normalize.views import View
 from harvester.registry import suggestion
 
-Planned = tuple[str, bool, Callable[[View], list[Any]], Rule]
 MAX_PLANS = 5000  # different sets of tags whose rules are remembered
 PACKAGE = Path(mappings.__file__).parent
 
@@ -43,8 +42,9 @@ class Mapping:
         self.ignored: Removal | None = compile_removal(head.ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
-        self._plans: dict[frozenset[str], tuple[Planned, ...]] = {}
-        self._planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run, r) for r in self.rules]
+        self._plans: dict[frozenset[str], tuple[int, ...]] = {}
+        # by the rule's number: its field's name, whether it is skipped once the field has a value, how it is run
+        self.planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run) for r in self.rules]
         self._always = frozenset(number for number, rule in enumerate(self.rules) if rule.keys is None)
         self._by_key: dict[str, set[int]] = defaultdict(set)
         for number, rule in enumerate(self.rules):
@@ -55,19 +55,16 @@ class Mapping:
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
         self.hash = blake2b(f"{name}\n{self.text}".encode(), digest_size=16).hexdigest()
 
-    def plan(self, found: View) -> tuple[Planned, ...]:
-        """The rules that can give something for a record with just these tags; remembered by the tags.
-
-        Each with its field's name and whether it is skipped once the field has a value.
-        """
+    def plan(self, found: View) -> tuple[int, ...]:
+        """The numbers of the rules that can give something for a record with just these tags, which are remembered."""
         tags = frozenset(found)
-        rules = self._plans.get(tags)
-        if rules is None:
+        numbers = self._plans.get(tags)
+        if numbers is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             fitting = self._always.union(*[self._by_key[tag] for tag in tags if tag in self._by_key])
-            rules = self._plans[tags] = tuple([self._planned[number] for number in sorted(fitting)])
-        return rules
+            numbers = self._plans[tags] = tuple(sorted(fitting))
+        return numbers
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels to worker processes as its text and is compiled there once."""
