@@ -27,15 +27,15 @@ def waiting(partner: Lone) -> list[dict[str, object]]:
 
 def broken_mapping(monkeypatch: pytest.MonkeyPatch, marks: str = "rusak") -> None:
     """A mapping that cannot read titles with this word."""
-    whole = preparing.normalize
+    whole = preparing.normalize_batch
 
-    def fails(parsed, mapping, context, **more):  # type: ignore[no-untyped-def]
-        made = whole(parsed, mapping, context, **more)
-        if marks in made.record.title.proper:
-            raise RecordError("no rule for this title", reason="no-rule", stage="map", place=context.identifier)
-        return made
+    def fails(pairs, mapping):  # type: ignore[no-untyped-def]
+        for made, (_, context) in zip(whole(pairs, mapping), pairs, strict=True):
+            good = isinstance(made, RecordError) or marks not in made.record.title.proper
+            place = context.identifier
+            yield made if good else RecordError("no rule for this title", reason="no-rule", stage="map", place=place)
 
-    monkeypatch.setattr(preparing, "normalize", fails)
+    monkeypatch.setattr(preparing, "normalize_batch", fails)
 
 
 def test_a_mended_mapping_brings_in_what_waited_and_the_rest_goes_on_waiting(
