@@ -60,7 +60,7 @@ prove: $(VENV)/.dev
 	$(BIN)/python -m pytest -m prove -s --timeout 0 --corpus "$(CORPUS)"
 
 corpus: $(VENV)/.dev
-	$(BIN)/python -m bench.corpus "$(CORPUS)" docs/interop.md
+	$(BIN)/python -m bench.corpus "$(CORPUS)" docs/interop.md $(MORE)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.run "$(CORPUS)" --write docs/performance.md

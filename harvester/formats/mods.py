@@ -67,7 +67,8 @@ def parse(payload: bytes) -> ModsRecord:
         RecordError: broken XML (stage decode); no mods element, several, or too large (stage parse).
     """
     root, flags = parse_mended(payload)
-    records = [each for each in root.iter() if local(each.tag) == "mods"]
+    # Within a record, in an extension, stand the records that it was merged from.
+    records = [each for each in root.iter() if local(each.tag) == "mods" and not _within_mods(each)]
     if len(records) != 1:
         raise RecordError(f"{len(records)} MODS records came where one was expected.", reason="no-record")
     if sum(1 for _ in records[0].iter()) > MAX_ELEMENTS:
@@ -78,6 +79,10 @@ def parse(payload: bytes) -> ModsRecord:
     if not elements:
         raise RecordError("The record is empty: it has no MODS element.", reason="empty")
     return ModsRecord(elements, tuple(done), tree)
+
+
+def _within_mods(element: Any) -> bool:
+    return any(local(around.tag) == "mods" for around in element.iterancestors())
 
 
 def _node(element: Any, flags: dict[str, None]) -> Node:

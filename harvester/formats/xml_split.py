@@ -18,6 +18,7 @@ from harvester.formats.xml_safe import parse
 
 _NAMESPACE = re.compile(rb"\sxmlns(?::([\w.-]+))?\s*=\s*(\"[^\"<>]*\"|'[^'<>]*')")
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_EXTENSION = re.compile(rb"<(/?)(?:[\w.-]+:)?extension(?=[\s>])")
 _MARC_PART = re.compile(rb"<(?:[\w.-]+:)?(?:leader|controlfield|datafield)\b")
 
 
@@ -33,7 +34,8 @@ def _tokens(tag: str) -> re.Pattern[bytes]:
 def split_records(source: Bytes, tag: str) -> Iterator[Piece]:
     """Yield each innermost *tag* element of a file as a Span, and a Damage for a record without its end.
 
-    Of an envelope of the same name (OAI-PMH's record around MARC's) only what is inside is yielded.
+    Of an envelope of the same name (OAI-PMH's record around MARC's) only what is inside is yielded; elements of the
+    name within an <extension> belong to the record around them.
     """
     scanner = _Scanner(tag)
     for chunk in _chunks(as_stream(source)):
@@ -57,6 +59,7 @@ class _Scanner:
         self._doctype = False
         self._sample = b""
         self._namespaces: dict[bytes, bytes] = {}
+        self._within = 0
         self.found = 0
         self.refused = False
 
@@ -108,12 +111,26 @@ class _Scanner:
                 message = "The file declares a document type (DOCTYPE), which is refused because entities can be bombs."
                 yield from self._damaged(0, self._buffer[:position], "doctype", message)
                 return
-        if self._start is not None and _MARC_PART.search(self._buffer, self._start, position):
-            lost = self._buffer[self._start : position]
+        if self._start is not None and self._in_extension(position):
+            self._within += 1
+            return
+        lost = b"" if self._start is None else self._buffer[self._start : position]
+        if self._start is not None and self._is_record(lost):
             yield from self._damaged(
                 self._start, lost, "truncated", "The record has no end before the next one begins."
             )
-        self._start = position
+        self._start, self._within = position, 0
+
+    def _is_record(self, opened: bytes) -> bool:
+        """Whether the beginning of an element is one of a record and not of an envelope of the same name."""
+        if self._tag == "record":
+            return _MARC_PART.search(opened) is not None
+        return opened.partition(b">")[2].strip() != b""
+
+    def _in_extension(self, position: int) -> bool:
+        """Whether the open record has an open <extension>: MODS keeps the records that it was merged from there."""
+        opened = _EXTENSION.findall(self._buffer, self._start or 0, position)
+        return sum(-1 if end else 1 for end in opened) > 0
 
     def _note_head(self, end: int) -> None:
         """What the bytes before the first record declare: namespaces, and whether there is a document type."""
@@ -123,6 +140,9 @@ class _Scanner:
 
     def _ended(self, position: int) -> Iterator[Piece]:
         if self._start is None:
+            return
+        if self._within:
+            self._within -= 1
             return
         payload = self._buffer[self._start : position]
         self.found += 1

@@ -16,6 +16,7 @@ from harvester.formats.mods import ModsRecord
 from harvester.formats.mods import parse as parse_mods
 from harvester.formats.pymarc_bridge import from_pymarc
 from harvester.formats.span import Span
+from harvester.formats.xml_split import split_records
 from harvester.model import Damage, MarcRecord, RowRecord, XmlElement, XmlRecord
 from tests.formats.charsets import written
 from tests.formats.records import WORKS, pymarc_record
@@ -117,6 +118,16 @@ def test_paths_that_are_more_than_a_look_up_are_refused(path: str) -> None:
     assert isinstance(found, ModsRecord)
     with pytest.raises(ValueError, match="write"):
         found.values(path)
+
+
+def test_records_within_an_extension_belong_to_the_record_around_them() -> None:
+    inner = "<extension><mods><titleInfo><title>Inner</title></titleInfo></mods></extension>"
+    outer = [f"<mods><titleInfo><title>{name}</title></titleInfo>{inner}</mods>" for name in ("One", "Two")]
+    broken = "<mods><titleInfo><title>Cut</title></titleInfo>"
+    found = list(split_records(f"<modsCollection>{outer[0]}{broken}{outer[1]}</modsCollection>".encode(), "mods"))
+    assert [one.reason if isinstance(one, Damage) else "" for one in found] == ["", "truncated", ""]
+    records = [parse_mods(one.payload) for one in found if not isinstance(one, Damage)]
+    assert [one.values("titleInfo/title") for one in records] == [["One"], ["Two"]]
 
 
 @pytest.mark.parametrize("payload", [b"<dc/>", b"<c><mods><a>1</a></mods><mods><a>2</a></mods></c>", b"<mods/>"])
