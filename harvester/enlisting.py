@@ -9,6 +9,7 @@ from pathlib import Path
 from harvester import settings as configuration
 from harvester.errors import ConfigError
 from harvester.model import Partner, Source, Value
+from harvester.normalize.mapping import for_source
 from harvester.settings import Settings
 from harvester.settings_schema import CODE
 
@@ -81,13 +82,26 @@ def _mistake(row: Mapping[str, str], known: set[str]) -> str:
     return ""
 
 
+def identifier_rule(protocol: str, preset: str) -> str:
+    """The identifier rule of a new source: that of its preset where the software changes what stands before it.
+
+    A partner that is there already keeps its addresses: another rule would give every record a new one.
+    """
+    if protocol != "oai-pmh":
+        return ""
+    named = for_source(preset, "oai_dc").identifier_rule
+    return named if named == "header-number" else ""
+
+
 def _partner(row: Mapping[str, str]) -> Partner:
     code = row["code"]
+    protocol, preset = row.get("protocol") or "oai-pmh", row.get("preset") or "generic"
     source = Source(
         code=code,
-        protocol=row.get("protocol") or "oai-pmh",
+        protocol=protocol,
         url=row.get("url", ""),
-        preset=row.get("preset") or "generic",
+        preset=preset,
+        identifier_rule=identifier_rule(protocol, preset),
     )
     name = row.get("name") or code
     return Partner(

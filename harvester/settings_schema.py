@@ -360,7 +360,9 @@ class SourceEntry(Group):
     sets: Texts = setting((), "OAI-PMH sets to harvest; empty is everything")
     schedule: Cron = setting("", "cron expression in the partner's time zone")
     internal: bool = setting(False, "the address may lie in a private network")
-    identifier_rule: str = setting("", "where a record's identifier stands, such as 001 or a column")
+    identifier_rule: str = setting(
+        "", "where a record's identifier stands: 001, a column, header-number or header-tail"
+    )
     options: dict[str, Any] = setting({}, "what only this protocol knows")
     credentials: Credentials = setting({}, "secrets, as env:NAME, file:PATH or credential:NAME")
 

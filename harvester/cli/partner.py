@@ -38,7 +38,7 @@ def add(
     no_probe: bool,
 ) -> None:
     """Measure the server at URL, write partners.d/CODE.yaml, and let it wait as pending until `partner resume`."""
-    from harvester import probing, settings
+    from harvester import enlisting, probing, settings
     from harvester.model import Partner, Source
 
     known = settings_of(shell)
@@ -47,7 +47,9 @@ def add(
         profile = probing.probe_url(known, url, internal=internal, code=code)
         _show_profile(shell, profile)
         url, preset = profile.url, preset or profile.preset
-    source = Source(code=code, protocol=protocol, url=url, preset=preset or "generic", internal=internal)
+    preset = preset or "generic"
+    rule = enlisting.identifier_rule(protocol, preset)
+    source = Source(code=code, protocol=protocol, url=url, preset=preset, internal=internal, identifier_rule=rule)
     made = Partner(code=code, name_id=name_id or code, name_en=name_en or name_id or code, sources=(source,))
     if shell.dry_run:
         shell.emit({"source": source, "profile": profile}, lambda: shell.say(f"would write partners.d/{code}.yaml"))

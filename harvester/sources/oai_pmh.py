@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from harvester.errors import Blocked, ProtocolError, SourceError, SourceUnavailable, TokenExpired
-from harvester.model import Harvester, Page, Source, Window
+from harvester.model import Damage, HarvestedRecord, Harvester, Page, Source, Window
 from harvester.sources import sources
 from harvester.sources.environment import Environment
 from harvester.sources.fetch import Fetcher
+from harvester.sources.local_keys import LocalKeys
 from harvester.sources.oai_client import OaiClient, PageResponse
 from harvester.sources.oai_identify import Identity, choose_format, read_identity, read_names
 from harvester.sources.oai_page import OaiPage
 from harvester.sources.oai_watch import Watch
+
+Told = TypeVar("Told", HarvestedRecord, Damage)
 
 
 @sources.register("oai-pmh")
@@ -42,6 +46,7 @@ class OaiPmh:
         self._environment = environment
         self._fetcher = Fetcher(source, environment)
         self._client = OaiClient(source, environment, self._fetcher)
+        self._keys = LocalKeys(source.identifier_rule, environment.learned.get("identifier_prefix", ""))
         self._identity: Identity | None = None
         self._identified = False
         self._formats: tuple[str, ...] | None = None
@@ -59,7 +64,7 @@ class OaiPmh:
 
     def record(self, identifier: str) -> Page:
         """One record by GetRecord; a page without records when the server does not have it."""
-        arguments = {"verb": "GetRecord", "identifier": identifier, "metadataPrefix": self.prefix()}
+        arguments = {"verb": "GetRecord", "identifier": self._keys.sent(identifier), "metadataPrefix": self.prefix()}
         page = self._client.harvest(**arguments).page
         if any(code != "idDoesNotExist" for code, _ in page.errors):
             raise _refusal(page, self._source.code)
@@ -167,15 +172,25 @@ class OaiPmh:
 
     def _page(self, page: OaiPage, *flags: str) -> Page:
         self._server_time = self._server_time or page.response_date
+        records, damages = self._kept(page.records), self._kept(page.damages)
+        if self._keys.prefix:
+            self._client.learned["identifier_prefix"] = self._keys.prefix
         facts = {f"learned:{name}={value}" for name, value in self._client.learned.items()} - self._told
         self._told |= facts
         return Page(
-            records=page.records,
-            damages=page.damages,
+            records=records,
+            damages=damages,
             token=page.next_token,
             list_size=page.list_size,
             server_time=self._server_time,
             flags=(*page.flags, *flags, *sorted(facts)),
+        )
+
+    def _kept(self, found: tuple[Told, ...]) -> tuple[Told, ...]:
+        """*found* under the identifiers that the catalogue keeps."""
+        keys = [(one, self._keys.kept(one.identifier)) for one in found]
+        return tuple(
+            one if key == one.identifier else msgspec.structs.replace(one, identifier=key) for one, key in keys
         )
 
     # ---- judgement -----------------------------------------------------------------------------------------

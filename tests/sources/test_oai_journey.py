@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harvester import pipeline
+from harvester.sources import sources
 from tests.journey import Consortium
 from tests.sources import naive_harvester
 from tests.sources.oai_answers import error, listing, record, serve, token
@@ -151,3 +153,32 @@ def test_z031_a_set_that_disappears_is_never_a_deletion(union: Consortium, answe
         assert mirror(server.url) == {}, "a mirror is empty now (red proof)"
     assert outcome.verdict == "halted", outcome
     assert len(active(union)) == 5
+
+
+def inlislite(number: int, host: str) -> bytes:
+    return record(number).replace(b"oai:x:", f"oai:{host}:".encode())
+
+
+def test_z078_a_server_whose_identifiers_change_with_its_host_name_keeps_its_records(union: Consortium) -> None:
+    asked: list[str] = []
+
+    def one(request: Request) -> bytes:
+        asked.append(request.arguments["identifier"])
+        return listing(inlislite(3, "perpus.example.id")).replace(b"ListRecords", b"GetRecord")
+
+    night = Night(serve([listing(*(inlislite(number, "192.168.0.1:8080") for number in range(3)))]))
+    with ScriptedServer(night) as server:
+        add(union, "p", server.url, preset="inlislite", identifier_rule="header-number")
+        add(union, "whole", server.url, preset="inlislite")
+        union.night()
+        night.script = serve([listing(*(inlislite(number, "perpus.example.id") for number in range(3)))], GetRecord=one)
+        union.night()
+        with union.opened() as opened:
+            environment = pipeline.environment(opened, pipeline.source_of(opened.settings, "p")[0])
+            source = pipeline.source_of(opened.settings, "p")[0]
+            found = sources.get("oai-pmh")(source, environment).record("3")  # type: ignore[attr-defined]
+    assert [one.identifier for one in found.records] == ["3"] and asked == ["oai:perpus.example.id:3"]
+    held = {address: line["state"] for address, line in records(union).items() if address.startswith("p/")}
+    assert held == {"p/0": "active", "p/1": "active", "p/2": "active"}
+    doubled = [address for address in records(union) if address.startswith("whole/")]
+    assert len(doubled) > 3, "by the whole identifier every record is there twice (red proof)"
