@@ -18,7 +18,7 @@ import requests
 from db import nights
 from harvester.model import Partner
 from harvester.pipeline import Pipeline
-from harvester.redact import redact
+from harvester.redact import host_only, redact
 from harvester.reporting import note_told
 from harvester.reports import nightly
 from harvester.reports.nightly import RANK, NightReport, SourceNight
@@ -185,7 +185,7 @@ def _server(mail: Mail) -> smtplib.SMTP:
 
 
 def _call(pipeline: Pipeline, name: str, url: str, body: bytes | None) -> None:
-    """Ask *url*, with *body* by POST; the answer does not matter, its absence is logged."""
+    """Ask *url*, with *body* by POST; the answer does not matter, its absence is logged without the address's key."""
     headers = {"User-Agent": f"induk ({pipeline.settings.contact})", "Content-Type": "application/json"}
     try:
         method = "GET" if body is None else "POST"
@@ -193,6 +193,6 @@ def _call(pipeline: Pipeline, name: str, url: str, body: bytes | None) -> None:
             method, url, data=body, headers=headers, timeout=SECONDS, allow_redirects=False
         ) as answer:
             if answer.status_code >= 400:
-                pipeline.log(f"{name}_failed", url=redact(url), error=f"status {answer.status_code}")
+                pipeline.log(f"{name}_failed", url=host_only(url), error=f"status {answer.status_code}")
     except requests.RequestException as error:
-        pipeline.log(f"{name}_failed", url=redact(url), error=redact(str(error)))
+        pipeline.log(f"{name}_failed", url=host_only(url), error=type(error).__name__)

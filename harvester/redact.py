@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 _SHORTEST = 3  # a shorter "secret" would mask every text it happens to occur in
 
+_ADDRESS = re.compile(r"(\w+://)(?:[^@/?#]*@)?([^/?#]*)(.*)")
 _USERINFO = re.compile(r"(?<=://)[^\s/?#@'\"<>]+@")
 _KEYS = (
     "api[_-]?key|apikey|access[_-]?key|access[_-]?token|auth|auth[_-]?token|token|key|client[_-]?secret|secret|"
@@ -26,6 +27,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _USERINFO.sub(f"{MASK}@", text)
     text = _QUERY.sub(rf"\1\2{MASK}", text)
     return _HEADER.sub(rf"\1 {MASK}", text)
+
+
+def host_only(url: str) -> str:
+    """*url* without what follows its host: the path and query of a webhook are its key.
+
+    >>> host_only("https://hooks.example.org/services/T0/B1?key=x")
+    'https://hooks.example.org/***'
+    """
+    found = _ADDRESS.match(url)
+    return f"{found[1]}{found[2]}{'/' + MASK if found[3] else ''}" if found else (url and MASK)
 
 
 def _forms(secrets: Iterable[str]) -> set[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from harvester.errors import ConfigError
 from harvester.model import Partner, Policy, Source
+from harvester.redact import host_only
 from harvester.registry import suggestion
 from harvester.secret import Revealed, Secret, is_reference
 from harvester.settings_check import Known, Names, read, validate
@@ -127,6 +128,8 @@ class Settings(SettingsFile):
         values = self.model_dump(mode="json")
         if not is_reference(self.database):
             values["database"] = make_url(self.database).render_as_string(hide_password=True)
+        for name in ("webhook", "ping"):
+            values["mail"][name] = host_only(values["mail"][name])
         values["partners"] = [msgspec.to_builtins(partner) for partner in self.partners]
         return values
 
