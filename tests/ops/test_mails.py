@@ -142,6 +142,9 @@ def test_a_partner_is_told_about_its_own_with_hints() -> None:
 # ---- sent ----------------------------------------------------------------------------------------------
 
 
+ANSWERS = {b"QUIT": b"221 bye\r\n", b"EHLO": b"250-test\r\n250 AUTH PLAIN\r\n", b"AUTH": b"235 come in\r\n"}
+
+
 class SmtpServer:
     """An SMTP server on loopback that keeps what it gets."""
 
@@ -169,7 +172,7 @@ class SmtpServer:
                 writer.write(b"354 go on\r\n")
                 body = await reader.readuntil(b"\r\n.\r\n")
                 self.mails.append(message_from_bytes(body[:-5], policy=policy.default))
-            writer.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            writer.write(ANSWERS.get(word, b"250 ok\r\n"))
             await writer.drain()
             if word == b"QUIT":
                 break
