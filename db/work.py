@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from db import gates, shown
 from db.engine import within
 from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
-from harvester.model import Partner, Policy
+from harvester.model import Partner, Policy, Source
 
 COUNTERS = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded")
 
@@ -74,6 +74,18 @@ def sources(conn: Connection) -> list[Row]:
     """Every known source with its partner, status and learned quirks, by code."""
     query = select(source, partner.c.status).join(partner, partner.c.code == source.c.partner).order_by(source.c.code)
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def renamed_from(conn: Connection, source_id: int, known: Source, configured: Collection[str]) -> str:
+    """The code of an active source that is configured no more, whose address and sets *known*, a new one, has now."""
+    if conn.execute(select(record.c.id).where(record.c.source_id == source_id).limit(1)).first():
+        return ""
+    for row in conn.execute(select(partner.c.body).where(partner.c.status == "active")):
+        for one in msgspec.json.decode(row[0], type=Partner).sources:
+            same = one.url and (one.url, one.sets) == (known.url, known.sets)
+            if same and one.code != known.code and one.code not in configured:
+                return one.code
+    return ""
 
 
 def open_run(conn: Connection, kind: str, source_id: int | None, now: str, night: str = "") -> int:

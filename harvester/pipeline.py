@@ -210,11 +210,22 @@ def harvest_one(
 
     Raises:
         Locked: another process is at it.
+        ConfigError: its code was changed in the settings, which would make a second library of the same records.
     """
     source = source or source_of(pipeline.settings, code)[0]
+    _refuse_renamed(pipeline, source)
     job = job_of(pipeline, source, order, progress)
     with pipeline.database.lock(HARVEST_LOCK + code):
         return harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
+
+
+def _refuse_renamed(pipeline: Pipeline, source: Source) -> None:
+    configured = [one.code for one in pipeline.settings.sources]
+    with pipeline.database.read() as conn:
+        before = work.renamed_from(conn, pipeline.source_ids[source.code], source, configured)
+    if before:
+        hint = f"a code is for ever: write {before} again, or `induk partner retire {before}` before another takes over"
+        raise ConfigError(f"{source.code} has the address of {before}, which is in no file any more", hint=hint)
 
 
 def open_source(pipeline: Pipeline, source: Source) -> Harvester:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -98,6 +99,21 @@ def letter(name: str, language: str) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_a_mail_reads_as_it_always_did(name: str, language: str) -> None:
     assert letter(name, language) == (GOLDEN / f"{name}.{language}.txt").read_text(encoding="utf-8")
+
+
+def numbers(text: str) -> set[str]:
+    """Every number in a text, without the separators of thousands."""
+    return set(re.findall(r"\d+", re.sub(r"(?<=\d)[.,](?=\d{3})", "", text)))
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_mail_is_short_and_its_numbers_are_those_of_the_report_as_json(name: str, language: str) -> None:
+    found = CASES[name]
+    assert len(letter(name, language).splitlines()) <= nightly.LONGEST <= 40
+    good = sum(one.state == "good" for one in found.sources)
+    counted = {str(one) for one in (good, len(found.sources), len(found.tasks), *range(1, len(found.tasks) + 1))}
+    assert numbers(letter(name, language)) <= numbers(msgspec.json.encode(found).decode()) | counted
 
 
 def test_a_thousand_troubles_are_still_one_short_mail() -> None:

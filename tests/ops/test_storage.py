@@ -20,7 +20,7 @@ from db.engine import Database
 from db.tables import record
 from harvester import doctor, pipeline, scheduling
 from harvester.errors import Locked
-from tests.ops.nights import Nights
+from tests.ops.nights import Nights, state
 from tests.pipeline.shelf import Book, Union
 
 
@@ -147,6 +147,23 @@ def test_z119_a_file_edited_while_a_night_runs_counts_from_the_next_one(tmp_path
         )
         assert logged == ["settings_refused"]
         assert current.settings is before.settings
+
+
+def test_z119_a_source_whose_code_is_changed_in_its_file_is_no_second_library(tmp_path: Path) -> None:
+    with Nights(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}", ("alun",)) as union:
+        before = union.work()
+        folder = union.consortium.folder / "partners.d"
+        text = (folder / "alun.yaml").read_text(encoding="utf-8").replace("code: alun", "code: elok")
+        (folder / "alun.yaml").unlink()
+        (folder / "elok.yaml").write_text(text, encoding="utf-8")
+        union.reopen()
+        report = union.work()
+        assert state(report, "elok").verdict == "failed"
+        assert "alun" in state(report, "elok").reason
+        assert report.catalogue["records"] == before.catalogue["records"]
+        with pytest.MonkeyPatch.context() as patch:  # the mutant: nothing is asked
+            patch.setattr(work, "renamed_from", lambda *_: "")
+            assert union.work().catalogue["records"] == 2 * before.catalogue["records"]
 
 
 def test_z106_text_that_no_database_keeps_does_not_stop_the_others(database_url: str, tmp_path: Path) -> None:
