@@ -56,7 +56,7 @@ def gather(path: Path, rules: Rules) -> Gathered:
     for page in pages(path):
         for one in page.records:
             try:
-                profiles[one.identifier] = profile(_normalized(one, marc21), rules)
+                profiles[one.identifier] = profile(normalized(one, marc21), rules)
             except RecordError as error:
                 unreadable.append((one.identifier, str(error)))
         unreadable += [(one.identifier, one.message) for one in page.damages]
@@ -74,7 +74,8 @@ def pages(path: Path) -> Iterator[Page]:
     )
 
 
-def _normalized(one: HarvestedRecord, marc21: mappings.Mapping) -> NormalizedRecord:
+def normalized(one: HarvestedRecord, marc21: mappings.Mapping) -> NormalizedRecord:
+    """One record of any format, normalized as a file of no known partner is."""
     how = marc21 if FAMILY_OF_FORMAT.get(one.format) == "marc" else mappings.for_source("generic", one.format)
     parsed: Any = formats.get(one.format)(one.payload)
     context = Context(source="file", identifier=one.identifier, partner="file", flags=one.flags)

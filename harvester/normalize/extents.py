@@ -11,6 +11,7 @@ from harvester.normalize.numerals import roman
 
 _PAGE_WORD = (
     r"hlm|halaman|hal|hlmn|p|pp|pages?|pgs?|S|Seiten|s|blz|bladzijden|lembar|leaves|leaf|l|f|ff|pág|pagine|ص|صفحة|ss"
+    r"|páginas|sivua|sidor|sider|str|stron"
 )
 _PAGES = re.compile(
     rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&]*)+)\s*(?:{_PAGE_WORD})\b",
@@ -19,7 +20,8 @@ _PAGES = re.compile(
 _FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,5})(?:\s?[-–]\s?([0-9]{1,5}))?")
 _VOLUMES = re.compile(
-    r"(?<![\w.])([0-9]{1,3})\s*(?:jilid|jil|jld|vols?|volumes?|v|bd|bde|bände|tomes?|t|juz|bagian|bks?|buku)\b\.?",
+    r"(?<![\w.])([0-9]{1,3})\s*"
+    r"(?:jilid|jil|jld|vols?|volumes?|v|bd|bde|bände|tomes?|t|juz|bagian|bks?|buku|osaa|delar|bind)\b\.?",
     re.IGNORECASE,
 )
 _HEIGHT = re.compile(

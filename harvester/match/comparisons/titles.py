@@ -156,7 +156,7 @@ def parts(left: Profile, right: Profile) -> str:
     """Part numbers; `set` when one side is a volume and the other the whole work in several volumes."""
     mine, theirs = left.parts, right.parts
     if mine == theirs:
-        return "equal" if mine else "missing"
+        return ("set" if _one_of_several(left, right) else "equal") if mine else "missing"
     if mine and theirs:
         short, long = sorted((mine, theirs), key=len)
         return "overlap" if long[: len(short)] == short else "different"
@@ -166,6 +166,12 @@ def parts(left: Profile, right: Profile) -> str:
     if whole.volumes > 1 and part.volumes <= 1:
         return "set"
     return "different" if whole.numbers and not meet(whole.numbers, part.parts) and not part.numbers else "one_side"
+
+
+def _one_of_several(left: Profile, right: Profile) -> bool:
+    """Whether one side counts pages and the other several volumes: "Dobro došli 1" in 279 pages and in 2 parts."""
+    one, several = (left, right) if left.volumes < right.volumes else (right, left)
+    return several.volumes > 1 and one.volumes <= 1 and one.pages > 0
 
 
 @comparison(2, "equal alike in_title one_side different", either="part_names")
