@@ -24,7 +24,7 @@ from harvester.identifiers import doi, handle, isbn10_to_13, isbn13_is_valid, is
         ("9780000000000", "9780000000000", "", "invalid"),
     ],
 )
-def test_an_isbn_is_read_as_13_digits_with_its_qualifier(text, value, qualifier, status):
+def test_z140_an_isbn_is_read_as_13_digits_with_its_qualifier(text, value, qualifier, status):
     (found,) = isbns(text)
     assert (found.kind, found.value, found.qualifier, found.status) == ("isbn", value, qualifier, status)
 

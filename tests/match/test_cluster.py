@@ -35,7 +35,7 @@ def test_what_agrees_is_one_group() -> None:
     assert groups(solve(problem("abc", {"ab": 5, "bc": 5, "ac": 5}))) == ["abc"]
 
 
-def test_a_veto_between_two_members_keeps_a_chain_apart() -> None:
+def test_z132_a_veto_between_two_members_keeps_a_chain_apart() -> None:
     # Z132: a~b, b~c, but a and c are two editions.
     assert groups(solve(problem("abc", {"ab": 9, "bc": 5, "ac": None}))) == ["ab", "c"]
 
@@ -82,7 +82,7 @@ def test_links_of_unknown_units_are_dormant() -> None:
     assert groups(solve(problem("ab", {"ab": 5}, cannot=[(b"a", b"z")], must=[(b"b", b"z")]))) == ["ab"]
 
 
-def test_a_component_over_the_cap_is_cut_at_its_lowest_scores_and_reported() -> None:
+def test_z138_a_component_over_the_cap_is_cut_at_its_lowest_scores_and_reported() -> None:
     pairs = {"ab": 30, "ac": 30, "bc": 30, "de": 30, "df": 30, "ef": 30, "cd": 1}
     solution = solve(problem("abcdef", pairs, max_component=3))
     assert groups(solution) == ["abc", "def"]

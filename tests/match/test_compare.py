@@ -78,7 +78,7 @@ def test_most_pairs_of_unlike_records_end_early() -> None:
     assert decide(left, right, RULES).score > explain(left, right, RULES).score
 
 
-def test_a_shared_isbn_alone_is_no_merge() -> None:
+def test_z130_a_shared_isbn_alone_is_no_merge() -> None:
     other = profile(record({"title": "Edensor", "by": "Dee Lestari", "isbn": NOVEL["isbn"], "year": 1999}), RULES)
     assert decide(read(), other, RULES).verdict != "merge"
 

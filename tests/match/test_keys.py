@@ -45,19 +45,19 @@ def test_old_and_new_spelling_and_word_order_of_names_share_keys() -> None:
 
 
 @pytest.mark.parametrize("title", ["", "!!!", "...", "-"])
-def test_an_empty_title_gives_no_key(title: str) -> None:
+def test_z137_an_empty_title_gives_no_key(title: str) -> None:
     assert keys(read(title=title, year=2001), RULES) == ()
 
 
 @pytest.mark.parametrize("title", ["Laporan", "Tanpa judul"])
-def test_a_title_of_one_or_two_empty_words_is_no_key_by_its_first_words(title: str) -> None:
+def test_z137_a_title_of_one_or_two_empty_words_is_no_key_by_its_first_words(title: str) -> None:
     assert "title" not in {key.kind for key in keys(read(title=title, year=2001), RULES)}
 
 
 @pytest.mark.parametrize(
     "value", ["9780000000000", "9780000000002", "1111111111", "123456789X", "1234567890", "9781234567897", "0000-0000"]
 )
-def test_a_filler_identifies_nothing(value: str) -> None:
+def test_z129_a_filler_identifies_nothing(value: str) -> None:
     assert is_bogus(value)
     assert not [key for key in keys(read(title="Fisika dasar", isbn=value), RULES) if key.kind == "isbn"]
 
@@ -76,7 +76,7 @@ def test_an_isbn_on_unlike_titles_has_unlike_carriers_and_a_best_seller_has_not(
     assert likeness("Laskar pelangi") != likeness("Kimia dasar")
 
 
-def test_a_key_on_too_many_unlike_titles_is_suspended_and_its_finer_keys_are_not() -> None:
+def test_z138_a_key_on_too_many_unlike_titles_is_suspended_and_its_finer_keys_are_not() -> None:
     towns = {f"r{number:03}": read(title=f"Flood insurance study town{number}", year=1985) for number in range(80)}
     twins = {name: read(title="Flood insurance study elmira", year=1985) for name in ("x1", "x2")}
     found = candidates({**towns, **twins}, RULES)
@@ -85,7 +85,7 @@ def test_a_key_on_too_many_unlike_titles_is_suspended_and_its_finer_keys_are_not
     assert len(found.pairs) < 100
 
 
-def test_a_bogus_isbn_proposes_no_pair_however_many_carry_it() -> None:
+def test_z129_a_bogus_isbn_proposes_no_pair_however_many_carry_it() -> None:
     shelf = {f"r{number:03}": read(title=f"judul{number} unik", isbn="9789791227339") for number in range(60)}
     found = candidates(shelf, RULES)
     assert not found.pairs

@@ -369,7 +369,7 @@ def test_the_order_of_the_members_plays_no_part(members: list[Member], chance: r
 
 @given(MEMBERS)
 @settings(max_examples=150, deadline=None)
-def test_every_offered_value_is_explained_and_every_value_names_a_donor_that_has_it(members: list[Member]) -> None:
+def test_z139_every_offered_value_is_explained_and_every_value_names_a_donor_that_has_it(members: list[Member]) -> None:
     union = merge(members, RULES)
     visible = {str(member.address): member.shown() for member in members if member.visible}
     told = {(line.field, line.value) for line in union.survivors}

@@ -169,7 +169,7 @@ def edit(copy: Copy, dice: random.Random) -> Copy:
 
 
 @pytest.mark.prove
-def test_a_hundred_thousand_records_with_crowded_numbers(tmp_path: Path) -> None:
+def test_z130_a_hundred_thousand_records_with_crowded_numbers(tmp_path: Path) -> None:
     made = Crowd(tmp_path / "union", shelves(100_000, 300), 10)
     made.harvest()
     print(made.crowded_numbers_join_nothing(300))

@@ -49,7 +49,7 @@ def test_a_merge_by_hand_holds_through_edits_and_is_undone_with_the_current_vers
     assert union.groups() == before
 
 
-def test_a_split_of_forty_holds_when_all_are_edited_and_a_forty_first_arrives(union: Union) -> None:
+def test_z135_a_split_of_forty_holds_when_all_are_edited_and_a_forty_first_arrives(union: Union) -> None:
     union.night(many(40))
     assert {len(one) for one in union.groups()} == {40}
     every = sorted(many(40))
@@ -68,6 +68,18 @@ def test_a_split_of_forty_holds_when_all_are_edited_and_a_forty_first_arrives(un
     assert result.decision is not None
     deciding.undo(union.pipeline, result.decision, "ana", "keliru")
     assert union.groups() == {frozenset([*every, "alun/newcomer"])}
+
+
+def test_z134_a_record_that_flips_between_two_books_every_night_takes_no_id_with_it(union: Union) -> None:
+    other = Book("Sang pemimpi", isbn="9789793062921", year="2006", pages="292")
+    union.night({**many(3), "alun/a": other, "bukit/b": other._replace(note="b")})
+    first, second = union.cluster_of("alun/001"), union.cluster_of("alun/a")
+    for night in range(6):
+        flips_to = (PELANGI, other)[night % 2]
+        union.night({"bukit/flip": flips_to})
+        assert union.cluster_of("bukit/flip") == (first, second)[night % 2]
+        assert (union.cluster_of("alun/001"), union.cluster_of("alun/a")) == (first, second)
+    assert len(union.clusters()) == 2
 
 
 def test_a_decision_is_one_row_for_each_record_not_for_each_pair(union: Union) -> None:
