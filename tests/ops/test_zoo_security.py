@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from socket import create_connection
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,13 +17,19 @@ import requests
 
 from db import desk, search
 from harvester import settings
-from harvester.errors import ConfigError, IndukError, UsageError
+from harvester.errors import ConfigError, IndukError, RecordError, UsageError
+from harvester.formats import xml_safe
 from harvester.model import Partner, Source
 from harvester.normalize import mapping
-from harvester.sources import cql
+from harvester.sources import Limits, cql
+from harvester.sources.connection import may_connect
 from harvester.sources.z3950 import pqf
+from tests.formats.test_xml_safe import BOMBS
 from tests.ops.nights import Nights, state
 from tests.pipeline.shelf import Book, Union
+from tests.sources.outcome import get
+from tests.sources.scripted_server import Reply, ScriptedServer, in_turn
+from tests.sources.test_fetch_bounds import METADATA, NEVER_PUBLIC, SPELLINGS
 from tests.web.server import WebServer
 
 INJECTIONS = [
@@ -146,7 +152,7 @@ def test_z150_no_file_of_ours_runs_what_it_says(tmp_path: Path, place: str, text
 def idle(url: str, number: int) -> list[Any]:
     """Clients that begin a request and never end it."""
     parts = urlsplit(url)
-    made = [create_connection((parts.hostname or "", parts.port or 0), timeout=30) for _ in range(number)]
+    made = [socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) for _ in range(number)]
     for one in made:
         one.sendall(b"GET /oai?verb=ListRecords HTTP/1.1\r\nHost: x\r\nX-")
     return made
@@ -211,3 +217,51 @@ def test_z151_a_server_of_one_thread_waits_for_the_slowest(tmp_path: Path) -> No
     slow.close()
     server.shutdown()
     server.server_close()
+
+
+# ---- addresses and XML: what stands in tests/sources and tests/formats, each in less than a second ----------
+
+
+def rebinding(port: int) -> Any:
+    """A resolver that names a public address when it is asked first, and loopback ever after."""
+    found = iter(["8.8.8.8"])
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        address = host if host[0].isdigit() else next(found, "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    return resolve
+
+
+def test_a_name_that_changes_its_address_between_look_and_connection_gains_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert len(set(NEVER_PUBLIC.split())) + len(METADATA) + len(SPELLINGS) >= 25
+    with ScriptedServer(in_turn(Reply(b"<secret/>"))) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):  # a proxy looks names up itself
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding(server.port))
+        bounds = Limits(connect_seconds=0.2, total_seconds=2, attempts=3, delay_seconds=0)
+        with pytest.raises(IndukError):
+            get(f"http://perpustakaan.example.ac.id:{server.port}/oai", internal=False, limits=bounds)
+        assert (server.requests, server.connections) == ([], 0)
+
+
+def test_to_look_first_and_connect_afterwards_is_led_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red proof: the usual check."""
+    with ScriptedServer(in_turn(Reply(b"<secret/>"))) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding(server.port))
+        [(*_, (address, _))] = socket.getaddrinfo("perpustakaan.example.ac.id", server.port)
+        assert may_connect(address, internal=False)
+        session = requests.Session()
+        session.trust_env = False
+        assert session.get(f"http://perpustakaan.example.ac.id:{server.port}/", timeout=5).content == b"<secret/>"
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_hostile_xml_is_refused_in_less_than_a_second(name: str) -> None:
+    assert len(BOMBS) >= 12
+    started = time.process_time()
+    with pytest.raises(RecordError):
+        xml_safe.parse(BOMBS[name][0])
+    assert time.process_time() - started < QUICK
