@@ -72,7 +72,8 @@ class Workers:
         if self._number < 2 or len(work) < MANY:
             return Preparation(work, recipe, ())
         plain = recipe._replace(rules=None)  # type: ignore[arg-type]  # a worker reads the rules itself, once
-        chunks = [work[start : start + CHUNK] for start in range(0, len(work), CHUNK)]
+        size = min(CHUNK, -(-len(work) // self._number))  # a page keeps every process busy
+        chunks = [work[start : start + size] for start in range(0, len(work), size)]
         try:
             return Preparation(work, recipe, [self._started().submit(_prepare, chunk, plain) for chunk in chunks])
         except BrokenProcessPool:
