@@ -303,6 +303,9 @@ def strategy(pipeline: Pipeline, source: Source) -> dict[str, Any]:
 
 def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
     """How the records of *source* are read."""
+    with pipeline.database.read() as conn:
+        measured = control.profile(conn, pipeline.source_ids.get(source.code, 0))
+    constants = measured[1].get("constants", ()) if measured else ()
     return Recipe(
         source=source,
         partner=partner.code,
@@ -312,6 +315,7 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
         directories=mapping_folders(pipeline.settings),
         rules=pipeline.match,
         rules_path=rules_path(pipeline.settings, pipeline.settings.match.rules),
+        constants=tuple((name, value) for name, value in constants),
     )
 
 

@@ -38,19 +38,23 @@ class Recipe(NamedTuple):
     directories: tuple[Path, ...]
     rules: Rules
     rules_path: Path | None = None  # where a worker process reads the same rules
+    constants: tuple[tuple[str, str], ...] = ()  # (element, value) that the probe found in nearly every record
 
     def mapping(self, format: str) -> mappings.Mapping:
         """The mapping for a record format; compiled once a process."""
-        return _mapping(self.source.mapping, self.source.preset, format, self.directories)
+        return _mapping(self.source.mapping, self.source.preset, format, self.directories, self.constants)
 
 
-_compiled: dict[tuple[str, str, str, tuple[Path, ...]], mappings.Mapping] = {}
+_compiled: dict[tuple[object, ...], mappings.Mapping] = {}
 
 
-def _mapping(name: str, preset: str, format: str, directories: tuple[Path, ...]) -> mappings.Mapping:
-    key = (name, preset, format, directories)
+def _mapping(
+    name: str, preset: str, format: str, directories: tuple[Path, ...], constants: tuple[tuple[str, str], ...]
+) -> mappings.Mapping:
+    key = (name, preset, format, directories, constants)
     if key not in _compiled:
-        _compiled[key] = mappings.load(name, directories) if name else mappings.for_source(preset, format, directories)
+        found = mappings.load(name, directories) if name else mappings.for_source(preset, format, directories)
+        _compiled[key] = found.distrusting(constants)
     return _compiled[key]
 
 

@@ -7,7 +7,8 @@ A preset names for each format what it extends and only what differs; see docs/m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +24,7 @@ from harvester.normalize.rules import Rule
 from harvester.normalize.views import View
 from harvester.registry import suggestion
 
+CONSTANT_FORMS = {"dc": ("format", "medium")}  # elements out of which a carrier form is read, by family
 MAX_PLANS = 5000  # different sets of tags whose rules are remembered
 PACKAGE = Path(mappings.__file__).parent
 
@@ -39,7 +41,8 @@ class Mapping:
         self.undoubled = tuple(head.undouble)
         self.rules = tuple(rules)
         self.keys = frozenset(key for rule in rules for key in rule.reads)
-        self.ignored: Removal | None = compile_removal(head.ignore, head.family)
+        self._ignore = dict(head.ignore)
+        self.ignored: Removal | None = compile_removal(self._ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
         self._plans: dict[frozenset[str], tuple[int, ...]] = {}
@@ -54,6 +57,25 @@ class Mapping:
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
         self.hash = blake2b(f"{name}\n{self.text}".encode(), digest_size=16).hexdigest()
+
+    def distrusting(self, constants: Iterable[tuple[str, str]]) -> Mapping:
+        """This mapping, blind to a format (element, value) that a server writes into every record.
+
+        A carrier form that is no evidence would part a printed book from itself. A class or a language is not made
+        blank: `Text` says nothing anyway, and a library may well hold Indonesian books only.
+        """
+        found = [(name, value) for name, value in constants if name in CONSTANT_FORMS.get(self.format_family, ())]
+        if not found:
+            return self
+        made = copy(self)
+        for name, value in found:
+            had = next((key for key in made._ignore if key.rpartition(":")[2] == name), f"dc:{name}")
+            held = made._ignore.get(had, [])
+            values = held if held is True else [*(held if isinstance(held, list) else [held]), value]
+            made._ignore = {**made._ignore, had: values}
+        made.ignored = compile_removal(made._ignore, made.format_family)
+        made.hash = blake2b(f"{self.hash}\n{sorted(found)}".encode(), digest_size=16).hexdigest()
+        return made
 
     def plan(self, found: View) -> tuple[int, ...]:
         """The numbers of the rules that can give something for a record with just these tags, which are remembered."""

@@ -281,3 +281,19 @@ def test_a_record_that_koha_hides_is_suppressed_and_withdrawn_copies_are_none():
     record = marc("245 00 $aX", "942    $n1", "952    $bPST$pB1$01", "952    $bPST$pB2$00")
     made = normalize(record, for_source("koha", "marcxml"), CONTEXT).record
     assert made.suppressed and [one.items for one in made.holdings] == [("B2",)]
+
+
+def test_a_format_that_a_server_writes_into_every_record_is_no_evidence_for_the_carrier():
+    plain = for_source("generic", "oai_dc")
+    told = plain.distrusting([("format", "application/pdf"), ("language", "id"), ("type", "Text")])
+    pdf = dc(title="Bumi manusia", format="application/pdf", language="id")
+    print_ = dc(title="Bumi manusia", format="xiv, 529 hlm.")
+    forms = {
+        name: [normalize(record, one, Context()).record.carrier_form for record in (pdf, print_)]
+        for name, one in (("plain", plain), ("told", told))
+    }
+    assert forms == {"plain": ["online", "print"], "told": ["", "print"]}
+    assert normalize(pdf, told, Context()).record.languages == ("ind",), (
+        "a language that is always the same may be true"
+    )
+    assert told.hash != plain.hash and plain.distrusting([("type", "Text")]) is plain

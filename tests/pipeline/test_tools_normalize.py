@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from db import derivations, ledger, work
-from harvester import mapping_tools, preparing, renormalizing, simulating
+from db import control, derivations, ledger, work
+from harvester import mapping_tools, pipeline, preparing, renormalizing, simulating
 from harvester.demo.sample import EVENING, Sample
 from harvester.demo.store import SampleClock
 from harvester.errors import Halted
@@ -287,3 +288,17 @@ def test_there_and_back_on_both_databases(tmp_path: Path, database_url: str) -> 
     made.match()
     assert made.dump() == before
     assert made.faults() == []
+
+
+def test_a_format_that_the_probe_found_in_every_record_is_no_evidence_where_records_are_prepared(
+    union: Consortium,
+) -> None:
+    with union.opened() as opened:
+        code = next(iter(opened.source_ids))
+        body = msgspec.json.encode({"constants": [["format", "application/pdf"], ["type", "Text"]]})
+        with opened.database.write() as conn:
+            control.store_profile(conn, opened.source_ids[code], opened.now(), body)
+        how = pipeline.recipe(opened, *pipeline.source_of(opened.settings, code))
+        assert how.constants == (("format", "application/pdf"), ("type", "Text"))
+        assert how.mapping("oai_dc").hash != how._replace(constants=()).mapping("oai_dc").hash
+        assert how.mapping("iso2709").hash == how._replace(constants=()).mapping("iso2709").hash
