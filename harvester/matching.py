@@ -42,7 +42,7 @@ from harvester.model import (
 from harvester.resolving import NOTHING, Grouping, Overlay, Pair, Proposal, read_profiles, resolve
 from harvester.showing import Cluster, document, document_hash, policy_of
 
-MOST_PAIRS = 8_000  # a batch: its memory must not follow how alike its records happen to be
+MOST_PAIRS = 5_000  # a batch: its memory must not follow how alike its records happen to be
 
 _decode_record = msgspec.json.Decoder(NormalizedRecord).decode
 

@@ -18,7 +18,7 @@ _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 
 
 # Names, publishers and numbers repeat from record to record: each is worked out once.
-@lru_cache(maxsize=16_000)
+@lru_cache(maxsize=4_000)
 def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *name* without honorifics and degrees; with them when nothing else is left."""
     folded = fold(name).split()

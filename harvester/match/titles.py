@@ -45,13 +45,13 @@ class TitleArea(NamedTuple):
     extra: tuple[str, ...]
 
 
-@lru_cache(maxsize=30_000)
+@lru_cache(maxsize=8_000)
 def spelled(word: str) -> str:
     """The folded *word* in Latin letters and in the key of old and new spelling."""
     return old_spelling(word if word.isascii() else romanize(word))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)
 def roman(word: str) -> str:
     """The arabic number of a roman numeral, "" when *word* is none."""
     if not _ROMAN.match(word) or word in ("l", "c"):
@@ -63,7 +63,7 @@ def roman(word: str) -> str:
     return str(total)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)
 def number(word: str) -> str:
     """The arabic number that *word* stands for behind a word such as "volume"; "" when it is none."""
     match = _ORDINAL.match(word)

@@ -27,7 +27,7 @@ def test_a_hundred_thousand_records_take_the_memory_of_twenty_thousand(tmp_path:
         print(f"\n{number} records: {said[number]}")
     database = Database(f"sqlite:///{home / 'induk.db'}")
     with database.read() as conn:
-        checks = verify.verify(conn)
+        checks = list(verify.verify(conn))
         count = conn.exec_driver_sql("SELECT count(*) FROM record WHERE state = 'active'").scalar_one()
     database.close()
     assert count == LARGE

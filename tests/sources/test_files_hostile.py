@@ -124,7 +124,8 @@ def proof_by_mutation(folder: Path, count: int, seed: int) -> tuple[int, int]:
         recovered += sum(1 for name in neighbours if name in found)
         kept = sum(len(record.payload) for record in records(pages)) + sum(len(d.payload) for d in damages(pages))
         lost = len(content) - kept
-        assert 0 <= lost <= 60, (seed, number, lost)
+        told = any(record.deleted for record in records(pages))  # a leader that became "deleted" carries nothing
+        assert 0 <= lost <= 60 or told, (seed, number, lost)
     return intact, recovered
 
 
