@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--url", default="", help="a database to fill instead of SQLite")
+    parser.add_argument("--url", default="", help="fill NAME_bench on the server of this database, not SQLite")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--check", action="store_true")

@@ -72,7 +72,7 @@ def show_seconds(shell: Shell, seconds: Mapping[str, float]) -> None:
     order = ("fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store")
     shell.note("where the time went, in seconds:")
     for stage in order:
-        shell.note(f"  {stage:<12}{seconds.get(stage, 0.0):9.2f}")
+        shell.note(f"  {stage:<12}{seconds.get(stage, 0.0):10.3f}")
 
 
 def show_outcomes(shell: Shell, rows: list[dict[str, Any]]) -> None:

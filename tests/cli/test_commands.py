@@ -207,3 +207,15 @@ def test_help_is_quick_and_loads_no_command() -> None:
         assert name in answer.stdout
     assert "sqlalchemy" not in answer.stderr
     assert seconds < 5 * 0.3 + 1  # five times the goal, and the bookkeeping of -X importtime
+
+
+def test_a_harvest_says_where_its_time_went(call: Call) -> None:
+    code, out, err = call("harvest", "--profile")
+    assert code == 0
+    told = dict(line.rsplit(None, 1) for line in err.splitlines() if line.startswith("  "))
+    stages = ["fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store"]
+    assert [name.strip() for name in told] == stages
+    assert all(
+        float(seconds) > 0 for name, seconds in told.items() if name.strip() in ("fetch", "- normalize", "store")
+    )
+    assert "where the time went" not in out
