@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from harvester.normalize.functions import functions
 from harvester.normalize.functions.dc_material import dc_material
+
+_BOOK = re.compile(r"books?|buku|monograph", re.IGNORECASE)
 
 
 @functions.register("mods_material")
@@ -14,6 +18,10 @@ def mods_material(*, types: list[str], titles: list[str], hosts: list[str] | Non
     'thesis'
     >>> mods_material(types=["text"], titles=["Puasa"], hosts=["Kompas"])
     'article'
+    >>> mods_material(types=["text", "book"], titles=["Sejarah"], hosts=["2"])  # a volume of a set
+    'book'
     """
     found = dc_material(types=types, titles=titles)
-    return "article" if found in ("book", "schoolbook") and hosts else found
+    if not hosts or found not in ("book", "schoolbook") or any(_BOOK.fullmatch(one.strip()) for one in types):
+        return found
+    return "article"
