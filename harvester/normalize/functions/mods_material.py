@@ -21,7 +21,7 @@ def mods_material(*, types: list[str], titles: list[str], hosts: list[str] | Non
     >>> mods_material(types=["text", "book"], titles=["Sejarah"], hosts=["2"])  # a volume of a set
     'book'
     """
-    found = dc_material(types=types, titles=titles)
+    found: str = dc_material(types=types, titles=titles)
     if not hosts or found not in ("book", "schoolbook") or any(_BOOK.fullmatch(one.strip()) for one in types):
         return found
     return "article"
