@@ -156,13 +156,10 @@ from pathlib import Path
 from db import migrate
 from db.engine import Database
 from harvester import backup, faultpoint
-from harvester.clock import SystemClock
 point, what, url, folder = sys.argv[1:]
 faultpoint.arm(point)
 database = Database(url)
-if what == "backup":
-    backup.back_up(database, Path(folder), SystemClock(), "test")
-elif what == "restore":
+if what == "restore":
     backup.restore(database, Path(folder))
 else:
     migrate.upgrade(database)
@@ -172,19 +169,6 @@ else:
 def killed(point: str, what: str, url: str, folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, point, what, url, str(folder)], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("point", ["backup.copied", "backup.written"])
-def test_a_backup_that_was_killed_leaves_no_backup_and_the_next_one_is_whole(tmp_path: Path, point: str) -> None:
-    url = f"sqlite:///{tmp_path / 'induk.db'}"
-    made = Union(tmp_path / "union", url)
-    made.night({"alun/1": Book("Yang pertama")})
-    killed(point, "backup", url, tmp_path / "backups")
-    assert backup.oldest(tmp_path / "backups", 0) == []
-    folder, _ = backup.back_up(made.pipeline.database, tmp_path / "backups", CLOCK, "test")
-    assert [path.name for path in (tmp_path / "backups").iterdir()] == [folder.name]
-    made.close()
 
 
 @pytest.mark.slow
