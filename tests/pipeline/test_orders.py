@@ -53,13 +53,25 @@ def records(sample: Sample) -> dict[str, list[HarvestedRecord]]:
 
 
 def filled(
-    folder: Path, url: str, sample: Sample, *, seed: int, size: int, batch: int, limit: int | None = None
+    folder: Path,
+    url: str,
+    sample: Sample,
+    *,
+    seed: int,
+    size: int,
+    batch: int,
+    limit: int | None = None,
+    workers: int | None = None,
 ) -> Consortium:
     """A consortium that got the sample's records shuffled, source by source, matched in between at random.
 
-    *limit* suspends keys already at so many unlike carriers, so that many cross it both ways on the way.
+    With *workers* processes, given as a number, everything is closed and opened again between any two acts. *limit*
+    suspends keys already at so many unlike carriers, so that many cross it both ways on the way.
     """
     made = Consortium(folder, url, batch=batch)
+    if workers is not None:
+        with (folder / "induk.yaml").open("a", encoding="utf-8") as config:
+            config.write(f"harvest: {{workers: {workers}}}\n")
     if limit is not None:
         rules = folder / "mappings" / "rules"
         rules.mkdir(parents=True)
@@ -74,6 +86,9 @@ def filled(
     for code in dice.sample(sorted(held), len(held)):
         shuffled = dice.sample(held[code], len(held[code]))
         pipeline.harvest_one(opened, code, open_harvester=lambda shuffled=shuffled: Listed(shuffled, size))
+        if workers is not None:
+            opened.database.close()
+            opened = made.open()
         if dice.random() < 0.5:
             pipeline.match(opened)
     pipeline.match(opened)
@@ -96,6 +111,27 @@ def test_a_shuffled_order_gives_the_same_dump(
     tmp_path: Path, database_url: str, sample: Sample, reference: str, order: int, size: int, batch: int
 ) -> None:
     made = filled(tmp_path / "union", database_url, sample, seed=SEED + order, size=size, batch=batch)
+    assert made.faults() == []
+    assert made.dump() == reference
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("order", range(20))
+def test_twenty_shuffles_with_restarts_give_the_same_dump(
+    tmp_path: Path, database_url: str, sample: Sample, reference: str, order: int
+) -> None:
+    """Batches of 1 to 5,000 records, 1 and 4 processes, matched bit by bit; the reference was matched at once."""
+    dice = random.Random(order)
+    size, batch = dice.choice([10, 37, 500]), (1, 2, 7, 50, 300, 5000)[order % 6]
+    made = filled(
+        tmp_path / "union",
+        database_url,
+        sample,
+        seed=100 + order,
+        size=size,
+        batch=batch,
+        workers=(1, 4)[order % 2],
+    )
     assert made.faults() == []
     assert made.dump() == reference
 
