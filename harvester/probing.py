@@ -17,9 +17,10 @@ from harvester.model import Clock, Damage, HarvestedRecord, NormalizedRecord, So
 from harvester.pipeline import HARVEST_LOCK, Pipeline
 from harvester.preparing import Recipe, prepare_batch, to_prepare
 from harvester.settings import Settings
-from harvester.sources import Environment
+from harvester.sources import Environment, sliced_probe
+from harvester.sources import probe as oai_probe
 from harvester.sources.environment import Limits
-from harvester.sources.probe import SourceProfile, probe
+from harvester.sources.probe import SourceProfile
 from harvester.sources.windows import outlived
 
 SAMPLE = 20
@@ -28,27 +29,37 @@ _decode = msgspec.json.Decoder(NormalizedRecord).decode
 _TELLING = ("software", "strategy", "from_works", "edits", "deletions", "deleted_record", "paging", "granularity")
 
 
+PROBES = {"oai-pmh": oai_probe.probe, **dict.fromkeys(sliced_probe.PROTOCOLS, sliced_probe.probe)}
+
+
 def probe_url(
-    settings: Settings, url: str, *, internal: bool = False, clock: Clock | None = None, code: str = "probe"
+    settings: Settings,
+    url: str,
+    *,
+    protocol: str = "oai-pmh",
+    internal: bool = False,
+    clock: Clock | None = None,
+    code: str = "probe",
 ) -> SourceProfile:
     """The measured profile of the server at *url*, which need not be known here.
 
     Raises:
-        SourceError: nothing there answers as OAI-PMH.
+        SourceError: nothing there answers in that protocol.
     """
     polite = settings.politeness.model_dump()
     bounds = {**settings.limits.model_dump(), **polite}
     limits = Limits(**{name: value for name, value in bounds.items() if name in Limits.__struct_fields__})
     given = Environment(clock=clock or SystemClock(), contact=settings.contact, limits=limits)
-    return probe(Source(code, "oai-pmh", url, internal=internal), given)
+    return PROBES[protocol](Source(code, protocol, url, internal=internal), given)
 
 
 def probe_source(pipeline: Pipeline, code: str) -> SourceProfile:
     """The profile of a known source, measured now; nothing is stored."""
     source, _ = journey.source_of(pipeline.settings, code)
-    if source.protocol != "oai-pmh":
-        raise UsageError(f"{code} speaks {source.protocol}: only OAI-PMH servers are measured")
-    return probe(source, journey.environment(pipeline, source))
+    measure = PROBES.get(source.protocol)
+    if measure is None:
+        raise UsageError(f"{code} is no server: {source.protocol} has nothing to be measured")
+    return measure(source, journey.environment(pipeline, source))
 
 
 def keep(pipeline: Pipeline, code: str, found: SourceProfile) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def add(
 
     known = settings_of(shell)
     profile = None
-    if protocol == "oai-pmh" and not no_probe:
-        profile = probing.probe_url(known, url, internal=internal, code=code)
+    if protocol in probing.PROBES and not no_probe:
+        profile = probing.probe_url(known, url, protocol=protocol, internal=internal, code=code)
         _show_profile(shell, profile)
         url, preset = profile.url, preset or profile.preset
     preset = preset or "generic"
@@ -121,8 +121,9 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
 @click.argument("what", metavar="URL|CODE")
 @click.option("--save", is_flag=True, help="Keep the profile of CODE: it then says how the source is followed.")
 @click.option("--internal", is_flag=True, help="URL may lie in a private network.")
+@click.option("--protocol", type=click.Choice(["oai-pmh", "sru", "z3950"]), default="oai-pmh", help="What URL speaks.")
 @common
-def probe(shell: Shell, what: str, save: bool, internal: bool) -> None:
+def probe(shell: Shell, what: str, save: bool, internal: bool, protocol: str) -> None:
     """Measure a server: software, formats, what dates mean, deletions, paging; the strategy and what it promises."""
     from harvester import probing
     from harvester.errors import UsageError
@@ -131,7 +132,8 @@ def probe(shell: Shell, what: str, save: bool, internal: bool) -> None:
     if "://" in what:
         if save:
             raise UsageError("only the profile of a known source can be saved", hint="induk partner add CODE URL")
-        found = probing.probe_url(settings_of(shell), what, internal=internal)
+        protocol = "z3950" if what.startswith("z3950") else protocol
+        found = probing.probe_url(settings_of(shell), what, protocol=protocol, internal=internal)
     else:
         opened = open_pipeline(shell)
         found = probing.probe_source(opened, what)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from harvester.clock import stamp
 from harvester.errors import ProtocolError
-from harvester.model import HarvestedRecord, Page, Source, Window
+from harvester.model import Page, Source, Window
 from harvester.sources import sources
 from harvester.sources.environment import Environment
 from harvester.sources.probe import SourceProfile
@@ -16,7 +14,6 @@ from harvester.sources.sru import SruReader
 from harvester.sources.z3950.harvest import Z3950Reader
 
 PROTOCOLS = ("sru", "z3950")
-SAMPLE = 20
 FULL_SWEEP_DAYS = 7
 
 
@@ -62,17 +59,6 @@ def probe(source: Source, environment: Environment) -> SourceProfile:
         evidence=tuple(evidence),
         measured_at=stamp(environment.clock.now()),
     )
-
-
-def sample(source: Source, environment: Environment, count: int = SAMPLE) -> list[HarvestedRecord]:
-    """The first *count* records."""
-    harvester = _opened(source, environment)
-    records = (record for page in harvester.pages(Window()) for record in page.records)
-    try:
-        return list(islice(records, count))
-    finally:
-        records.close()
-        harvester.close()
 
 
 def _introduction(harvester: SlicedHarvester) -> tuple[str, list[str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from harvester.errors import ProtocolError
 from harvester.model import Source
 from harvester.sources import Environment, Limits
-from harvester.sources.sliced_probe import probe, sample
+from harvester.sources.sliced_probe import probe
+from tests.cli.test_commands import Call
+from tests.journey import Consortium
 from tests.servers import catalogue, yaz
 from tests.sources import sru_answers as answers
 from tests.sources.scripted_server import ScriptedServer, TestClock
@@ -40,7 +43,22 @@ def test_a_real_server_is_measured(zebra: yaz.Zebra, protocol: str, scheme: str)
     assert "Scan begins with" in told
     assert "cut without a word at 99 hits" in told
     assert ("date-index", "works") in found.learned
-    assert len({record.identifier for record in sample(source, ENVIRONMENT, 3)}) == 3
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("protocol", "scheme"), [("z3950", "z3950"), ("sru", "http")])
+def test_the_command_line_adds_measures_and_samples_it(
+    zebra: yaz.Zebra, protocol: str, scheme: str, tmp_path: Path
+) -> None:
+    made = Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    call = Call(made.folder)
+    url = f"{scheme}://127.0.0.1:{zebra.port}/Default"
+    found = call.json("partner", "probe", url, "--protocol", protocol, "--internal")["profile"]
+    assert (found["list_size"], found["strategy"]) == (2_000, "incremental" if protocol == "z3950" else "full+hash")
+    added = call.json("partner", "add", "desa", url, "--protocol", protocol, "--internal")
+    assert added["profile"]["list_size"] == 2_000
+    assert len(call.json("partner", "sample", "desa", "--number", "3")) == 3
+    assert call.json("partner", "probe", "desa", "--save")["profile"]["list_size"] == 2_000
 
 
 def test_a_server_without_indexes_is_listed_whole_each_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.errors import Blocked, ConfigError, ProtocolError, SourceUnavailable
 from harvester.model import Window
-from harvester.sources import Limits
+from harvester.sources import Limits, cql
 from tests.sources import naive_sru
 from tests.sources import sru_answers as answers
 from tests.sources.outcome import Outcome
@@ -270,6 +270,8 @@ def test_z046_no_term_can_leave_its_place_in_the_query() -> None:
     _, server = ours(paged(ENTRIES[:1]), options=options)
     queries = {one.arguments.get("query", "") for one in server.requests}
     assert 'rec.branch = "a\\" or cql.allRecords=\\"1"' in queries
+    joined = f'rec.branch = "{options["indexes"]["branch"]["values"][0]}"'
+    assert isinstance(cql.parse(joined).tree, cql.Boolean), "joined as strings the term becomes a query of its own"
 
 
 @pytest.mark.parametrize("index", ['rec.id = "x" or rec.id', "and", 'a"b'])

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,11 @@ def test_z047_a_spoilt_connection_ends_in_time_as_unavailable(spoil: Spoil) -> N
         assert isinstance(outcome.error, SourceUnavailable)
         assert time.monotonic() - begun < 8
         assert proxy.connections == 2  # it was tried again
+    with ScriptedTarget(holding(RECORDS)) as target, FaultProxy(target.port, spoil) as proxy:
+        naive = threading.Thread(target=naive_target.harvest, args=(proxy.port,), daemon=True)
+        naive.start()
+        naive.join(2)
+        assert naive.is_alive() or proxy.connections == 1, "the naive loop hangs, or gives up at once"
 
 
 def test_z047_a_refused_log_in_is_said_and_not_tried_again() -> None:
