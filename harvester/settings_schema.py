@@ -246,7 +246,6 @@ class Guards(Group):
     delete_cap_percent: Percent = setting(10, "bound on delete_records for small sources")
     month_percent: Percent = setting(10, "deletions allowed in 30 days, in percent of the source")
     shrink_percent: Percent = setting(20, "a full list shorter by more than this halts")
-    quarantine_percent: Percent = setting(20, "more records than this in quarantine halt")
 
 
 class Match(Group):
@@ -386,7 +385,6 @@ class GuardsOfPartner(Group):
     delete_cap_percent: Percent | None = setting(None, "see guards.delete_cap_percent")
     month_percent: Percent | None = setting(None, "see guards.month_percent")
     shrink_percent: Percent | None = setting(None, "see guards.shrink_percent")
-    quarantine_percent: Percent | None = setting(None, "see guards.quarantine_percent")
 
 
 class PolitenessOfPartner(Group):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from db import control
+from db import control, ledger
 from harvester import auditing, inspecting
 from harvester.demo import quirks
 from harvester.errors import UsageError
@@ -36,6 +36,20 @@ def test_what_a_dated_list_never_showed_is_found_and_fetched_one_by_one(tmp_path
         assert partner.run(found.run)["created"] == 3
         partner.consortium.match()
         assert partner.consortium.faults() == []
+
+
+@pytest.mark.parametrize(("strategy", "seen"), [("", True), ("incremental", False)], ids=["as shipped", "naive"])
+def test_z014_an_edit_that_no_dated_list_shows_comes_with_the_sweep(tmp_path: Path, strategy: str, seen: bool) -> None:
+    """SLiMS filters by the date of creation: whoever asks only for what is new never hears of an edit."""
+    options = {"options": {"strategy": strategy}} if strategy else {}
+    with lone(tmp_path, 12, quirks.SLIMS_OAI, preset="slims-oai", **options) as partner:
+        partner.night()
+        partner.sleep(7)
+        partner.store.put("5", {"oai_dc": dublin_core(5, "Judul yang diperbaiki")})
+        for _ in range(3):
+            assert partner.night().verdict == "complete"
+        bodies = partner.consortium.ask(lambda conn: ledger.normalized_bodies(conn, range(1, 13)))
+        assert any(b"Judul yang diperbaiki" in body for body in bodies.values()) == seen
 
 
 def test_a_small_loss_is_deleted_by_a_proven_audit_and_a_large_one_halts(tmp_path: Path, database_url: str) -> None:
