@@ -42,7 +42,7 @@ def test_what_a_dated_list_never_showed_is_found_and_fetched_one_by_one(tmp_path
 def test_z014_an_edit_that_no_dated_list_shows_comes_with_the_sweep(tmp_path: Path, strategy: str, seen: bool) -> None:
     """SLiMS filters by the date of creation: whoever asks only for what is new never hears of an edit."""
     options = {"options": {"strategy": strategy}} if strategy else {}
-    with lone(tmp_path, 12, quirks.SLIMS_OAI, preset="slims-oai", **options) as partner:
+    with lone(tmp_path, 12, quirks.SLIMS_OAI2, preset="slims-oai2", **options) as partner:
         partner.night()
         partner.sleep(7)
         partner.store.put("5", {"oai_dc": dublin_core(5, "Judul yang diperbaiki")})
