@@ -14,9 +14,11 @@ import pytest
 from harvester.errors import Blocked, ProtocolError, RecordError
 from harvester.model import Source, Window
 from harvester.sources import Limits, sru_response
+from tests.journey import Consortium
 from tests.servers import yaz
 from tests.sources.killing import killed_harvest
 from tests.sources.sliced_outcome import facts_of, harvest, opened
+from tests.sources.test_sliced_journey import received
 from tests.sources.test_sru_servers import fields_of_marc, fields_of_xml
 
 pytestmark = [pytest.mark.prove, pytest.mark.servers]
@@ -120,6 +122,27 @@ def test_killed_at_random_and_run_again_it_is_the_same(
     assert set(clean) <= set(found)
     if protocol == "z3950":
         assert_same(found, clean)
+
+
+def test_the_second_night_reads_only_what_changed(zebra: yaz.Zebra, payloads: dict[str, bytes], tmp_path: Path) -> None:
+    consortium = Consortium(tmp_path, f"sqlite:///{tmp_path / 'induk.db'}")
+    url = f"z3950://127.0.0.1:{zebra.port}/Default"
+    options = {"page_size": 500}
+    consortium.add("target", protocol="z3950", url=url, internal=True, identifier_rule="001", options=options)
+    first = consortium.harvest()["target"]
+    changed = [
+        payload.replace(stamp, b"20991231230000.0")
+        for payload in payloads.values()
+        if len(stamp := dict(fields_of_marc(payload)).get("005", "").encode()) == 16
+    ][:5]
+    zebra.update(*changed)
+    second = consortium.harvest()["target"]
+    numbers = received(consortium)
+    print(f"\nthe first night received {numbers[0]:,}, the second {numbers[1]}")
+    assert (first.verdict, first.proof, second.verdict) == ("complete", "proven", "complete")
+    assert numbers[0] > len(payloads) - 200
+    assert numbers[1] == len(changed) == 5
+    assert consortium.faults() == []
 
 
 def test_every_capture_of_a_real_server_is_read(corpus: Path) -> None:
