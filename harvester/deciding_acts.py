@@ -20,9 +20,9 @@ from db.links import Decided, Draft
 from harvester.deciding_overruled import overruled
 from harvester.errors import Locked, UsageError
 from harvester.heeding import Pinned
-from harvester.matching import Desk, Foreseen, foresee, match_batch
+from harvester.matching import Foreseen, foresee, match_batch
 from harvester.model import Address, Profile, Value
-from harvester.pipeline import MATCH_LOCK, Pipeline
+from harvester.pipeline import MATCH_LOCK, Pipeline, desk_of
 from harvester.resolving import Overlay
 
 WAIT_SECONDS = 5.0
@@ -125,7 +125,7 @@ def _foreseen(pipeline: Pipeline, plan: Plan, expected: Mapping[int, int]) -> Re
         )
         against = _overruled(conn, plan.addresses, added, plan.ends)
     overlay = Overlay((*revived, *added), plan.ends, plan.pins, plan.profiles)
-    seen = foresee(desk_of(pipeline, 0, plan.author), [one.record_id for one in states if _matchable(one)], overlay)
+    seen = foresee(desk_of(pipeline, 0), [one.record_id for one in states if _matchable(one)], overlay)
     touched = {one.record_id for one in states}
     before, after = _groups(seen, touched)
     feed = tuple(FeedRow(kind, _real(key), _real(target)) for kind, key, target in seen.feed)
@@ -258,24 +258,9 @@ def _overruled(
 # ---- applying ------------------------------------------------------------------------------------------
 
 
-def desk_of(pipeline: Pipeline, run_id: int, actor: str) -> Desk:
-    """The desk for a decision of *actor*."""
-    return Desk(
-        pipeline.database,
-        pipeline.match,
-        pipeline.merge,
-        pipeline.partners,
-        run_id,
-        pipeline.derivation_id,
-        pipeline.now,
-        actor,
-        True,
-    )
-
-
 def _apply(pipeline: Pipeline, plan: Plan, stored: _Stored) -> tuple[str, ...]:
     """Match the records again; returns what could not be satisfied. The match lock is held."""
-    desk = desk_of(pipeline, stored.run_id, plan.author)
+    desk = desk_of(pipeline, stored.run_id, plan.author, durable=True)
     size = pipeline.settings.match.batch
     trouble: list[str] = []
     for start in range(0, len(stored.record_ids), size):

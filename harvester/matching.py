@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -29,6 +29,7 @@ from harvester.match.rules import Rules as MatchRules
 from harvester.merge import survivorship
 from harvester.merge.quality import share
 from harvester.merge.survivorship import Rules as MergeRules
+from harvester.merge_log import Log, events
 from harvester.model import (
     Address,
     Decision,
@@ -454,46 +455,6 @@ def _left_before(
     here = {one.record_id: ids[n] for n, group in enumerate(grouping.groups) for one in group if one.cluster_id is None}
     stood = {home for record_id, home in catalogue.stood(conn, here).items() if home != here[record_id]}
     return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
-
-
-class Log(NamedTuple):
-    """Who writes the lines of the merge log, in which run, when."""
-
-    actor: str
-    run_id: int
-    now: str
-    people: People
-
-    def line(self, cluster_id: int, kind: str, **body: Any) -> Row:
-        """One line; a person's decision about `record` stands in it with its author."""
-        actor = self.actor
-        decider = self.people.behind.get(body.get("record", ""))
-        if decider:
-            actor = decider.author
-            body |= {"decision": decider.decision_id, "why": decider.reason}
-        text = msgspec.json.encode(body).decode()
-        found = {"cluster_id": cluster_id, "kind": kind, "actor": actor, "run_id": self.run_id, "at": self.now}
-        return {**found, "body": text}
-
-
-def events(grouping: Grouping, ids: Sequence[int], redirects: Mapping[int, int], log: Log) -> Iterator[Row]:
-    """The merge log's lines: who joined or left which cluster, and on what evidence.
-
-    The birth of a cluster of one is no line: its row says when it was made.
-    """
-    for number, group in enumerate(grouping.groups):
-        for one in group:
-            back = one.cluster_id is None and grouping.ids[number] is not None
-            if one.cluster_id == ids[number] or (one.cluster_id is None and len(group) == 1 and not back):
-                continue
-            reason = grouping.reasons.get(one.record_id, {})
-            kind = "merged" if one.cluster_id in redirects else "returned" if back and len(group) == 1 else "joined"
-            yield log.line(ids[number], kind, record=one.address, came_from=one.cluster_id, **reason)
-            if one.cluster_id is not None and one.cluster_id not in grouping.lost:
-                yield log.line(one.cluster_id, "left", record=one.address, went_to=ids[number])
-    for one in grouping.records:
-        if one.node_id is None and one.cluster_id is not None:
-            yield log.line(one.cluster_id, "gone", record=one.address)
 
 
 def _warn(conn: Connection, sheets: Sequence[Sheet], ids: Sequence[int], log: Log) -> None:

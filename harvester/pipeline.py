@@ -8,7 +8,7 @@
 Three stages with three durable queues between them (pages of a window, dirty records, changes). Each commits its
 result, clears its mark and moves its cursor in the same transaction: killed anywhere and run again, nothing is lost
 or doubled. The parts: harvesting.py (windows, pages, deletions), preparing.py (one record for the ledger),
-matching.py (one batch), resolving.py (clusters again).
+matching.py (one batch), resolving.py (clusters again), merge_log.py (what people read of it).
 """
 
 from __future__ import annotations
@@ -373,15 +373,7 @@ def match(
     with pipeline.database.lock(MATCH_RUN_LOCK):
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
-        desk = Desk(
-            pipeline.database,
-            pipeline.match,
-            pipeline.merge,
-            pipeline.partners,
-            run_id,
-            pipeline.derivation_id,
-            pipeline.now,
-        )
+        desk = desk_of(pipeline, run_id)
         verdict, reason = "complete", ""
         while batch := _locked_batch(pipeline, desk):
             for name in totals:
@@ -394,6 +386,21 @@ def match(
         pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
     return {"run": run_id, "verdict": verdict, **totals}
+
+
+def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: bool = False) -> Desk:
+    """What the batches of a match run share; *actor* is whom events name, *durable* survives a power cut."""
+    return Desk(
+        pipeline.database,
+        pipeline.match,
+        pipeline.merge,
+        pipeline.partners,
+        run_id,
+        pipeline.derivation_id,
+        pipeline.now,
+        actor,
+        durable,
+    )
 
 
 def _locked_batch(pipeline: Pipeline, desk: Desk) -> Batch | None:

@@ -17,9 +17,9 @@ from typing import BinaryIO
 from db import ledger, purge, work
 from harvester.admitting import address as hashed
 from harvester.errors import UsageError
-from harvester.matching import Desk, match_batch
+from harvester.matching import match_batch
 from harvester.model import Address, Value
-from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, Pipeline
+from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, Pipeline, desk_of
 
 CHUNK = 1 << 20
 MAX_SCAN = 8 << 30  # bytes looked through in one file
@@ -89,16 +89,7 @@ def forget(pipeline: Pipeline, address: str, author: str, *, preview: bool = Fal
 
 def _leave(pipeline: Pipeline, run_id: int, record_id: int) -> None:
     """Let the deleted record leave its cluster; the feed tells it."""
-    desk = Desk(
-        pipeline.database,
-        pipeline.match,
-        pipeline.merge,
-        pipeline.partners,
-        run_id,
-        pipeline.derivation_id,
-        pipeline.now,
-        durable=True,
-    )
+    desk = desk_of(pipeline, run_id, durable=True)
     match_batch(desk, pipeline.settings.match.batch, [record_id])
 
 

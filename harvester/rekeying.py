@@ -21,7 +21,7 @@ from harvester import pipeline as journey
 from harvester import rekey_pairing as pairing
 from harvester import reverting
 from harvester.errors import Locked, UsageError
-from harvester.matching import Desk, match_batch
+from harvester.matching import match_batch
 from harvester.model import NormalizedRecord, Profile, Value
 from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, Pipeline
 from harvester.rekey_pairing import Card, Marks
@@ -201,15 +201,7 @@ def _match_together(pipeline: Pipeline, record_ids: Sequence[int]) -> None:
         return
     with suppress(Locked), pipeline.database.lock(MATCH_LOCK):
         run_id = journey.open_match(pipeline)
-        desk = Desk(
-            pipeline.database,
-            pipeline.match,
-            pipeline.merge,
-            pipeline.partners,
-            run_id,
-            pipeline.derivation_id,
-            pipeline.now,
-        )
+        desk = journey.desk_of(pipeline, run_id)
         done = match_batch(desk, len(record_ids), list(record_ids))
         names = ("records", "pairs", "merges", "changes")
         journey.close_match(pipeline, run_id, "complete", "", {name: getattr(done, name, 0) for name in names})

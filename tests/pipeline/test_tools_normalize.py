@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +16,6 @@ from harvester.errors import Halted
 from harvester.normalize.mapping import PACKAGE
 from tests.cli.test_commands import Call
 from tests.journey import Consortium, enrol_sample
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the demo catalogue after one night; nobody changes it."""
-    folder = tmp_path_factory.mktemp("again")
-    with Sample(folder / "partners", SampleClock(EVENING)) as sample:
-        made = Consortium(folder / "union", f"sqlite:///{folder / 'union' / 'induk.db'}", clock=sample.clock)
-        enrol_sample(made, sample.partners())
-        made.night()
-        yield folder / "union"
-
-
-@pytest.fixture
-def union(built: Path, tmp_path: Path) -> Consortium:
-    """A copy of that catalogue."""
-    shutil.copytree(built, tmp_path / "union")
-    return Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'union' / 'induk.db'}", clock=SampleClock(EVENING))
 
 
 def marc21(union: Consortium, *lines: str) -> None:

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from db import catalogue, links, work
 from harvester import simulating
-from harvester.demo.sample import EVENING, Sample
-from harvester.demo.store import SampleClock
 from harvester.errors import UsageError
 from harvester.match import rules
 from harvester.model import Address
 from tests.cli.test_commands import Call
-from tests.journey import Consortium, enrol_sample
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the demo catalogue after one night; nobody changes it."""
-    folder = tmp_path_factory.mktemp("rules")
-    with Sample(folder / "partners", SampleClock(EVENING)) as sample:
-        made = Consortium(folder / "union", f"sqlite:///{folder / 'union' / 'induk.db'}", clock=sample.clock)
-        enrol_sample(made, sample.partners())
-        made.night()
-        yield folder / "union"
-
-
-@pytest.fixture
-def union(built: Path, tmp_path: Path) -> Consortium:
-    """A copy of that catalogue."""
-    shutil.copytree(built, tmp_path / "union")
-    return Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'union' / 'induk.db'}", clock=SampleClock(EVENING))
+from tests.journey import Consortium
 
 
 def other_rules(folder: Path, merge: int) -> Path:
