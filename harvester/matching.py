@@ -99,10 +99,11 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
         return None
     while (solved := solve(desk, [record_id for record_id, _ in marks], most=_most(marks, only))) is None:
         marks = marks[: len(marks) // 2]
+    drawn = _drawn(desk, solved)
     faultpoint.reach("match.batch.compared")
     # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
     with desk.database.write(durable=True) as conn:
-        written = _write(conn, desk, solved, marks)
+        written = _write(conn, desk, solved, marks, drawn)
     faultpoint.reach("match.batch.committed")
     merges = sum(1 for decision in solved.judged.values() if decision.verdict == "merge")
     return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
@@ -181,7 +182,7 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
     with desk.database.read() as conn:
         old = catalogue.clusters(conn, involved)
     versions = {key: int(row["version"]) for key, row in old.items()}
-    old |= {one: {"doc_hash": b"", "size": 0} for one in ids if one < 0}
+    old |= {one: _NEW for one in ids if one < 0}
     fresh = [sheet for sheet in solved.sheets if _differs(sheet, old[ids[sheet.number]])]
     feed = _feed_rows(grouping, ids, fresh, old, _redirects(grouping, ids))
     return Foreseen(grouping, feed, versions, grouping.trouble)
@@ -319,6 +320,24 @@ def member(
     )
 
 
+Drawn = Mapping[int, tuple[Document, shown.Shown]]
+
+
+def _drawn(desk: Desk, solved: Solved) -> Drawn:
+    """Number of a group → its document as it will be stored, made before anybody has to wait for the write.
+
+    The id is not final. What comes to differ only until the write is drawn there.
+    """
+    grouping = solved.grouping
+    with desk.database.read() as conn:
+        old = catalogue.clusters(conn, [one for one in grouping.ids if one is not None])
+    fresh = [one for one in solved.sheets if _differs(one, old.get(grouping.ids[one.number] or 0, _NEW))]
+    return {one.number: _document(desk, one, grouping, 0) for one in fresh}
+
+
+_NEW: Row = {"doc_hash": b"", "size": 0}
+
+
 # ---- writing -----------------------------------------------------------------------------------------
 
 
@@ -327,6 +346,7 @@ def _write(
     desk: Desk,
     solved: Solved,
     marks: Sequence[tuple[int, int]],
+    drawn: Drawn,
 ) -> int:
     """Everything the batch found out, in one transaction; the feed is numbered last. Returns the changes."""
     now = desk.now()
@@ -337,7 +357,7 @@ def _write(
     old = catalogue.clusters(conn, [*grouping.lost, *ids])
     _place(conn, grouping, ids)
     fresh = [sheet for sheet in sheets if _differs(sheet, old[ids[sheet.number]])]
-    made = [_document(desk, sheet, grouping, ids[sheet.number]) for sheet in fresh]
+    made = [_numbered(drawn.get(one.number) or _document(desk, one, grouping, 0), ids[one.number]) for one in fresh]
     catalogue.write_documents(conn, [one for one, _ in made], now)
     shown.write(conn, [one for _, one in made])
     shown.hide(conn, *_hidden(grouping, sheets))
@@ -395,6 +415,10 @@ def _place(conn: Connection, grouping: Grouping, ids: Sequence[int]) -> None:
 def _document(desk: Desk, sheet: Sheet, grouping: Grouping, cluster_id: int) -> tuple[Document, shown.Shown]:
     made = Cluster(cluster_id, grouping.groups[sheet.number], sheet.members, sheet.union, bool(sheet.pins))
     return document(made, desk.partners, sheet.hash)
+
+
+def _numbered(made: tuple[Document, shown.Shown], cluster_id: int) -> tuple[Document, shown.Shown]:
+    return made[0]._replace(cluster_id=cluster_id), made[1]._replace(cluster_id=cluster_id)
 
 
 def _hidden(grouping: Grouping, sheets: Sequence[Sheet]) -> tuple[list[int], list[int]]:
