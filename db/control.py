@@ -243,7 +243,6 @@ def active_identifiers(conn: Connection, source_id: int, after: str = "", limit:
 
 def set_aside(conn: Connection, source_id: int) -> set[str]:
     """Identifiers that the source has and that are no active record here for a known reason: quarantined, reverted."""
-    held = select(quarantine.c.identifier).where(quarantine.c.source_id == source_id, quarantine.c.state == "open")
     taken_back = (
         select(record.c.identifier)
         .join(record_version, record_version.c.record_id == record.c.id)
@@ -254,7 +253,13 @@ def set_aside(conn: Connection, source_id: int) -> set[str]:
         )
         .where(record.c.source_id == source_id, record.c.state == "deleted")
     )
-    return {row[0] for query in (held, taken_back) for row in conn.execute(query)}
+    return damaged(conn, source_id) | {row[0] for row in conn.execute(taken_back)}
+
+
+def damaged(conn: Connection, source_id: int) -> set[str]:
+    """The identifiers that wait in quarantine."""
+    query = select(quarantine.c.identifier).where(quarantine.c.source_id == source_id, quarantine.c.state == "open")
+    return {row[0] for row in conn.execute(query) if row[0]}
 
 
 def active_contents(conn: Connection, source_id: int) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
 from db import bulk, work
 from db.compress import pack, unpack
@@ -347,7 +347,7 @@ def deleted_since(conn: Connection, source_id: int, since: str) -> int:
             record.c.source_id == source_id,
             record_version.c.state == "deleted",
             record_version.c.at >= since,
-            run.c.kind.in_(("harvest", "import")),
+            run.c.kind.in_(("harvest", "import", "audit")),
         )
     )
     return int(conn.execute(query).scalar_one())
@@ -357,7 +357,10 @@ def deleted_since(conn: Connection, source_id: int, since: str) -> int:
 
 
 def keep_damaged(conn: Connection, source_id: int, run_id: int, damages: Sequence[tuple[Damage, str]]) -> None:
-    """File damaged things (damage, format) with their bytes; the same damage again only counts a try."""
+    """File damaged things (damage, format) with their bytes; the same damage again only counts a try.
+
+    What was read or gone in between, and is damaged again just so, waits again; what a person ignores stays ignored.
+    """
     statement_rows: dict[bytes, Row] = {}
     for damage, format_name in damages:
         key = digest(damage.identifier.encode("utf-8", "replace"), damage.reason.encode(), damage.payload)
@@ -381,7 +384,11 @@ def keep_damaged(conn: Connection, source_id: int, run_id: int, damages: Sequenc
         conn.execute(
             update(quarantine)
             .where(quarantine.c.source_id == source_id, within(conn, quarantine.c.digest, statement_rows))
-            .values(last_run=run_id, tries=quarantine.c.tries + 1)
+            .values(
+                last_run=run_id,
+                tries=quarantine.c.tries + 1,
+                state=case((quarantine.c.state == "resolved", "open"), else_=quarantine.c.state),
+            )
         )
 
 

@@ -101,6 +101,9 @@ def _compare(job: Job, run_id: int, harvester: Any) -> Audit:
         deleted = len(surplus) if ruling.allowed else 0
         with job.database.write() as conn:
             work.count(conn, run_id, {"received": len(surplus), "deleted": len(surplus)})
+    if proven and verdict == "complete":
+        with job.database.write() as conn:
+            ledger.resolve_damaged(conn, job.source_id, control.damaged(conn, job.source_id) - listed.live)
     return Audit(
         source=code,
         run=run_id,

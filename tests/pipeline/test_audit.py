@@ -11,7 +11,7 @@ from harvester import auditing, inspecting
 from harvester.demo import quirks
 from harvester.errors import UsageError
 from tests.journey import Consortium
-from tests.pipeline.lone import dublin_core, lone
+from tests.pipeline.lone import Lone, dublin_core, lone
 
 pytestmark = pytest.mark.slow
 BACKDATING = quirks.variant(quirks.KOHA, backdate=5 * 86400)
@@ -70,6 +70,18 @@ def test_a_small_loss_is_deleted_by_a_proven_audit_and_a_large_one_halts(tmp_pat
         assert len(partner.active()) == 59
 
 
+def test_what_audits_delete_counts_in_the_months_limit(tmp_path: Path) -> None:
+    habits = quirks.variant(quirks.KOHA, tells="nothing", deleted_record="no")
+    with lone(tmp_path, 60, habits, **INCREMENTAL) as partner:
+        partner.night()
+        verdicts = []
+        for gone in (range(1, 5), range(5, 9)):
+            partner.delete(gone)
+            with partner.opened() as opened:
+                verdicts.append(auditing.audit(opened, "kampus").verdict)
+        assert verdicts == ["complete", "halted"], "four of sixty twice are more than a month brings"
+
+
 def test_an_audit_that_breaks_off_says_nothing_about_the_difference(tmp_path: Path) -> None:
     with lone(tmp_path, 60, **INCREMENTAL) as partner:
         partner.night()
@@ -89,6 +101,39 @@ def test_records_in_quarantine_are_not_missing(tmp_path: Path) -> None:
         partner.night()
         with partner.opened() as opened:
             assert auditing.audit(opened, "kampus").missing == 0
+
+
+def waiting(partner: Lone) -> list[str]:
+    """The identifiers that wait in quarantine."""
+    rows = partner.consortium.ask(ledger.list_quarantine)
+    return sorted(row["identifier"].rpartition(":")[2] for row in rows)
+
+
+def test_what_waits_in_quarantine_and_is_gone_waits_no_longer(tmp_path: Path) -> None:
+    habits = quirks.variant(quirks.KOHA, tells="nothing", deleted_record="no")
+    with lone(tmp_path, 20, habits, **INCREMENTAL) as partner:
+        for key in (98, 99):
+            partner.store.put(str(key), {"oai_dc": b"<x/>"})
+        partner.night()
+        assert waiting(partner) == ["98", "99"]
+        partner.delete([99])
+        for _ in range(2):
+            with partner.opened() as opened:
+                found = auditing.audit(opened, "kampus")
+            assert (found.verdict, found.missing, found.surplus) == ("complete", 0, 0)
+            assert waiting(partner) == ["98"]
+
+
+def test_damage_that_comes_again_after_it_was_gone_waits_again(tmp_path: Path) -> None:
+    with lone(tmp_path, 20) as partner:
+        for expected in (["99"], []) * 2:
+            if expected:
+                partner.store.put("99", {"oai_dc": b"<x/>"})
+            else:
+                partner.delete([99])
+            partner.night()
+            assert waiting(partner) == expected
+            partner.sleep()
 
 
 def test_audits_are_due_on_a_day_of_their_own_and_not_after_a_full_list(tmp_path: Path) -> None:
