@@ -93,9 +93,9 @@ Step = Callable[[], tuple[Any, ColumnElement[bool]]]
 def _steps(policy: Policy) -> dict[str, Step]:
     """Kind → (table, which of its rows may go), in an order in which each step frees the next."""
     return {
-        "pages": lambda: (page, _pages(policy)),
+        "pages": lambda: (page, _pages()),
         "seen": lambda: (window_other, _closed_long_ago(window_other.c.window_id)),
-        "windows": lambda: (harvest_window, _windows(policy)),
+        "windows": lambda: (harvest_window, _windows()),
         "versions": lambda: (record_version, _versions(policy)),
         "payloads": lambda: (payload, _payloads()),
         "decisions": lambda: (decision, or_(_nobody(decision.c.left_node), _nobody(decision.c.right_node))),
@@ -108,9 +108,11 @@ def _steps(policy: Policy) -> dict[str, Step]:
     }
 
 
-def _pages(policy: Policy) -> ColumnElement[bool]:
-    """Pages serve to notice a token that comes again: those of a closed window have served."""
-    return and_(page.c.at < policy.runs_before, _closed_long_ago(page.c.window_id))
+def _pages() -> ColumnElement[bool]:
+    """Pages serve to notice a token that comes again, and a rekey to know when the last whole list began."""
+    here = harvest_window.alias("here")
+    listed = exists().where(here.c.id == page.c.window_id, here.c.state != "open", ~_last_whole_list(here))
+    return and_(listed, _closed_long_ago(page.c.window_id))
 
 
 def _closed_long_ago(window_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -121,8 +123,8 @@ def _closed_long_ago(window_id: ColumnElement[int]) -> ColumnElement[bool]:
     return exists().where(here.c.id == window_id, here.c.state != "open", newer)
 
 
-def _windows(policy: Policy) -> ColumnElement[bool]:
-    """Closed before the newest whole list of their source, which alone the cursor is made of."""
+def _windows() -> ColumnElement[bool]:
+    """Closed before the newest whole list of their source, which alone the cursor is made of. Runs are the history."""
     whole = harvest_window.alias("whole")
     superseded = exists().where(
         whole.c.source_id == harvest_window.c.source_id,
@@ -132,11 +134,24 @@ def _windows(policy: Policy) -> ColumnElement[bool]:
     )
     return and_(
         harvest_window.c.state != "open",
-        harvest_window.c.closed_at < policy.runs_before,
         superseded,
+        ~_last_whole_list(harvest_window),
         ~exists().where(page.c.window_id == harvest_window.c.id),
         ~exists().where(window_other.c.window_id == harvest_window.c.id),
     )
+
+
+def _last_whole_list(here: Any) -> ColumnElement[bool]:
+    """Nothing newer of its source is a whole list: an unchanged file leaves windows without a page."""
+    later = harvest_window.alias()
+    newer = exists().where(
+        later.c.source_id == here.c.source_id,
+        later.c.id > here.c.id,
+        later.c.state == "done",
+        later.c.full,
+        later.c.pages > 0,
+    )
+    return and_(here.c.full, here.c.pages > 0, here.c.state == "done", ~newer)
 
 
 def _versions(policy: Policy) -> ColumnElement[bool]:
@@ -180,7 +195,10 @@ def _undecided() -> ColumnElement[bool]:
 
 
 def _runs(policy: Policy) -> ColumnElement[bool]:
-    """Old runs in which nothing happened that anything still stands on, but never the last good one of a source."""
+    """Old runs in which nothing happened that anything still stands on, but never the last good one of a source.
+
+    A match of which nothing was asked goes at any age: a quiet night is told by its harvests.
+    """
     later = run.alias("later")
     superseded = exists().where(
         later.c.source_id.is_not_distinct_from(run.c.source_id),
@@ -203,8 +221,9 @@ def _runs(policy: Policy) -> ColumnElement[bool]:
         record.c.changed_run,
     )
     used = union(*(select(column).where(column.is_not(None)) for column in columns)).subquery()
+    idle = and_(run.c.kind == "match", run.c.verdict == "complete", run.c.body.like('{"records":0,%'))
     return and_(
-        run.c.started_at < policy.runs_before,
+        or_(run.c.started_at < policy.runs_before, idle),
         run.c.verdict.in_(("complete", "partial", "failed")),
         superseded,
         run.c.id.not_in(select(used)),

@@ -119,7 +119,7 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
         verdict, reason = "partial", f"the database: {error.orig}".strip().partition("\n")[0]
         job.log("database_failed", source=job.recipe.source.code, error=reason)
     proof = proof if verdict == "complete" else ""
-    body: dict[str, Any] = {"windows": done, "cause": cause} if cause else {"windows": done}
+    body: dict[str, Any] = {"cause": cause} if cause else {}
     body |= {"figures": figures} if figures else {}
     outcome = Outcome(run_id, verdict, reason, proof)
     with suppress(DBAPIError):  # not even that: the run stays `running`, and the next one closes it as interrupted

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sqlalchemy import func, select
 from db import backup as stored
 from db import changes, migrate, prune, verify
 from db.engine import Database
-from db.tables import change, page, payload, record_version, run
+from db.tables import change, harvest_window, page, payload, record_version, run, window_other
 from harvester import backup
 from harvester.clock import SystemClock
 from harvester.errors import ConfigError, IntegrityError, Locked
@@ -253,19 +254,21 @@ def count(nights: Nights, *tables: object) -> list[int]:
 
 
 @pytest.mark.slow
-def test_nights_of_unchanged_sweeps_leave_a_database_that_does_not_grow(tmp_path: Path) -> None:
+def test_a_night_of_unchanged_sweeps_leaves_one_row_which_retention_drops_in_time(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'induk.db'}"
-    with Nights(tmp_path / "union", url, ("alun",), records=40, config="politeness: {delay_seconds: 0}\n") as union:
-        folder = union.consortium.folder / "induk.yaml"
-        folder.write_text(folder.read_text().replace("politeness: {delay_seconds: 0}\n", "", 1), encoding="utf-8")
-        sizes = []
-        for _ in range(4):
-            for _ in range(8):
+    kept = (run, page, harvest_window, window_other, record_version, payload, change)
+    sweep = {"options": {"strategy": "sweep+absence"}}
+    with Nights(tmp_path / "union", url, ("alun",), records=40, source=sweep) as union:
+        union.spoil("alun", 7)
+        rows = []
+        for days in (400, 400, 400, 5, 5):
+            for _ in range(6):
                 union.work()
                 union.tomorrow()
-            prune.prune(union.opened.database, policy(union, days=5))
-            sizes.append(sum(count(union, run, page, record_version, payload, change)))
-        assert sizes[-1] <= sizes[1] * 1.01
+            prune.prune(union.opened.database, policy(union, days=days))
+            rows.append(sum(count(union, *kept)))
+        assert [after - before for before, after in pairwise(rows)][:2] == [6, 6]
+        assert rows[-1] == rows[-2] < rows[2]
         assert union.consortium.faults() == []
 
 

@@ -275,6 +275,7 @@ def test_killed_at_random_moments(tmp_path: Path, database_url: str, zebra: yaz.
         other_mapping(good.folder)
         other_mapping(world.folder)
     kills = sum(killed_at_random(name, world.folder, dice, 0.6) for _ in range(KILLS))
+    print(f"\n{kind} on {database_url.partition(':')[0]}: {kills} of {KILLS} killed in time")
     assert kills
     for one in (good, world):
         ACTS[name](one.folder)

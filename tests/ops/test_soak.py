@@ -111,7 +111,7 @@ def test_nights_with_faults_leave_what_the_partners_hold(
 @pytest.mark.prove
 @pytest.mark.timeout(0)
 def test_a_thousand_nights_of_unchanged_sweeps_leave_a_database_that_does_not_grow(tmp_path: Path) -> None:
-    """By the retention that ships, pruned once a month: a database of 13 months' histories is as large as ever."""
+    """By the retention that ships, pruned once a month: a night leaves its run until 13 months are over, then nothing."""
     path = tmp_path / "induk.db"
     sizes = []
     sweep = {"options": {"strategy": "sweep+absence"}}
@@ -126,7 +126,8 @@ def test_a_thousand_nights_of_unchanged_sweeps_leave_a_database_that_does_not_gr
                 sizes.append(path.stat().st_size)
         assert union.consortium.faults() == []
     print(f"\nbytes a month: {sizes}")
-    assert all(after <= before * 1.01 for before, after in pairwise(sizes[14:]))
+    assert sizes[13] <= sizes[0] * 1.01**13
+    assert all(after <= before * 1.01 for before, after in pairwise(sizes[13:]))
 
 
 def policy(union: Nights) -> prune.Policy:
