@@ -111,7 +111,7 @@ def test_nights_with_faults_leave_what_the_partners_hold(
 @pytest.mark.prove
 @pytest.mark.timeout(0)
 def test_a_thousand_nights_of_unchanged_sweeps_leave_a_database_that_does_not_grow(tmp_path: Path) -> None:
-    """By the retention that ships, pruned once a month: a night leaves its run until 13 months are over, then nothing."""
+    """By the retention that ships, pruned once a month: a night leaves its run, and after 13 months nothing."""
     path = tmp_path / "induk.db"
     sizes = []
     sweep = {"options": {"strategy": "sweep+absence"}}
