@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, exists, func, or_, select, update
 
-from db import bulk
+from db import bulk, dictionaries
+from db.compress import unpack
 from db.engine import within
 from db.tables import (
     cluster,
@@ -184,8 +185,10 @@ def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iter
 
 def profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes, bool]]:
     """Node → (profile as msgpack, solid)."""
-    query = select(node.c.id, node.c.profile, node.c.solid).where(within(conn, node.c.id, node_ids))
-    return {row[0]: (bytes(row[1]), bool(row[2])) for row in conn.execute(query).all()}
+    columns = (node.c.id, node.c.profile, node.c.dictionary_id, node.c.solid)
+    query = select(*columns).where(within(conn, node.c.id, node_ids))
+    opened = dictionaries.opener(conn)
+    return {row[0]: (opened(row[1], row[2]), bool(row[3])) for row in conn.execute(query).all()}
 
 
 # ---- decisions ---------------------------------------------------------------------------------------
@@ -220,7 +223,7 @@ def decision_between(conn: Connection, left: int, right: int) -> Row | None:
     low, high = min(left, right), max(left, right)
     query = select(decision).where(decision.c.left_node == low, decision.c.right_node == high)
     found = conn.execute(query).mappings().first()
-    return dict(found) if found else None
+    return {**found, "evidence": unpack(bytes(found["evidence"] or b""))} if found else None
 
 
 # ---- clusters ----------------------------------------------------------------------------------------

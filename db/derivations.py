@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from db import work
-from db.compress import pack, unpack
+from db import dictionaries, work
+from db.compress import unpack
 from db.engine import within
-from db.tables import derivation, normalized, quarantine, record, renormalized, ruleset, warning, zstd_dictionary
+from db.tables import derivation, normalized, quarantine, record, renormalized, ruleset, warning
 from db.upsert import Row, upsert
 
 # ---- rules -------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def counts(conn: Connection, number: int) -> dict[str, int]:
 def forms(
     conn: Connection, number: int, *, source_id: int | None = None, swapped: bool | None = None, limit: int = 500
 ) -> list[Row]:
-    """Up to *limit* forms of a derivation with identifier and version of their records, by record id."""
+    """Up to *limit* forms of a derivation (`form`: unpacked), with identifier and version of their records, by id."""
     query = (
         select(
             renormalized,
@@ -137,7 +137,9 @@ def forms(
         query = query.where(renormalized.c.source_id == source_id)
     if swapped is not None:
         query = query.where(renormalized.c.swapped == swapped)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    opened = dictionaries.opener(conn)
+    rows = conn.execute(query).mappings()
+    return [{**row, "form": opened(row["body"], row["dictionary_id"])} for row in rows]
 
 
 def formats(conn: Connection, source_id: int) -> list[str]:
@@ -181,9 +183,8 @@ def swap(conn: Connection, number: int, rows: Sequence[Row], into: int, swapped:
     held = {
         row.record_id: row
         for row in conn.execute(
-            select(normalized, record.c.payload_hash, zstd_dictionary.c.body.label("dictionary"))
+            select(normalized, record.c.payload_hash)
             .join(record, record.c.id == normalized.c.record_id)
-            .join(zstd_dictionary, zstd_dictionary.c.id == normalized.c.dictionary_id, isouter=True)
             .where(within(conn, normalized.c.record_id, ids))
         )
     }
@@ -194,7 +195,12 @@ def swap(conn: Connection, number: int, rows: Sequence[Row], into: int, swapped:
         conn.execute(
             update(normalized)
             .where(normalized.c.record_id == row["record_id"])
-            .values(derivation_id=into, mapping_hash=row["mapping_hash"], dictionary_id=None, body=row["body"])
+            .values(
+                derivation_id=into,
+                mapping_hash=row["mapping_hash"],
+                dictionary_id=row["dictionary_id"],
+                body=row["body"],
+            )
         )
         conn.execute(update(record).where(record.c.id == row["record_id"]).values(payload_hash=row["payload_hash"]))
         conn.execute(
@@ -203,7 +209,8 @@ def swap(conn: Connection, number: int, rows: Sequence[Row], into: int, swapped:
             .values(
                 mapping_hash=old.mapping_hash,
                 payload_hash=old.payload_hash,
-                body=pack(unpack(bytes(old.body), old.dictionary)),
+                dictionary_id=old.dictionary_id,
+                body=old.body,
                 warnings=msgspec.json.encode(before.get(row["record_id"], [])).decode(),
             )
         )

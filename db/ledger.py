@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
-from db import bulk, work
-from db.compress import pack, unpack
+from db import bulk, dictionaries, work
+from db.compress import pack, packer, unpack
 from db.engine import within
 from db.tables import (
     decision,
@@ -27,7 +27,6 @@ from db.tables import (
     source,
     warning,
     window_other,
-    zstd_dictionary,
 )
 from db.upsert import Row, insert_new
 from harvester.model import Damage
@@ -70,6 +69,7 @@ class Prepared(NamedTuple):
     profiled: Profiled
     packed: bytes = b""  # the payload and the normalized record as they are stored, when a worker has packed them
     packed_normalized: bytes = b""
+    dictionaries: tuple[int | None, int | None] = (None, None)  # with which they are packed
     received: bytes = b""  # the bytes as they came, where the payload had to be mended to be readable
 
 
@@ -108,18 +108,26 @@ def store(
     """
     if not rows:
         return
-    raws = sorted((one.raw_hash, len(one.payload), one.packed or pack(one.payload)) for one in rows)
-    raws += sorted((digest(one.received), len(one.received), pack(one.received)) for one in rows if one.received)
-    bulk.insert_new(conn, payload, ("hash", "size", "body"), raws)
+    raws = sorted(
+        (one.raw_hash, one.dictionaries[0], len(one.payload), one.packed or pack(one.payload)) for one in rows
+    )
+    raws += sorted((digest(one.received), None, len(one.received), pack(one.received)) for one in rows if one.received)
+    bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws)
     nodes = _store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
     versions = [_version_row(one, before, ids, run_id, now) for one in rows]
     bulk.insert(conn, record_version, _VERSION, sorted(versions))
     forms = [
-        (ids[one.identifier], derivation_id, one.mapping_hash, one.packed_normalized or pack(one.normalized))
+        (
+            ids[one.identifier],
+            derivation_id,
+            one.mapping_hash,
+            one.dictionaries[1],
+            one.packed_normalized or pack(one.normalized),
+        )
         for one in rows
     ]
-    bulk.upsert(conn, normalized, ("record_id", "derivation_id", "mapping_hash", "body"), sorted(forms), ["record_id"])
+    bulk.upsert(conn, normalized, _FORM, sorted(forms), ["record_id"])
     known_before = [ids[one.identifier] for one in rows if one.identifier in before]
     if known_before:
         conn.execute(delete(warning).where(within(conn, warning.c.record_id, known_before)))
@@ -129,6 +137,7 @@ def store(
     work.mark_dirty(conn, ids.values())
 
 
+_FORM = ("record_id", "derivation_id", "mapping_hash", "dictionary_id", "body")
 _VERSION = ("record_id", "version", "state", "payload", "payload_hash", "datestamp", "run_id", "at")
 _RECORD = (
     "source_id", "identifier", "state", "version", "format", "datestamp", "raw_hash", "stored_hash", "payload_hash",
@@ -189,9 +198,10 @@ def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, 
     query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
     ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
     new = [one for key, one in sorted(wanted.items()) if key not in ids]
-    bulk.insert_new(
-        conn, node, ("profile_hash", "solid", "profile"), [(one.hash, one.solid, one.profile) for one in new]
-    )
+    shelf = dictionaries.current(conn).profile
+    packed, number = packer(shelf), shelf.id if shelf else None
+    lines = [(one.hash, one.solid, packed(one.profile), number) for one in new]
+    bulk.insert_new(conn, node, ("profile_hash", "solid", "profile", "dictionary_id"), lines)
     fresh = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, [one.hash for one in new]))
     ids |= {bytes(row[0]): int(row[1]) for row in conn.execute(fresh)} if new else {}
     _store_keys(conn, ids, new)
@@ -443,12 +453,8 @@ def find(conn: Connection, source_code: str, identifier: str) -> Row | None:
 
 def raw(conn: Connection, payload_hash: bytes) -> bytes:
     """The bytes behind a payload hash, as received; empty when purged."""
-    row = conn.execute(
-        select(payload.c.body, zstd_dictionary.c.body.label("dictionary"))
-        .join(zstd_dictionary, zstd_dictionary.c.id == payload.c.dictionary_id, isouter=True)
-        .where(payload.c.hash == payload_hash)
-    ).first()
-    return unpack(bytes(row.body), row.dictionary) if row else b""
+    row = conn.execute(select(payload.c.body, payload.c.dictionary_id).where(payload.c.hash == payload_hash)).first()
+    return dictionaries.opener(conn)(*row) if row else b""
 
 
 def versions(conn: Connection, record_id: int) -> list[Row]:
@@ -459,12 +465,10 @@ def versions(conn: Connection, record_id: int) -> list[Row]:
 
 def normalized_bodies(conn: Connection, record_ids: Iterable[int]) -> dict[int, bytes]:
     """Record id → normalized record as JSON bytes."""
-    query = (
-        select(normalized.c.record_id, normalized.c.body, zstd_dictionary.c.body.label("dictionary"))
-        .join(zstd_dictionary, zstd_dictionary.c.id == normalized.c.dictionary_id, isouter=True)
-        .where(within(conn, normalized.c.record_id, record_ids))
-    )
-    return {row[0]: unpack(bytes(row[1]), row[2]) for row in conn.execute(query)}
+    columns = (normalized.c.record_id, normalized.c.body, normalized.c.dictionary_id)
+    query = select(*columns).where(within(conn, normalized.c.record_id, record_ids))
+    opened = dictionaries.opener(conn)
+    return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}
 
 
 def warnings_of(conn: Connection, record_id: int) -> list[Row]:
@@ -508,10 +512,10 @@ def window_counts(conn: Connection, source_id: int) -> dict[str, int]:
 
 def profile_of(conn: Connection, record_id: int) -> tuple[int, Any] | None:
     """(node id, profile as msgpack) of an active record, or None."""
-    row = conn.execute(
-        select(node.c.id, node.c.profile).join(record, record.c.node_id == node.c.id).where(record.c.id == record_id)
-    ).first()
-    return (int(row[0]), bytes(row[1])) if row else None
+    columns = (node.c.id, node.c.profile, node.c.dictionary_id)
+    query = select(*columns).join(record, record.c.node_id == node.c.id).where(record.c.id == record_id)
+    row = conn.execute(query).first()
+    return (int(row[0]), dictionaries.opener(conn)(row[1], row[2])) if row else None
 
 
 def quarantine_of_run(conn: Connection, run_id: int, limit: int = 100) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from db import work
+from db import catalogue, work
 from db.engine import within
 from db.tables import (
     decision_member,
@@ -18,7 +18,6 @@ from db.tables import (
     imported_id,
     label,
     match_key,
-    node,
     normalized,
     page,
     pin,
@@ -93,8 +92,7 @@ def keys_of(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int]]:
 
 def profiles_of(conn: Connection, node_ids: Iterable[int]) -> dict[int, bytes]:
     """Node → profile as msgpack."""
-    query = select(node.c.id, node.c.profile).where(within(conn, node.c.id, node_ids))
-    return {row[0]: bytes(row[1]) for row in conn.execute(query)}
+    return {key: body for key, (body, _) in catalogue.profiles(conn, node_ids).items()}
 
 
 def formats_of(conn: Connection, record_ids: Iterable[int]) -> dict[int, str]:

@@ -216,9 +216,11 @@ zstd_dictionary = Table(
     "zstd_dictionary",
     metadata,
     _id(),
-    Column("kind", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # raw | normalized | profile
     Column("body", LargeBinary, nullable=False),
     Column("made_at", Text, nullable=False),
+    Column("records", Integer, nullable=False, server_default="0"),  # how many there were when it was made
+    Column("ratio", Float, nullable=False, server_default="0"),  # bytes stored for each byte of them as received
 )
 
 payload = Table(
@@ -237,7 +239,8 @@ node = Table(
     _id(),
     Column("profile_hash", LargeBinary, nullable=False, unique=True),
     Column("solid", Boolean, nullable=False),  # equal profiles may merge by themselves
-    Column("profile", LargeBinary, nullable=False),  # msgpack
+    Column("profile", LargeBinary, nullable=False),  # msgpack, packed
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
 )
 
 record = Table(
@@ -361,6 +364,7 @@ renormalized = Table(  # what `induk normalize` made of stored bytes; swapped in
     Column("swapped", Boolean, nullable=False),
     Column("mapping_hash", LargeBinary, nullable=False),
     Column("payload_hash", LargeBinary, nullable=False),
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
     Column("body", LargeBinary, nullable=False),
     Column("warnings", Text, nullable=False, server_default="[]"),
     Column("damage", Text, nullable=False, server_default=""),  # JSON: why it cannot be normalized any more
@@ -403,7 +407,7 @@ decision = Table(
     Column("verdict", Text, nullable=False),
     Column("score", Float, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("evidence", Text),
+    Column("evidence", LargeBinary),  # JSON, packed
     Column("derivation_id", Id, nullable=False),
     Column("run_id", Id, nullable=False),
     Index("ix_decision_right_node", "right_node"),

@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
-from db import catalogue, ledger
+from db import catalogue, dictionaries, ledger
 from db.catalogue import RecordState
-from db.compress import unpack
 from db.tables import human_decision, ignored_identifier, label, normalized, payload, record, record_version, source
-from db.tables import zstd_dictionary as dictionary
 from harvester.model import Address
 
 PAGE = 1000
@@ -70,7 +68,6 @@ def labels(conn: Connection) -> dict[tuple[Address, Address], bool]:
 
 def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -> list[Stored]:
     """Up to *limit* active records of the source with an id above *after*, ascending."""
-    own, dict_of_form = dictionary.alias(), dictionary.alias()
     columns: list[Any] = [
         record.c.id,
         record.c.identifier,
@@ -81,9 +78,9 @@ def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -
         record.c.payload_hash,
         record_version.c.at,
         payload.c.body,
-        own.c.body,
+        payload.c.dictionary_id,
         normalized.c.body,
-        dict_of_form.c.body,
+        normalized.c.dictionary_id,
         normalized.c.mapping_hash,
     ]
     query = (
@@ -94,12 +91,11 @@ def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -
             record_version,
             and_(record_version.c.record_id == record.c.id, record_version.c.version == record.c.version),
         )
-        .join(own, own.c.id == payload.c.dictionary_id, isouter=True)
-        .join(dict_of_form, dict_of_form.c.id == normalized.c.dictionary_id, isouter=True)
         .where(record.c.source_id == source_id, record.c.state == "active", record.c.id > after)
         .order_by(record.c.id)
         .limit(limit)
     )
+    opened = dictionaries.opener(conn)
     return [
         Stored(
             row[0],
@@ -110,8 +106,8 @@ def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -
             bytes(row[5]),
             bytes(row[6]),
             row[7],
-            unpack(bytes(row[8]), row[9]),
-            unpack(bytes(row[10]), row[11]),
+            opened(row[8], row[9]),
+            opened(row[10], row[11]),
             bytes(row[12]),
         )
         for row in conn.execute(query)

@@ -72,7 +72,7 @@ def _links(conn: Any, left: Address, right: Address) -> list[dict[str, Any]]:
 def _then(stored: dict[str, Any] | None) -> dict[str, Any] | None:
     if stored is None:
         return None
-    evidence = json.loads(stored["evidence"]) if stored["evidence"] else []
+    evidence = json.loads(stored["evidence"] or b"[]")
     names = ("verdict", "score", "reason", "run_id")
     return {**{name: stored[name] for name in names}, "evidence": evidence}
 

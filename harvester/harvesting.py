@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from db import control, ledger, work
+from db import control, dictionaries, ledger, work
 from db.engine import Database
 from harvester import faultpoint
 from harvester.admitting import admit
@@ -298,7 +298,8 @@ def _draft(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> _Draft:
     live = [one for one in page.records if not one.deleted]
     with job.database.read() as conn:
         known = ledger.known(conn, job.source_id, {one.identifier for one in live})
-    return _Draft(page, checkpoint, job.workers.start(to_prepare(live, known), job.recipe), barred)
+    recipe = job.recipe._replace(shelf=dictionaries.in_use(job.database, lambda: stamp(job.clock.now())))
+    return _Draft(page, checkpoint, job.workers.start(to_prepare(live, known), recipe), barred)
 
 
 def _store_draft(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft | None) -> None:

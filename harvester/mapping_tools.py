@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db import derivations, ledger, whole
-from db.compress import unpack
 from harvester import evaluating
 from harvester.errors import ConfigError, RecordError, UsageError
 from harvester.formats import formats
@@ -278,7 +277,7 @@ def derivation(pipeline: Pipeline, number: int, samples: int = 10) -> dict[str, 
         if one["damage"]:
             shown.append(Other(address, [], msgspec.json.decode(one["damage"])["message"]))
             continue
-        beside, now = _decode(unpack(one["body"])), _decode(served[one["record_id"]])
+        beside, now = _decode(one["form"]), _decode(served[one["record_id"]])
         shown.append(Other(address, difference(beside, now) if one["swapped"] else difference(now, beside)))
     return {**row, "counts": counts, "samples": [one._asdict() for one in shown]}
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from db import catalogue, changes, ledger, links, shown, work
 from db.catalogue import Document, RecordState
+from db.compress import pack
 from db.engine import Database
 from db.upsert import Row
 from harvester import faultpoint
@@ -382,7 +383,7 @@ def _differs(sheet: Sheet, old: Row) -> bool:
 
 
 def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> Row:
-    evidence = msgspec.json.encode(decision.evidence).decode() if decision.evidence else None
+    evidence = pack(msgspec.json.encode(decision.evidence)) if decision.evidence else None
     return {
         "left_node": pair[0],
         "right_node": pair[1],

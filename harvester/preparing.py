@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db.compress import pack
+from db.compress import EMPTY, Shelf, packer
 from db.ledger import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
@@ -39,6 +39,7 @@ class Recipe(NamedTuple):
     rules: Rules
     rules_path: Path | None = None  # where a worker process reads the same rules
     constants: tuple[tuple[str, str], ...] = ()  # (element, value) that the probe found in nearly every record
+    shelf: Shelf = EMPTY  # the dictionaries to pack with
 
     def mapping(self, format: str) -> mappings.Mapping:
         """The mapping for a record format; compiled once a process."""
@@ -154,7 +155,10 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
     hashes = [content_hash(parsed, mapping) for _, _, mapping, parsed, _ in mapped]
     bodies = [msgspec.json.encode(found.record) for *_, found in mapped]
     laps.lap("encode")
-    packed = [(pack(row[0].payload), pack(body)) for row, body in zip(mapped, bodies, strict=True)]
+    shelf = recipe.shelf
+    pack_raw, pack_normalized = packer(shelf.raw), packer(shelf.normalized)
+    packed = [(pack_raw(row[0].payload), pack_normalized(body)) for row, body in zip(mapped, bodies, strict=True)]
+    packed_with = (shelf.raw.id if shelf.raw else None, shelf.normalized.id if shelf.normalized else None)
     laps.lap("compress")
     profiles = profiled_batch([found.record for *_, found in mapped], recipe.rules)
     laps.lap("profile")
@@ -173,6 +177,7 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
             profiled=known,
             packed=raw,
             packed_normalized=normal,
+            dictionaries=packed_with,
             received=one.received,
         )
     return made

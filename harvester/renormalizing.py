@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db import derivations, ledger, whole, work
-from db.compress import pack, unpack
+from db import derivations, dictionaries, ledger, whole, work
 from db.ledger import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
@@ -144,7 +143,8 @@ def _build(
     pipeline: Pipeline, code: str, number: int, body: dict[str, Any], progress: Callable[[Progress], None]
 ) -> bool:
     """Normalize the rest of a source beside what is served; False when asked to stop."""
-    how, source_id = _recipe(pipeline, code), pipeline.source_ids[code]
+    shelf = dictionaries.in_use(pipeline.database, pipeline.now)
+    how, source_id = _recipe(pipeline, code)._replace(shelf=shelf), pipeline.source_ids[code]
     seen = body["sources"][code]
     with pipeline.database.read() as conn:
         total = ledger.active_count(conn, source_id)
@@ -182,7 +182,7 @@ def _again(one: Stored, before: list[list[str]], how: Recipe, source_id: int, nu
     harvested = HarvestedRecord(one.identifier, one.format, one.raw, one.datestamp)
     made = prepare(harvested, one.raw_hash, how._replace(as_of=one.at[:10]))
     row: Row = {"derivation_id": number, "record_id": one.record_id, "source_id": source_id, "version": one.version}
-    row |= {"swapped": False, "damage": "", "warnings": "[]", "body": b""}
+    row |= {"swapped": False, "damage": "", "warnings": "[]", "body": b"", "dictionary_id": None}
     row |= {"mapping_hash": one.mapping_hash, "payload_hash": one.payload_hash}
     if isinstance(made, Damage):
         found = {name: getattr(made, name) for name in ("stage", "reason", "message", "place")}
@@ -193,7 +193,8 @@ def _again(one: Stored, before: list[list[str]], how: Recipe, source_id: int, nu
         return None
     text = msgspec.json.encode(warnings).decode()
     hashes = {"mapping_hash": made.mapping_hash, "payload_hash": made.payload_hash}
-    return row | hashes | {"body": pack(made.normalized), "warnings": text}
+    packed = {"body": made.packed_normalized, "dictionary_id": made.dictionaries[1]}
+    return row | hashes | packed | {"warnings": text}
 
 
 def _warnings(before: list[list[str]], made: Prepared) -> list[list[str]]:
@@ -309,7 +310,7 @@ def _swap(pipeline: Pipeline, code: str, number: int, into: int, forward: bool, 
             if not rows:
                 return count
             live = [row for row in rows if row["body"] and row["version"] == row["now"] and row["state"] == "active"]
-            made = {row["record_id"]: profiled(_decode(unpack(row["body"])), pipeline.match) for row in live}
+            made = {row["record_id"]: profiled(_decode(row["form"]), pipeline.match) for row in live}
             failing = [(_damage(row, raws[row["record_id"]]), row["format"]) for row in rows if row["damage"]]
             with pipeline.database.write(durable=True) as conn:
                 derivations.swap(conn, number, rows, into, forward)

@@ -11,7 +11,7 @@ from harvester.cli.common import Shell, common, open_database, settings_of
 
 @click.group("db")
 def command() -> None:
-    """The database: upgrade, verify, dump, back up, restore, prune."""
+    """The database: upgrade, verify, dump, back up, restore, prune, pack."""
 
 
 @command.command()
@@ -119,4 +119,23 @@ def prune(shell: Shell) -> None:
     if not shell.dry_run:
         shell.confirm("Drop what the retention settings let go?")
     found = pruning.prune(database, policy, dry_run=shell.dry_run)
+    shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))
+
+
+@command.command()
+@common
+def pack(shell: Shell) -> None:
+    """Pack everything with dictionaries made from what is stored now, and drop the old ones."""
+    from db import dictionaries, migrate, prune
+    from harvester.clock import SystemClock, stamp
+
+    database = open_database(shell)
+    migrate.require(database)
+    if shell.dry_run:
+        shell.emit({}, lambda: shell.say("would make new dictionaries and pack everything with them"))
+        return
+    with database.lock(dictionaries.LOCK):
+        dictionaries.train(database, stamp(SystemClock().now()))
+        found = dictionaries.repack(database, lambda kind, rows: shell.note(f"{kind}: {rows:,} packed"))
+    prune.tidy(database)
     shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from db import control, ledger
-from db.compress import unpack
+from db.compress import DictionaryError, unpack
 from db.tables import change, cluster_event, metadata, payload, zstd_dictionary
 from harvester import deciding, harvesting, inspecting, purging
 from harvester.cli import induk
@@ -26,20 +27,22 @@ DENIED = "tidak-boleh"
 def everything(conn: Any) -> bytes:
     """Every text and every byte of every table, unpacked where it is packed."""
     found: list[bytes] = []
+    keys = [None, *(bytes(row[0]) for row in conn.execute(select(zstd_dictionary.c.body)))]
     for table in metadata.sorted_tables:
         for row in conn.execute(select(table)):
             for value in row:
-                found.append(value.encode() if isinstance(value, str) else _plain(value))
+                found.append(value.encode() if isinstance(value, str) else _plain(value, keys))
     return b"\n".join(found)
 
 
-def _plain(value: Any) -> bytes:
+def _plain(value: Any, keys: list[bytes | None]) -> bytes:
     if not isinstance(value, bytes | memoryview):
         return str(value).encode()
-    try:
-        return bytes(value) + unpack(bytes(value))
-    except Exception:  # noqa: BLE001 - a hash is no packed text
-        return bytes(value)
+    made = bytes(value)
+    for key in keys:
+        with suppress(DictionaryError):  # a hash is no packed text, and each text has one dictionary
+            made += unpack(bytes(value), key)
+    return made
 
 
 def prepared(partner: Lone) -> str:

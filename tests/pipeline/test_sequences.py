@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import select
 
 from db import catalogue
+from db.compress import unpack
 from db.tables import decision
 from harvester import deciding, deciding_files, rebuilding
 from harvester.clock import SystemClock
@@ -246,7 +247,7 @@ class Life(RuleBasedStateMachine):
             left, right = profiles[row.left_node][0], profiles[row.right_node][0]
             assert compare.decide(left, right, rules).verdict == row.verdict
             if row.evidence:
-                evidence = msgspec.json.decode(row.evidence, type=list[Evidence])
+                evidence = msgspec.json.decode(unpack(row.evidence), type=list[Evidence])
                 assert sum(one.points for one in evidence) == pytest.approx(row.score, abs=0.01)
                 assert compare.explain(left, right, rules).score == pytest.approx(row.score, abs=0.01)
 

@@ -1,0 +1,99 @@
+"""What a compression dictionary may hold: phrases that stand in many records, never a piece of a few.
+
+`record purge` promises that nothing of a record is left. A dictionary made by zstd's own trainer holds pieces of single
+records; one made here is put together of phrases each of which stood, byte for byte, in at least FEWEST records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, TypeVar
+
+FEWEST = 20  # records that must have a phrase
+SHARE = 4  # where there are several sources: of two of them, or of a fourth of the records of one
+LONGEST = 64  # words of a phrase
+WORTH = 4  # bytes: a shorter one saves nothing
+T = TypeVar("T")
+_WORDS = re.compile(rb"[0-9A-Za-z\x80-\xff]+[^0-9A-Za-z\x80-\xff]*|[^0-9A-Za-z\x80-\xff]+")
+
+
+class _Level(NamedTuple):
+    """The phrases of *words* words: their texts by number, and which begins at each word of each sample (0: none)."""
+
+    words: int
+    texts: list[bytes]
+    lines: list[list[int]]
+
+
+def content(samples: Sequence[tuple[int, bytes]], size: int) -> bytes:
+    """The phrases of *samples* (source, bytes of one record) that save most, at most *size* bytes, the best last."""
+    levels = _levels(samples)
+    uses = _uses(levels, len(samples))
+    order = sorted(uses, key=lambda phrase: (-(len(phrase) - WORTH + 1) * uses[phrase], phrase))
+    made = b""
+    for phrase in order:
+        if len(phrase) < WORTH or phrase in made:
+            continue
+        if len(made) + len(phrase) > size:
+            break
+        made = phrase + made
+    return made
+
+
+def _levels(samples: Sequence[tuple[int, bytes]]) -> list[_Level]:
+    """Phrases of 1, 2, 4, … words, the longest first: each is two of half its length, both in enough records."""
+    sources = [source for source, _ in samples]
+    rows = [_WORDS.findall(body) for _, body in samples]
+    texts = [b"", *_enough(sources, (set(row) for row in rows))]
+    numbers = {text: number for number, text in enumerate(texts)}
+    lines = [[numbers.get(word, 0) for word in row] for row in rows]
+    levels = [_Level(1, texts, lines)]
+    words = 1
+    while words < LONGEST and len(texts) > 1:
+        twos = (set(zip(line, line[words:], strict=False)) for line in lines)
+        found = [one for one in _enough(sources, twos) if one[0] and one[1]]
+        pairs = {one: number for number, one in enumerate(found, 1)}
+        texts = [b"", *(texts[left] + texts[right] for left, right in found)]
+        lines = [[pairs.get(one, 0) for one in zip(line, line[words:], strict=False)] for line in lines]
+        words *= 2
+        levels.append(_Level(words, texts, lines))
+    return levels[::-1]
+
+
+def _enough(sources: Sequence[int], rows: Iterable[AbstractSet[T]]) -> list[T]:
+    """What stands in enough of *rows*, each of which is of one record."""
+    sizes = Counter(sources)
+    counts: dict[int, Counter[T]] = {source: Counter() for source in sizes}
+    for source, row in zip(sources, rows, strict=True):
+        counts[source].update(row)
+    total = sum(counts.values(), Counter[T]())
+    return [
+        one
+        for one, number in total.items()
+        if number >= FEWEST
+        and (
+            len(sizes) == 1
+            or sum(1 for held in counts.values() if one in held) > 1
+            or any(SHARE * held[one] >= sizes[source] for source, held in counts.items())
+        )
+    ]
+
+
+def _uses(levels: Sequence[_Level], number: int) -> Counter[bytes]:
+    """How often each phrase is met when every sample is read in phrases as long as can be."""
+    uses: Counter[bytes] = Counter()
+    for sample in range(number):
+        mine = [(one.words, one.texts, one.lines[sample]) for one in levels]
+        at, end = 0, len(mine[-1][2])
+        while at < end:
+            for words, texts, line in mine:
+                if at < len(line) and line[at]:
+                    uses[texts[line[at]]] += 1
+                    at += words
+                    break
+            else:
+                at += 1
+    return uses
