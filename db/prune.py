@@ -70,15 +70,15 @@ def prune(database: Database, policy: Policy, *, dry_run: bool = False) -> dict[
     return found
 
 
-def tidy(database: Database) -> None:
-    """Let the planner know the tables as they are, and give room back."""
+def tidy(database: Database, *, wholly: bool = False) -> None:
+    """Let the planner know the tables as they are, and give room back; *wholly*: also what is free within pages."""
     statements = ["ANALYZE"]
     if database.sqlite:
         statements += ["PRAGMA wal_checkpoint(TRUNCATE)"]
         with database.read() as conn:
             free = conn.execute(text("PRAGMA freelist_count")).scalar_one()
             pages = conn.execute(text("PRAGMA page_count")).scalar_one()
-        statements += ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] if free > pages / 4 else []
+        statements += ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] if wholly or free > pages / 4 else []
     for statement in statements:
         with database.engine.connect() as conn, suppress(DBAPIError):  # somebody reads: next time
             conn.execution_options(isolation_level="AUTOCOMMIT")

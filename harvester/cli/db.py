@@ -137,5 +137,5 @@ def pack(shell: Shell) -> None:
     with database.lock(dictionaries.LOCK):
         dictionaries.train(database, stamp(SystemClock().now()))
         found = dictionaries.repack(database, lambda kind, rows: shell.note(f"{kind}: {rows:,} packed"))
-    prune.tidy(database)
+    prune.tidy(database, wholly=True)
     shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))
