@@ -4,6 +4,9 @@ Writers begin with BEGIN IMMEDIATE on SQLite: a deferred transaction that turns 
 "database is locked", whatever the time-out (cpython#124510). Locks die with their process: flock beside the SQLite
 file, session-level advisory locks on PostgreSQL (so not through a transaction-pooling PgBouncer).
 
+People go first: while somebody holds `ahead`, programs that `give_way` before their next transaction wait. SQLite has
+one writer at a time and wakes those who wait in no order, so a load would otherwise leave a person standing.
+
 `persist` does a whole transaction again when the database says "later" or is gone for a while. Whether a COMMIT
 whose answer was lost took place is the work's own question: it must begin by looking.
 """
@@ -16,6 +19,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +51,9 @@ from harvester.model import Clock
 
 T = TypeVar("T")
 BUSY_MS = 30_000
+GLANCE = 0.01
+PATIENCE = 2.0  # seconds that a program stands aside: people hinder a night, but do not stop it
+AHEAD = "ahead"
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds; a PostgreSQL that is restarted is back within them
 # serialization failure, deadlock, lock time-out, shut down, crashed, not yet up, failed over and still read-only
 _LATER = frozenset(("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"))
@@ -124,14 +131,33 @@ class Database:
             yield
 
     @contextmanager
-    def _flock(self, name: str) -> Iterator[None]:
+    def ahead(self) -> Iterator[None]:
+        """While a person writes; several people may be at it at once."""
+        with self._flock(AHEAD, fcntl.LOCK_SH) if self.sqlite else self._advisory_shared(AHEAD):
+            yield
+
+    def give_way(self, patience: float = PATIENCE) -> bool:
+        """Stand aside while people write, *patience* seconds at most; whether there was anybody."""
+        waited = False
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                with self.lock(AHEAD):
+                    return waited
+            except Locked:
+                waited = True
+                time.sleep(GLANCE)
+        return waited
+
+    @contextmanager
+    def _flock(self, name: str, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterator[None]:
         folder = self.path.with_name(self.path.name + ".locks")
         folder.mkdir(exist_ok=True)
         # hashed: a source code or output name never becomes part of a path
         handle = os.open(folder / hashlib.blake2b(name.encode(), digest_size=12).hexdigest(), os.O_RDWR | os.O_CREAT)
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, how)
             except BlockingIOError:
                 raise Locked(f"{name} is already at work in another process", hint="try again later") from None
             yield
@@ -140,7 +166,7 @@ class Database:
 
     @contextmanager
     def _advisory(self, name: str) -> Iterator[None]:
-        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+        key = _key(name)
         with self.engine.connect() as conn:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             if not _take(conn, key):
@@ -152,6 +178,17 @@ class Database:
                 del self._held[key]
                 with suppress(DBAPIError):  # a lost connection has let go by itself
                     conn.execute(select(func.pg_advisory_unlock(key)))
+
+    @contextmanager
+    def _advisory_shared(self, name: str) -> Iterator[None]:
+        with self.engine.connect() as conn:
+            conn.execution_options(isolation_level="AUTOCOMMIT")
+            conn.execute(select(func.pg_advisory_lock_shared(_key(name))))
+            try:
+                yield
+            finally:
+                with suppress(DBAPIError):
+                    conn.execute(select(func.pg_advisory_unlock_shared(_key(name))))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -166,6 +203,10 @@ def passing(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in text  # by another program, such as a shell
     return "connection" in text and not state  # never made: there is no SQLSTATE for that
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _take(conn: Connection, key: int) -> bool:

@@ -102,7 +102,7 @@ def carry_out(
     """
     if preview:
         return _foreseen(pipeline, plan, expected_version or {})
-    with _match_lock(pipeline) as held:
+    with pipeline.database.ahead(), _match_lock(pipeline) as held:
         stored = _store(pipeline, plan, expected_version or {}, waits=not held)
         if not held:
             note = "another process is matching: the decision is stored, and its match carries it out"

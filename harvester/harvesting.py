@@ -461,6 +461,7 @@ def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft)
         faultpoint.reach("harvest.page.written")
 
     laps.lap("sort")
+    job.database.give_way()
     job.database.persist(lambda: _in_transaction(job, commit))
     laps.lap("store")
     faultpoint.reach("harvest.page.committed")

@@ -14,6 +14,7 @@ matching.py (one batch), resolving.py (clusters again), merge_log.py (what peopl
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,9 @@ from harvester.workers import Workers
 
 MATCH_LOCK = "match"  # held for a batch, or for one act of a person between two batches
 MATCH_RUN_LOCK = "match-run"  # held for a whole run: a second one exits with 75; taken before MATCH_LOCK
-MATCH_PAUSE = 0.02  # seconds between two batches, in which a person's act may take the lock
+MATCH_PAUSE = 0.02  # seconds between two batches, in which another program's act may take the lock
+SHORT_BATCH = 200  # records in a batch for SHORT_SECONDS after a person had to wait for one
+SHORT_SECONDS = 60.0
 MATCH_PATIENCE = 300.0
 HARVEST_LOCK = "source:"
 RETENTION = timedelta(days=30)  # how long a server that promises nothing remembers what it deleted
@@ -375,7 +378,12 @@ def match(
         faultpoint.reach("match.run.opened")
         desk = desk_of(pipeline, run_id)
         verdict, reason = "complete", ""
-        while batch := _locked_batch(pipeline, desk):
+        short_until = -math.inf
+        while True:
+            if pipeline.database.give_way():
+                short_until = pipeline.clock.monotonic() + SHORT_SECONDS
+            if not (batch := _locked_batch(pipeline, desk, short=pipeline.clock.monotonic() < short_until)):
+                break
             for name in totals:
                 totals[name] += getattr(batch, name)
             progress(batch)
@@ -403,13 +411,15 @@ def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: b
     )
 
 
-def _locked_batch(pipeline: Pipeline, desk: Desk) -> Batch | None:
-    """One batch under the match lock; a person's act that holds it is waited for."""
+def _locked_batch(pipeline: Pipeline, desk: Desk, *, short: bool) -> Batch | None:
+    """One batch under the match lock; a person's act that holds it is waited for. What comes out is the same if it
+    is *short*."""
+    size = pipeline.settings.match.batch
     until = pipeline.clock.monotonic() + MATCH_PATIENCE
     while True:
         try:
             with pipeline.database.lock(MATCH_LOCK):
-                return match_batch(desk, pipeline.settings.match.batch)
+                return match_batch(desk, min(size, SHORT_BATCH) if short else size)
         except Locked:
             if pipeline.clock.monotonic() > until:
                 raise

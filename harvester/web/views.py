@@ -60,11 +60,11 @@ class Pages:
 
         return register
 
-    def post(self, path: str, *, needs: str) -> Callable[[Handler], Handler]:
-        """Let the handler change something."""
+    def post(self, path: str, *, needs: str, long: bool = False) -> Callable[[Handler], Handler]:
+        """Let the handler change something; programs that load stand aside meanwhile, unless it takes *long*."""
 
         def register(handler: Handler) -> Handler:
-            self.router.add_api_route(path, _writer(handler, needs), methods=["POST"], response_model=None)
+            self.router.add_api_route(path, _writer(handler, needs, long), methods=["POST"], response_model=None)
             return handler
 
         return register
@@ -85,9 +85,14 @@ async def sent(request: Request) -> AsyncIterator[FormData]:
         yield form
 
 
-def _writer(handler: Handler, needs: str) -> Callable[..., Response]:
+def _writer(handler: Handler, needs: str, long: bool) -> Callable[..., Response]:
+    def first(visit: Visit) -> View | Response:
+        with visit.pipeline.database.ahead():
+            return handler(visit)
+
     def endpoint(request: Request, form: FormData = Depends(sent)) -> Response:  # noqa: B008
-        return answer(Visit(request, form), needs, handler, "POST")
+        # a stranger, who may log in, holds nobody up
+        return answer(Visit(request, form), needs, handler if long or needs == "public" else first, "POST")
 
     endpoint.needs = needs  # type: ignore[attr-defined]
     return endpoint

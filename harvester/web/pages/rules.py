@@ -35,7 +35,7 @@ def rules(visit: Visit) -> View:
     return _page(visit, visit.pipeline.match.text, None, "")
 
 
-@pages.post("/rules/try", needs="promote")
+@pages.post("/rules/try", needs="promote", long=True)
 def what_if(visit: Visit) -> View:
     """What another rule file would make of the stored catalogue: clusters split and joined; nothing is stored."""
     text = _sent(visit)
@@ -49,7 +49,7 @@ def what_if(visit: Visit) -> View:
     return _page(visit, text, {"figures": figures, **told}, "")
 
 
-@pages.post("/rules/promote", needs="promote")
+@pages.post("/rules/promote", needs="promote", long=True)
 def promote(visit: Visit) -> View | Response:
     """Put a rule file in force that was tried before: asked again, with its effects and a reason."""
     text = _sent(visit)

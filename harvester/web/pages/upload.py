@@ -41,7 +41,7 @@ def template(visit: Visit) -> Response:
     return download(sheet_template.write(), "induk.xlsx")
 
 
-@pages.post("/partners/{code}/upload", needs="upload")
+@pages.post("/partners/{code}/upload", needs="upload", long=True)
 def upload(visit: Visit) -> View | Response:
     """Look at the file that was sent, or import the one that was looked at."""
     code = known(visit)
