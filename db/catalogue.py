@@ -59,7 +59,8 @@ class RecordState(NamedTuple):
         return f"{self.source}/{self.identifier}"
 
 
-def _states() -> Any:
+def _states(*, placed: bool = False) -> Any:
+    """The states of records; only of those *placed* in a cluster, or of all."""
     return (
         select(
             record.c.id,
@@ -72,7 +73,7 @@ def _states() -> Any:
             membership.c.cluster_id,
         )
         .join(source, source.c.id == record.c.source_id)
-        .join(membership, membership.c.record_id == record.c.id, isouter=True)
+        .join(membership, membership.c.record_id == record.c.id, isouter=not placed)
     )
 
 
@@ -100,7 +101,8 @@ def states_of_addresses(conn: Connection, addresses: Iterable[tuple[str, str]]) 
 
 def states_of_clusters(conn: Connection, cluster_ids: Iterable[int]) -> list[RecordState]:
     """Every record (active or just deleted) that is a member of these clusters."""
-    query = _states().where(within(conn, membership.c.cluster_id, cluster_ids))
+    # no outer join: SQLite would read every record there is
+    query = _states(placed=True).where(within(conn, membership.c.cluster_id, cluster_ids))
     return [RecordState(*row) for row in conn.execute(query).all()]
 
 
