@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export no_proxy = 127.0.0.1,localhost,::1
 export NO_PROXY = 127.0.0.1,localhost,::1
 
-.PHONY: help demo check test lint types fast full proofs prove corpus bench bench-check audit format clean system
+.PHONY: help demo check test lint types fast full proofs prove corpus bench bench-check same audit format clean system
 
 help:
 	@echo "make demo            four sample libraries, two nights, the whole journey (KEEP=1 leaves it serving)"
@@ -74,6 +74,10 @@ audit: $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install -q pip-audit
 	$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r constraints.txt
+
+# what the hot path makes of every record below CORPUS, as hashes: compare them before and after a change
+same: $(VENV)/.dev
+	@$(BIN)/python -m bench.same "$(CORPUS)"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix -q .
