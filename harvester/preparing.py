@@ -14,8 +14,9 @@ from db.ledger import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
 from harvester.laps import Laps
-from harvester.match import profile as profiling
+from harvester.match.compare import self_merges
 from harvester.match.keys import keys
+from harvester.match.profile import profile
 from harvester.match.rules import Rules
 from harvester.model import Damage, HarvestedRecord, Normalized, NormalizedRecord, Source, Warning
 from harvester.normalize import mapping as mappings
@@ -223,9 +224,9 @@ def profiled(record: NormalizedRecord, rules: Rules) -> Profiled:
 
 def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules) -> list[Profiled]:
     """What matching needs of normalized records, in order."""
-    profiles = [profiling.profile(record, rules) for record in records]
+    profiles = [profile(record, rules) for record in records]
     packed = [msgspec.msgpack.encode(one) for one in profiles]
-    solid = [profiling.self_merges(one, rules) for one in profiles]
+    solid = [self_merges(one, rules) for one in profiles]
     known = [keys(one, rules) for one in profiles]
     return list(map(Profiled, map(digest, packed), solid, packed, known))
 

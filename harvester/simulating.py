@@ -23,7 +23,7 @@ from harvester.errors import UsageError
 from harvester.heeding import without
 from harvester.match import blocking, compare
 from harvester.match import rules as match_rules
-from harvester.match.profile import profile, self_merges
+from harvester.match.profile import profile
 from harvester.match.rules import Rules
 from harvester.model import Clock, Decision, NormalizedRecord, Profile
 from harvester.pipeline import Pipeline
@@ -124,7 +124,7 @@ def read_world(conn: Connection, rules: Rules) -> World:
             made = profile(without(record, wrong[state.record_id]) if state.record_id in wrong else record, rules)
             node = nodes.setdefault(made, len(nodes) + 1)
             if node not in world.profiles:
-                world.profiles[node] = (made, self_merges(made, rules))
+                world.profiles[node] = (made, compare.self_merges(made, rules))
             world.states.append(state._replace(node_id=node))
     return world
 

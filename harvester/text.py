@@ -70,6 +70,8 @@ def fold(text: str) -> str:
     >>> fold("L’Étranger : roman /")
     'letranger roman'
     """
+    if not text:
+        return ""
     if "#" in text or "++" in text:
         text = _SIGNED.sub(lambda match: match[1] + _SIGNS[match[2]], text)
     if text.isascii():

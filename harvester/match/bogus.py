@@ -11,7 +11,7 @@ def is_bogus(value: str) -> bool:
     >>> is_bogus("9780000000002"), is_bogus("9789793062792")
     (True, False)
     """
-    digits = "".join(filter(str.isdigit, value))
+    digits = value if value.isdigit() else "".join(filter(str.isdigit, value))
     if not digits:
         return False
     body = digits[3:-1] if len(digits) == 13 and digits[:3] in ("978", "979") else digits

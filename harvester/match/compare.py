@@ -34,15 +34,23 @@ def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
     if walk.stopped:
         reason = walk.early_veto or _reason(table, walk.outcomes, worst=True)
         return Decision("veto" if walk.early_veto else "distinct", walk.score, reason)
-    verdict, score, reason, _ = _judge(left, right, rules, table, walk)
-    return Decision(verdict, score, reason)
+    verdict, score, cause, _ = _judge(left, right, rules, table, walk)
+    return Decision(verdict, score, cause or _reason(table, walk.outcomes, worst=verdict != "merge"))
+
+
+def self_merges(profile: Profile, rules: Rules) -> bool:
+    """Whether two records with this one profile are the same manifestation without a cataloguer saying so."""
+    table = rules.table(profile.material, profile.material)
+    walk = _walk(profile, profile, rules, table, stop=True)
+    return not walk.stopped and _judge(profile, profile, rules, table, walk)[0] == "merge"
 
 
 def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
     """The same verdict as `decide` with all the evidence, whose points add up to the score."""
     table = rules.table(left.material, right.material)
     walk = _walk(left, right, rules, table, stop=False)
-    verdict, score, reason, more = _judge(left, right, rules, table, walk)
+    verdict, score, cause, more = _judge(left, right, rules, table, walk)
+    reason = cause or _reason(table, walk.outcomes, worst=verdict != "merge")
     evidence = tuple(
         _evidence(feature, left, right, walk.outcomes.get(feature.name, "missing"))
         for stage in table.stages
@@ -92,13 +100,13 @@ def _hope(bonuses: tuple[Interaction, ...], outcomes: dict[str, str]) -> float:
 def _judge(
     left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk
 ) -> tuple[Verdict, float, str, tuple[Evidence, ...]]:
-    """Verdict, final score, reason and the evidence beyond single features: interactions, support, policy."""
+    """Verdict, final score, what forced it ("" : points alone) and the evidence beyond single features."""
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
         for interaction in table.interactions
         if holds(interaction.when, walk.outcomes)
     ]
-    score = walk.score + sum(item.points for item in more)
+    score = walk.score + sum([item.points for item in more])
     cap = _cap(left, right, rules, walk) if score >= rules.merge_at else ""
     if cap:
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
@@ -109,9 +117,8 @@ def _judge(
     if veto:
         return "veto", score, veto, tuple(more)
     if score >= rules.merge_at:
-        return "merge", score, _reason(table, walk.outcomes, worst=False), tuple(more)
-    reason = cap or _reason(table, walk.outcomes, worst=True)
-    return ("review" if score >= rules.review_at else "distinct"), score, reason, tuple(more)
+        return "merge", score, "", tuple(more)
+    return ("review" if score >= rules.review_at else "distinct"), score, cap, tuple(more)
 
 
 def holds(when: When, outcomes: dict[str, str]) -> bool:

@@ -20,7 +20,6 @@ from harvester.match.agents import (
 )
 from harvester.match.arabic import in_script, looks_romanized, skeleton
 from harvester.match.bogus import is_bogus
-from harvester.match.compare import decide
 from harvester.match.comparing import present
 from harvester.match.rules import Rules
 from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
@@ -103,7 +102,7 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         edition_words=_edition_words(record),
         impression=record.impression.number or (-1 if record.impression.text else 0),
         series=_series_words(record.series),
-        series_numbers=tuple(sorted({n for item in record.series[:4] for n in series_numbers(item.number, known)}))[:8],
+        series_numbers=_series_numbers(record.series, known),
         languages=tuple(sorted(set(record.languages) - _NO_LANGUAGE))[:6],
         institution=institution_words(thesis.institution, known) if thesis else (),
         degree=fold(thesis.degree) if thesis else "",
@@ -113,12 +112,8 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         score_format=fold(record.score_format),
         extra=_extra(record, area, known),
     )
-    return msgspec.structs.replace(made, present=present(made))
-
-
-def self_merges(profile: Profile, rules: Rules) -> bool:
-    """Whether two records with this one profile are the same manifestation without a cataloguer saying so."""
-    return decide(profile, profile, rules).verdict == "merge"
+    msgspec.structs.force_setattr(made, "present", present(made))  # nobody has seen it yet
+    return made
 
 
 def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
@@ -146,14 +141,15 @@ def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
 def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
     texts = (*record.variant_titles[:6], record.uniform_title, record.title.original)
     folded = {fold(text) for text in texts if text}
+    if not folded:
+        return ()
     return tuple(sorted(folded - {"", area.proper, area.full}))[:8]
 
 
 def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
     if len(area.words) <= 1:
         return True
-    telling = [word for word in area.full.split() if word not in known.generic_titles and not word.isdigit()]
-    return known.generic_titles.issuperset(significant(telling))
+    return all(word in known.generic_titles or word.isdigit() for word in area.full.split())
 
 
 def _uncertain_end(record: NormalizedRecord, year: int) -> int:
@@ -167,7 +163,7 @@ _ORDINAL = re.compile(r"\b([0-9]{1,2})(?:st|nd|rd|th|d|e|\.)(?=\W|$)")
 def _edition_number(record: NormalizedRecord) -> int:
     if record.edition.number:
         return record.edition.number
-    match = _ORDINAL.search(record.edition.text.lower())
+    match = _ORDINAL.search(record.edition.text.lower()) if record.edition.text else None
     return int(match[1]) if match else 0
 
 
@@ -182,12 +178,22 @@ def _pages(record: NormalizedRecord) -> int:
 
 
 def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
+    if not record.edition.text:
+        return ()
     kept = [word for word in significant(fold(record.edition.text).split()) if word not in _EDITION_WORDS]
     return tuple(sorted({word for word in kept if not number(word) and not word.isdigit()}))[:8]
 
 
 def _series_words(series: tuple[Series, ...]) -> tuple[str, ...]:
+    if not series:
+        return ()
     return tuple(sorted({word for item in series[:4] for word in _title_words(item.title)}))[:16]
+
+
+def _series_numbers(series: tuple[Series, ...], known: Vocabulary) -> tuple[str, ...]:
+    if not series:
+        return ()
+    return tuple(sorted({found for item in series[:4] for found in series_numbers(item.number, known)}))[:8]
 
 
 @lru_cache(maxsize=4_000)  # the records of a series come by the hundred
@@ -207,10 +213,10 @@ _SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,]*)")
 def _extra(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tuple[str, ...]:
     """Marks that part two records when they differ, as kind:value: of school books, maps, versions of a text."""
     marks = list(area.extra)
-    version = sorted(known.edition_versions.intersection(fold(record.edition.text).split()))
-    if version:
-        marks.append("version:" + " ".join(version))
-    match = _SCALE.search(record.scale)
-    if match:
+    if record.edition.text:
+        version = sorted(known.edition_versions.intersection(fold(record.edition.text).split()))
+        if version:
+            marks.append("version:" + " ".join(version))
+    if record.scale and (match := _SCALE.search(record.scale)):
         marks.append("scale:" + re.sub(r"\D", "", match[1]))
-    return tuple(sorted(marks))
+    return tuple(sorted(marks)) if marks else ()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Title
-from harvester.text import STOP_WORDS, fold, old_spelling, romanize
+from harvester.text import STOP_WORDS, fold, respelled, romanize
 
 MAX_WORDS = 40
 _ROMAN = re.compile(r"^(?=[ivxlc])(?:x{0,3}|xl|l?x{0,3})(?:ix|iv|v?i{0,3})$")
@@ -48,7 +48,7 @@ class TitleArea(NamedTuple):
 @lru_cache(maxsize=8_000)
 def spelled(word: str) -> str:
     """The folded *word* in Latin letters and in the key of old and new spelling."""
-    return old_spelling(word if word.isascii() else romanize(word))
+    return respelled(word if word.isascii() else romanize(word))
 
 
 @lru_cache(maxsize=2_000)
@@ -125,6 +125,8 @@ def series_numbers(text: str, vocabulary: Vocabulary) -> list[str]:
 
 def joined_initials(words: list[str]) -> list[str]:
     """*words* with runs of two and more single letters joined: u s g p o → usgpo."""
+    if not words or min(map(len, words)) > 1:
+        return words
     result: list[str] = []
     run: list[str] = []
     for word in [*words, ""]:
@@ -141,6 +143,8 @@ def joined_initials(words: list[str]) -> list[str]:
 
 def with_whole_years(words: list[str]) -> list[str]:
     """*words* with the end of a range of years written out (1914 18 → 1914 1918) and thousands joined."""
+    if not any(map(str.isdigit, words)):
+        return words
     result: list[str] = []
     for word in words:
         before = result[-1] if result else ""
@@ -193,19 +197,30 @@ class _TitleWords:
             if skip:
                 skip = False
                 continue
-            following = tokens[index + 1] if index + 1 < len(tokens) else ""
-            if following and token in known.parts and number(following) and not self._year(following):
-                self.parts.append(number(following))
-                skip = True
-            elif following and (token in known.grades or token in known.semesters) and number(following):
+            if token in known.counted and self._counts(token, tokens[index + 1 : index + 2]):
                 skip = True
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
-            elif index and len(token) < 6 and roman(token) and (len(token) > 1 or index == self._proper_length - 1):
+            elif (
+                index
+                and token[0] in "ivxlc"
+                and len(token) < 6
+                and roman(token)
+                and (len(token) > 1 or index == self._proper_length - 1)
+            ):
                 self.numbers.append(roman(token))
             elif token not in STOP_WORDS or (len(token) == 1 and index and tokens[index - 1] in _LETTERED_KINDS):
                 self.words.append(token)
         self.words = self.words or [token for token in tokens if not token.isdigit()]
+
+    def _counts(self, token: str, following: list[str]) -> bool:
+        """Whether a number follows that belongs to *token*: that of a part is kept."""
+        if not following or not number(following[0]):
+            return False
+        if token in self._vocabulary.parts and not self._year(following[0]):
+            self.parts.append(number(following[0]))
+            return True
+        return token in self._vocabulary.grades or token in self._vocabulary.semesters
 
     def _year(self, token: str) -> bool:
         return len(token) == 4 and token.isdigit() and token[0] in "12"

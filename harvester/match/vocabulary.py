@@ -44,3 +44,4 @@ class Vocabulary:
         self.publisher_aliases = publisher_aliases
         school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
         self.marking = empty.union(*school)  # a title without any of these is no school book's
+        self.counted = empty.union(self.parts, self.grades, self.semesters)  # words that a number may follow

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from harvester.errors import RecordError
+from harvester.formats.light import LightMarc
 from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
 from harvester.normalize.doubled import undoubled
 from harvester.normalize.finish import Context, holdings_of, warnings_of
@@ -116,18 +117,24 @@ def _has_title(record: MarcRecord) -> bool:
 
 def content_hash(record: Record, mapping: Mapping) -> bytes:
     """16 bytes over the whole record without the mapping's volatile fields; equal bytes need no new version."""
+    whole: Any = ""
     if isinstance(record, MarcRecord):
-        tags = frozenset(tag for tag, _ in record.fields)
-        whole: Any = [record.leader[5:12], record.leader[17:20]]
-    elif isinstance(record, XmlRecord):
-        tags, whole = frozenset(element.name for element in record.elements), ""
-    else:
-        tags, whole = frozenset(name.casefold().strip() for name, _ in record.cells), ""
-    found = view(record, tags)
-    found.pop("LDR", None)
+        whole = [record.leader[5:12], record.leader[17:20]]
+    found = _whole(record)
     kept = mapping.dropped(found) if mapping.dropped is not None else found
-    lines = [whole, sorted((tag, fields) for tag, fields in kept.items() if fields)]
+    lines = [whole, sorted([(tag, fields) for tag, fields in kept.items() if fields and tag != "LDR"])]
     return blake2b(msgspec.msgpack.encode(lines), digest_size=16).digest()
+
+
+def _whole(record: Record) -> View:
+    """All fields of *record*."""
+    if isinstance(record, LightMarc) and "880" not in record.split:
+        return record.split
+    if isinstance(record, MarcRecord):
+        return view(record, frozenset([tag for tag, _ in record.fields]))
+    if isinstance(record, XmlRecord):
+        return view(record, frozenset([element.name for element in record.elements]))
+    return view(record, frozenset([name.casefold().strip() for name, _ in record.cells]))
 
 
 def _fill(drafts: Sequence[_Draft], mapping: Mapping) -> None:

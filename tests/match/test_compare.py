@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from harvester.match import compare
-from harvester.match.compare import decide, explain
-from harvester.match.profile import profile, self_merges
+from harvester.match.compare import decide, explain, self_merges
+from harvester.match.profile import profile
 from harvester.match.rules import Rules, load, parse
 from harvester.model import Decision, NormalizedRecord, Profile
 from tests.match.cases import cases, record
