@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from harvester.model import Address, Decision, Profile
 from harvester.pipeline import Pipeline
 
 _decode = msgspec.msgpack.Decoder(Profile).decode
-BAR = 18
 
 
 def explain(pipeline: Pipeline, left: str, right: str) -> dict[str, Any]:
@@ -87,32 +85,3 @@ def _plain(decision: Decision) -> dict[str, Any]:
             for one in decision.evidence
         ],
     }
-
-
-def show(answer: dict[str, Any], say: Callable[[str], None]) -> None:
-    """The answer as a table with a bar a line, as it stands in a terminal."""
-    today = answer["today"]
-    width = max([12, *(len(one["feature"]) for one in today["evidence"])])
-    say(f"{'':{width}}  {answer['left'][:26]:26}  {answer['right'][:26]:26}  evidence")
-    for one in today["evidence"]:
-        bar = "█" * min(BAR, max(0, round(abs(one["points"]) / 2)))
-        cells = f"{one['left'][:26] or '-':26}  {one['right'][:26] or '-':26}  {one['outcome']:24}"
-        say(f"{one['feature']:{width}}  {cells} {one['points']:+7.1f}  {bar}")
-    limits = answer["thresholds"]
-    say(
-        f"total {today['score']:+.1f}   merge from {limits['merge']:+g}, review from {limits['review']:+g} "
-        f"(5 points = 1 unit of log-odds)   →  {today['verdict'].upper()}  {today['reason']}"
-    )
-    say(_sentence(answer))
-
-
-def _sentence(answer: dict[str, Any]) -> str:
-    for row in answer["links"]:
-        return f"A person said {row['kind']}-link: {row['reason']} ({row['author']}, {row['at']})."
-    if answer["equal_profiles"]:
-        return "Both records say the same in everything that is compared."
-    then = answer["then"]
-    where = f"one cluster ({answer['clusters'][0]})" if answer["same_cluster"] else "two clusters"
-    if then is None:
-        return f"No blocking key proposed this pair; computed now. They stand in {where}."
-    return f"Decided in run {then['run_id']}: {then['verdict']} at {then['score']:+.1f}. They stand in {where}."

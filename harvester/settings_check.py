@@ -10,12 +10,33 @@ from pydantic import BaseModel, ValidationError
 
 from harvester import yaml_file
 from harvester.errors import ConfigError
+from harvester.i18n import N_
 from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile
 
 M = TypeVar("M", bound=BaseModel)
 Names = Collection[str]
 Known = Mapping[str, Names | None]  # kind of name → the names that exist; None accepts every one
+
+
+# what pydantic says, as far as it stands in a sentence of ours
+PYDANTIC = (
+    N_("input should be a valid integer"),
+    N_("input should be a valid integer, unable to parse string as an integer"),
+    N_("input should be a valid number"),
+    N_("input should be a valid number, unable to parse string as a number"),
+    N_("input should be a valid boolean"),
+    N_("input should be a valid boolean, unable to interpret input"),
+    N_("input should be a valid string"),
+    N_("input should be a valid list"),
+    N_("input should be a valid tuple"),
+    N_("input should be a valid dictionary"),
+    N_("input should be a valid dictionary or instance of {1}"),
+    N_("input should be greater than {1}"),
+    N_("input should be greater than or equal to {1}"),
+    N_("input should be less than {1}"),
+    N_("input should be less than or equal to {1}"),
+)
 
 
 def read(path: Path, name: str, problems: list[str]) -> YamlFile | None:

@@ -328,7 +328,9 @@ class SettingsFile(Group):
     )
     data_dir: str = setting("data", "folder for locks, watched files and dumps, beside induk.yaml")
     contact: str = setting("", "mail address that partners see in the User-Agent")
-    language: Literal["en", "id"] = setting("en", "language of messages: en or id")
+    language: Literal["en", "id"] = setting(
+        "en", "language of mails, and of the command line where the locale names none: en or id"
+    )
     timezone: Zone = setting("Asia/Jakarta", "time zone of the consortium, and of partners without one")
     schedule: Cron = setting("0 1 * * *", "when partners without a schedule are harvested")
     limits: Limits = setting(Limits(), "bounds on what a partner may send")

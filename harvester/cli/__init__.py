@@ -15,32 +15,35 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, begin, told, translate
+from harvester.i18n import N_
+
 # Name → one line for `induk --help`: the modules themselves are not imported for it.
 COMMANDS = {
-    "changes": "The change feed: what a search index must know.",
-    "cluster": "Clusters: the records of one manifestation under a stable id.",
-    "config": "Check and show the configuration.",
-    "db": "The database: upgrade, verify, dump, back up, restore, prune.",
-    "demo": "Four sample libraries, two nights, the whole journey.",
-    "derivation": "What rules and mappings made of the records: approve, drop, roll back.",
-    "doctor": "Is everything in place? Configuration, database, disk, clock, endpoints.",
-    "harvest": "Harvest partners into the ledger.",
-    "import": "Read files that a partner sent, as one set.",
-    "init": "Write a first induk.yaml and partners.d.",
-    "link": "What people decided: together, apart, pinned; export and import.",
-    "mapping": "Mapping files: check, test, try, coverage, diff, docs, schema.",
-    "match": "Match and merge what has changed; explain a pair.",
-    "nightly": "One night: harvest, match, publish, report, tell people.",
-    "normalize": "Normalize stored records again by today's mappings.",
-    "partner": "Partners: add, measure, look at a sample, pause, rekey, retire.",
-    "publish": "Bring an output up to date: Solr, files; verify and repair it.",
-    "report": "How things stand: the last night, the calendar of nights.",
-    "quarantine": "What could not be read: list it, look at it, try it again.",
-    "record": "One record: as received, normalized, traced.",
-    "serve": "Pages, HTTP API and OAI-PMH provider.",
-    "run": "Runs: what was done, with its verdict; approve, reject, revert.",
-    "scheduler": "Harvest when it is due: as a daemon, or once for cron and timers.",
-    "user": "Accounts of the web pages.",
+    "changes": N_("The change feed: what a search index must know."),
+    "cluster": N_("Clusters: the records of one manifestation under a stable id."),
+    "config": N_("Check and show the configuration."),
+    "db": N_("The database: upgrade, verify, dump, back up, restore, prune."),
+    "demo": N_("Four sample libraries, two nights, the whole journey."),
+    "derivation": N_("What rules and mappings made of the records: approve, drop, roll back."),
+    "doctor": N_("Is everything in place? Configuration, database, disk, clock, endpoints."),
+    "harvest": N_("Harvest partners into the ledger."),
+    "import": N_("Read files that a partner sent, as one set."),
+    "init": N_("Write a first induk.yaml and partners.d."),
+    "link": N_("What people decided: together, apart, pinned; export and import."),
+    "mapping": N_("Mapping files: check, test, try, coverage, diff, docs, schema."),
+    "match": N_("Match and merge what has changed; explain a pair."),
+    "nightly": N_("One night: harvest, match, publish, report, tell people."),
+    "normalize": N_("Normalize stored records again by today's mappings."),
+    "partner": N_("Partners: add, measure, look at a sample, pause, rekey, retire."),
+    "publish": N_("Bring an output up to date: Solr, files; verify and repair it."),
+    "report": N_("How things stand: the last night, the calendar of nights."),
+    "quarantine": N_("What could not be read: list it, look at it, try it again."),
+    "record": N_("One record: as received, normalized, traced."),
+    "serve": N_("Pages, HTTP API and OAI-PMH provider."),
+    "run": N_("Runs: what was done, with its verdict; approve, reject, revert."),
+    "scheduler": N_("Harvest when it is due: as a daemon, or once for cron and timers."),
+    "user": N_("Accounts of the web pages."),
 }
 
 
@@ -56,11 +59,11 @@ class Lazy(click.Group):
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         module = importlib.import_module(f"harvester.cli.{name}")
         command: click.Command = module.command
-        return command
+        return translate(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(line)) for name, line in sorted(COMMANDS.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,8 +71,8 @@ class Lazy(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from harvester.registry import suggestion
 
-            hint = suggestion(args[0], list(COMMANDS))
-            raise click.UsageError(f"no command {args[0]!r} ({hint})")
+            hint = told(suggestion(args[0], list(COMMANDS)))
+            raise click.UsageError(_("no command {name!r} ({hint})", name=args[0], hint=hint))
         return super().resolve_command(ctx, args)
 
 
@@ -83,6 +86,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
     from harvester.cli.common import guarded
 
+    begin(sys.argv[1:] if arguments is None else arguments, os.environ)
+    translate(induk)
     os.environ.setdefault("PYTHONUTF8", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

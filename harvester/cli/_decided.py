@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,19 +33,20 @@ def show_result(shell: Shell, result: Any) -> int:
     """Print what a decision changed, or would change; 0, or 75 when it waits for another process."""
 
     def say() -> None:
-        done = "would be" if result.preview else "are"
         if result.decision is not None:
-            shell.say(f"decision {result.decision}" + (": stored, waits for the next match" if result.pending else ""))
-        for name, groups in (("before", result.before), ("after", result.after)):
+            waits = _("decision {number}: stored, waits for the next match", number=result.decision)
+            shell.say(waits if result.pending else _("decision {number}", number=result.decision))
+        for when, groups in ((_("before"), result.before), (_("after"), result.after)):
             for one in groups:
-                where = f"{name:7} cluster {one.cluster or 'new':>6}"
-                shell.say(f"{where}  {len(one.members):4} records  {_few(one.members)}")
-        told = ", ".join(f"{row.kind} {row.cluster or 'new'}" for row in result.feed)
-        shell.say(f"consumers {done} told: {told or 'nothing'}")
+                where = _("cluster {number:>6}", number=one.cluster or _("new"))
+                shell.say(f"{when:7} {where}  {len(one.members):4} {_('records')}  {_few(one.members)}")
+        changes = ", ".join(f"{row.kind} {row.cluster or _('new')}" for row in result.feed) or _("nothing")
+        preview = _("consumers would be told: {changes}", changes=changes)
+        shell.say(preview if result.preview else _("consumers are told: {changes}", changes=changes))
         for text in result.contradictions:
-            shell.say(f"! {text}")
+            shell.say(f"! {told(text)}")
         for text in result.notes:
-            shell.say(text)
+            shell.say(told(text))
 
     shell.emit(result, say)
     return 75 if result.pending else 0

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harvester.cli._decided import show_result, signed
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.cli.record import inspecting_rows
 
@@ -29,8 +30,9 @@ def show(shell: Shell, number: int) -> None:
 
 
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
-    moved = f" (was {answer['asked']})" if answer["asked"] != answer["cluster"] else ""
-    shell.say(f"cluster {answer['cluster']}{moved}: {answer['size']} members, changed {answer['changed_at']}")
+    if answer["asked"] != answer["cluster"]:
+        shell.say(_("cluster {asked} is now cluster {cluster}", **answer))
+    shell.say(_("cluster {cluster}: {size} members, changed {changed_at}", **answer))
     shell.table(["member", "partner"], [[one["address"], one["partner"]] for one in answer["members"]])
     shell.table(["field", "value"], inspecting_rows(answer["union"]["record"]))
     rows = [
@@ -112,7 +114,7 @@ def undo(
         result = deciding.undo_events(opened, events, author, reason, preview=shell.dry_run)
     else:
         if not shell.dry_run:
-            shell.confirm(f"Take apart everything that run {run} joined?")
+            shell.confirm(_("Take apart everything that run {run} joined?", run=run))
         result = deciding.undo_run(opened, run or 0, author, reason, preview=shell.dry_run)
     return show_result(shell, result)
 

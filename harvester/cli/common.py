@@ -14,13 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from harvester.cli._speech import _, settle, speak, spoken, told
 from harvester.errors import ConfigError, IndukError
-from harvester.i18n import LANGUAGES, translator
+from harvester.i18n import LANGUAGES
 
 F = TypeVar("F", bound=Callable[..., Any])
 # SIGINT and SIGTERM set it; long work asks it between two pages or batches.
 stopping = threading.Event()
 _signal: list[int] = []
+SENTENCES = {"reason", "message", "why", "remarks", "found", "check", "contradiction", "failure"}  # columns of a table
 STOP_SECONDS = 9.0  # after a signal; what is not committed by then is rolled back
 
 
@@ -28,7 +30,6 @@ class Shell(NamedTuple):
     """The common options of one call, and how it speaks."""
 
     config: Path | None
-    lang: str
     json: bool
     quiet: bool
     verbose: int
@@ -46,9 +47,10 @@ class Shell(NamedTuple):
         if not self.quiet:
             click.echo(text, err=True)
 
-    def gettext(self, text: str) -> str:
-        """*text* in the language of this call."""
-        return translator(self.lang)(text)
+    @property
+    def lang(self) -> str:
+        """The language of this call; what --json prints is the same in each."""
+        return "en" if self.json else spoken()
 
     def emit(self, data: Any, show: Callable[[], None]) -> None:
         """*data* as one JSON value with --json, else what *show* prints."""
@@ -58,12 +60,19 @@ class Shell(NamedTuple):
             show()
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """A table: with rules on a terminal, tab-separated elsewhere. Control characters never reach a terminal."""
+        """A table: with rules on a terminal, tab-separated elsewhere. Control characters never reach a terminal.
+
+        *heads*, and the cells below those of SENTENCES, are said in the language of the call; codes stay codes.
+        """
         if self.json or self.quiet:
             return
-        texts = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
+        said = [told if head in SENTENCES else str for head in heads]
+        texts = [
+            ["" if cell is None else clean(say(cell)) for say, cell in zip(said, row, strict=True)] for row in rows
+        ]
+        heads = [head and _(head) for head in heads]
         if not sys.stdout.isatty():
-            for row in [list(heads), *texts]:
+            for row in [heads, *texts]:
                 click.echo("\t".join(row))
             return
         from rich.console import Console
@@ -136,7 +145,8 @@ def common(function: F) -> F:
         dry_run: bool,
         **rest: Any,
     ) -> Any:
-        shell = Shell(config, lang or "en", as_json, quiet, verbose, no_input, yes, dry_run)
+        speak(lang)
+        shell = Shell(config, as_json, quiet, verbose, no_input, yes, dry_run)
         return function(shell, **rest)
 
     return wrapped  # type: ignore[return-value]
@@ -151,13 +161,15 @@ def settings_of(shell: Shell) -> Any:
     from harvester.outputs import outputs
     from harvester.sources import sources
 
-    return settings.load(
+    found = settings.load(
         shell.config,
         environ=os.environ,
         presets=preset_names(),
         protocols=tuple(sources.names()),
         outputs=tuple(outputs.names()),
     )
+    settle(found.language)
+    return found
 
 
 def preset_names() -> tuple[str, ...]:
@@ -221,7 +233,7 @@ def guarded(call: Callable[[], Any]) -> int:
     try:
         result = call()
     except click.exceptions.Abort:
-        click.echo("stopped", err=True)
+        click.echo(_("stopped"), err=True)
         return 130
     except click.ClickException as error:
         error.show()
@@ -230,19 +242,20 @@ def guarded(call: Callable[[], Any]) -> int:
         return error.exit_code
     except ConfigError as error:
         for problem in error.problems:
-            click.echo(clean(problem), err=True)
-        if len(error.problems) > 1:
-            click.echo(clean(str(error)), err=True)
+            click.echo(clean(told(problem)), err=True)
+        summary = str(error).partition("\n")[0]  # some are all problems in a row: those stand above
+        if not any(problem in summary for problem in error.problems):
+            click.echo(clean(told(summary)), err=True)
         return error.exit_code
     except IndukError as error:
-        click.echo(clean(str(error)), err=True)
+        click.echo(clean(told(error)), err=True)
         return error.exit_code
     except Exception as error:
         if not _of_the_database(error):
             raise
-        told = clean(str(getattr(error, "orig", error)).strip())
-        click.echo(f"the database: {told}", err=True)
-        return 4 if "malformed" in told or "checksum" in told else 1
+        said = clean(str(getattr(error, "orig", error)).strip())
+        click.echo(_("the database: {trouble}", trouble=said), err=True)
+        return 4 if "malformed" in said or "checksum" in said else 1
     if _signal:
         return 128 + _signal[0]
     return result if isinstance(result, int) else 0

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, preset_names, settings_of
 
 
@@ -24,7 +25,10 @@ def check(shell: Shell) -> None:
     pipeline.load_rules(settings)
     pipeline.check_mappings(settings)
     found = {"partners": len(settings.partners), "sources": len(settings.sources)}
-    shell.emit(found, lambda: shell.say(f"good: {found['partners']} partners, {found['sources']} sources"))
+    shell.emit(
+        found,
+        lambda: shell.say(_("good: {partners} partners, {sources} sources", **found)),
+    )
 
 
 @command.command()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_database, settings_of
 
 
@@ -22,7 +23,7 @@ def upgrade(shell: Shell) -> None:
 
     before, after = migrate.upgrade(open_database(shell))
     found = {"before": before, "after": after}
-    shell.emit(found, lambda: shell.say(f"schema {before or 'none'} → {after}"))
+    shell.emit(found, lambda: shell.say(_("schema {before} → {after}", before=before or _("none"), after=after)))
 
 
 @command.command()
@@ -39,7 +40,7 @@ def verify(shell: Shell) -> int:
     shell.emit(
         {"good": not bad, "checks": [one._asdict() for one in checks]},
         lambda: shell.table(
-            ["", "wrong", "check"], [["ok" if not one.bad else "WRONG", one.bad, one.sentence] for one in checks]
+            ["", "wrong", "check"], [[_("WRONG") if one.bad else _("ok"), one.bad, one.sentence] for one in checks]
         ),
     )
     return 4 if bad else 0
@@ -72,13 +73,13 @@ def backup(shell: Shell, folder: Path | None, keep: int | None) -> None:
 
     folder = folder or settings_of(shell).data_folder / "backups"
     if shell.dry_run:
-        shell.emit({"folder": str(folder)}, lambda: shell.say(f"would write a backup into {folder}"))
+        shell.emit({"folder": str(folder)}, lambda: shell.say(_("would write a backup into {folder}", folder=folder)))
         return
     made, manifest = backups.back_up(open_database(shell), folder, SystemClock(), pipeline.version())
     for old in backups.oldest(folder, keep) if keep else []:
         shutil.rmtree(old)
     answer = {"folder": str(made), **manifest}
-    shell.emit(answer, lambda: shell.say(f"{made}: {backups.summary(manifest)}"))
+    shell.emit(answer, lambda: shell.say(f"{made}: {told(backups.summary(manifest))}"))
 
 
 @command.command()
@@ -90,11 +91,23 @@ def restore(shell: Shell, folder: Path) -> None:
 
     manifest = backups.check(folder)
     if shell.dry_run:
-        shell.emit(manifest, lambda: shell.say(f"{folder} is whole: {backups.summary(manifest)}"))
+        shell.emit(
+            manifest,
+            lambda: shell.say(
+                _("{folder} is whole: {content}", folder=folder, content=told(backups.summary(manifest)))
+            ),
+        )
         return
-    shell.confirm(f"Replace the database by {folder} ({backups.summary(manifest)})?")
+    shell.confirm(
+        _("Replace the database by {folder} ({content})?", folder=folder, content=told(backups.summary(manifest)))
+    )
     done = backups.restore(open_database(shell), folder)
-    shell.emit(done, lambda: shell.say(f"restored {done['from']}; the feed's epoch is {done['epoch']}"))
+    shell.emit(
+        done,
+        lambda: shell.say(
+            _("restored {backup}; the feed's epoch is {epoch}", backup=done["from"], epoch=done["epoch"])
+        ),
+    )
 
 
 @command.command()
@@ -117,7 +130,7 @@ def prune(shell: Shell) -> None:
         now=stamp(now),
     )
     if not shell.dry_run:
-        shell.confirm("Drop what the retention settings let go?")
+        shell.confirm(_("Drop what the retention settings let go?"))
     found = pruning.prune(database, policy, dry_run=shell.dry_run)
     shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common
+from harvester.i18n import N_
 
 MARK = ".induk-demo"
 CONFIG = """\
@@ -20,7 +22,7 @@ name: {id: Konsorsium Contoh, en: Sample Consortium}
 database: sqlite:///induk.db
 politeness: {delay_seconds: 0}
 """
-NEXT = """\
+NEXT = N_("""\
 What to try next (the catalogue lies in {folder}):
   export INDUK_CONFIG={config}
   induk partner list
@@ -29,7 +31,7 @@ What to try next (the catalogue lies in {folder}):
   induk match explain {left} {right}
   induk changes --since 0
   induk db verify
-Your own libraries: induk init my-union, then induk partner add CODE URL (see docs/recipes.md)."""
+Your own libraries: induk init my-union, then induk partner add CODE URL (see docs/recipes.md).""")
 
 
 @click.command("demo")
@@ -49,7 +51,7 @@ def command(shell: Shell, folder: Path, keep: bool) -> int:
         show.second_night()
         code = show.end()
         if keep:
-            shell.say("The sample partners go on serving; stop with Ctrl-C.")
+            shell.say(_("The sample partners go on serving; stop with Ctrl-C."))
             sample.serve_forever()
         return code
 
@@ -88,7 +90,8 @@ class _Show:
             source = Source(code=one.code, **one.source)
             known = Partner(one.code, one.name_id, one.name_en, (source,), type=one.type)
             settings.write_partner(self.folder, known)
-            self.shell.say(f"{one.code:10} {one.name_en:44} {source.protocol:8} {source.preset}")
+            name = one.name_id if self.shell.lang == "id" else one.name_en
+            self.shell.say(f"{one.code:10} {name:44} {source.protocol:8} {source.preset}")
         migrate.upgrade(Database(f"sqlite:///{self.folder / 'induk.db'}"))
 
     def _open(self) -> Any:
@@ -108,25 +111,25 @@ class _Show:
         return opened
 
     def first_night(self) -> None:
-        self._title("The first night: everything is new")
+        self._title(_("The first night: everything is new"))
         opened = self._night()
         merged, vetoed = _telling_pairs(opened)
         self.pair = merged
-        self._title("A merge explained")
+        self._title(_("A merge explained"))
         self._explain(opened, merged)
-        self._title("A non-merge explained")
+        self._title(_("A non-merge explained"))
         self._explain(opened, vetoed)
-        self._title("The first lines of the feed that a search index reads")
+        self._title(_("The first lines of the feed that a search index reads"))
         self._feed(opened, limit=5)
 
     def second_night(self) -> None:
-        self._title("The second night: edits, deletions, new records, and one library's page that breaks off")
+        self._title(_("The second night: edits, deletions, new records, and one library's page that breaks off"))
         self.sample.night(2, broken_page=True)
         opened = self._night()
-        self.shell.say("The broken list made that run partial: nothing was lost, and nothing was taken for deleted.")
-        self._title("What the second night changed")
+        self.shell.say(_("The broken list made that run partial: nothing was lost, and nothing was taken for deleted."))
+        self._title(_("What the second night changed"))
         self._feed(opened, limit=12)
-        self._title("An hour later the page is whole again; that list is harvested anew")
+        self._title(_("An hour later the page is whole again; that list is harvested anew"))
         self.sample.clock.sleep(3600)
         self.sample.heal()
         self._night()
@@ -137,12 +140,12 @@ class _Show:
         opened = self._open()
         with opened.database.read() as conn:
             bad = [one for one in verify.verify(conn) if one.bad]
-        self._title("Does the catalogue contradict itself?")
-        self.shell.say("no: every check of `induk db verify` is good" if not bad else f"yes: {bad}")
+        self._title(_("Does the catalogue contradict itself?"))
+        self.shell.say(_("no: every check of `induk db verify` is good") if not bad else _("yes: {bad}", bad=bad))
         left, right = self.pair
         config = self.folder / "induk.yaml"
         self.shell.say()
-        self.shell.say(NEXT.format(folder=self.folder, config=config, address=left, left=left, right=right))
+        self.shell.say(_(NEXT, folder=self.folder, config=config, address=left, left=left, right=right))
         return 4 if bad else 0
 
     def _title(self, text: str) -> None:
@@ -150,10 +153,11 @@ class _Show:
 
     def _explain(self, opened: Any, pair: tuple[str, str]) -> None:
         from harvester import explaining
+        from harvester.cli._pair import show_pair
 
         answer = explaining.explain(opened, *pair)
         telling = [one for one in answer["today"]["evidence"] if one["points"] or one["outcome"] not in ("missing",)]
-        explaining.show({**answer, "today": {**answer["today"], "evidence": telling}}, self.shell.say)
+        show_pair(self.shell, {**answer, "today": {**answer["today"], "evidence": telling}})
 
     def _feed(self, opened: Any, limit: int) -> None:
         from db import catalogue, changes
@@ -172,9 +176,9 @@ class _Show:
             ]
             for row in rows[:limit]
         ]
-        self.shell.table(["seq", "kind", "cluster", "to", "title"], lines)
+        self.shell.table(["seq", "kind", "cluster", "leads to", "title"], lines)
         if len(rows) > limit:
-            self.shell.say(f"… and {len(rows) - limit} more")
+            self.shell.say(_("… and {number} more", number=len(rows) - limit))
 
 
 def _telling_pairs(opened: Any) -> tuple[tuple[str, str], tuple[str, str]]:

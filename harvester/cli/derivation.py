@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 from harvester.errors import UsageError
 
@@ -48,7 +49,8 @@ def show(shell: Shell, number: int, samples: int) -> None:
 
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
     body = answer["body"]
-    shell.say(f"derivation {answer['id']}: {answer['state']} {body.get('stage', '')} {body.get('reason', '')}".rstrip())
+    said = [answer["state"], body.get("stage", ""), told(body.get("reason", ""))]
+    shell.say(_("derivation {number}: {verdict}", number=answer["id"], verdict=" ".join(filter(None, said))))
     rows = [[code, one["read"], one["changed"], one["failed"]] for code, one in body.get("sources", {}).items()]
     shell.table(["source", "read", "changed", "failed"], rows)
     lines = [
@@ -58,7 +60,7 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     ]
     shell.table(["record", "field", "before", "after"], lines)
     failing = [[one["address"], one["failure"]] for one in answer["samples"] if one["failure"]]
-    shell.table(["record", "cannot be normalized any more"], failing)
+    shell.table(["record", "failure"], failing)
 
 
 @command.command()
@@ -67,7 +69,7 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
 @common
 def approve(shell: Shell, number: int, why: str) -> None:
     """Serve what waits; match afterwards."""
-    _decide(shell, "approve", number, why, f"Serve the records as derivation {number} has them?")
+    _decide(shell, "approve", number, why, _("Serve the records as derivation {number} has them?", number=number))
 
 
 @command.command()
@@ -76,7 +78,7 @@ def approve(shell: Shell, number: int, why: str) -> None:
 @common
 def drop(shell: Shell, number: int, why: str) -> None:
     """Forget what waits; what is served stays."""
-    _decide(shell, "drop", number, why, f"Forget derivation {number}?")
+    _decide(shell, "drop", number, why, _("Forget derivation {number}?", number=number))
 
 
 @command.command()
@@ -93,7 +95,7 @@ def rollback(shell: Shell, number: int | None, why: str) -> None:
         if not served:
             raise UsageError("nothing was normalized again", hint="match rules go back by `induk match rollback`")
         number = served[0]
-    _decide(shell, "rollback", number, why, f"Put back what was served before derivation {number}?")
+    _decide(shell, "rollback", number, why, _("Put back what was served before derivation {number}?", number=number))
 
 
 def _decide(shell: Shell, what: str, number: int, why: str, question: str) -> None:
@@ -101,7 +103,9 @@ def _decide(shell: Shell, what: str, number: int, why: str, question: str) -> No
     from harvester.cli.normalize import show as show_outcome
 
     if shell.dry_run:
-        shell.emit({"derivation": number}, lambda: shell.say(f"would {what} derivation {number}"))
+        shell.emit(
+            {"derivation": number}, lambda: shell.say(_("would {what} derivation {number}", what=what, number=number))
+        )
         return
     shell.confirm(question)
     acts = {"approve": renormalizing.approve, "drop": renormalizing.drop, "rollback": renormalizing.rollback}

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common
+from harvester.i18n import N_
+
+# what is looked at, and what is said of it when nothing else is
+NAMES = [N_("configuration"), N_("rules"), N_("mappings"), N_("database"), N_("schema"), N_("catalogue")]
+NAMES += [N_("clock"), N_("disk"), N_("good")]
 
 
 @click.command("doctor")
@@ -17,7 +23,8 @@ def command(shell: Shell) -> int:
     shell.emit(
         [row._asdict() for row in rows],
         lambda: shell.table(
-            ["", "what", "found"], [["ok" if row.good else "WRONG", row.name, row.found] for row in rows]
+            ["", "what", "found"],
+            [[_("ok") if row.good else _("WRONG"), told(_(row.name)), _(row.found)] for row in rows],
         ),
     )
     return 0 if all(row.good for row in rows) else 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline, worst
 from harvester.errors import Locked
 from harvester.laps import Seconds, add
@@ -33,7 +34,7 @@ def command(shell: Shell, partners: tuple[str, ...], profile: bool, **wanted: An
     wanted["limit"] = wanted["limit"] or 0
     order = pipeline.Order(**wanted, spent=lambda stage, took: add(seconds, stage, took))
     if shell.dry_run:
-        shell.emit({"sources": codes}, lambda: shell.say("would harvest: " + ", ".join(codes)))
+        shell.emit({"sources": codes}, lambda: shell.say(_("would harvest: {names}", names=", ".join(codes))))
         return 0
     results = harvest_and_show(shell, opened, codes, order)
     if profile:
@@ -49,9 +50,17 @@ def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) ->
     totals: dict[str, Counter[str]] = {code: Counter() for code in codes}
 
     def progress(code: str, counts: Mapping[str, int]) -> None:
-        totals[code].update(counts)
+        seen = totals[code]
+        seen.update(counts)
         if shell.verbose:
-            shell.note(f"{code}: {totals[code]['received']} received, {totals[code]['pages']} pages")
+            shell.note(
+                _(
+                    "{code}: {received} received, {pages} pages",
+                    code=code,
+                    received=seen["received"],
+                    pages=seen["pages"],
+                )
+            )
 
     found = pipeline.harvest(opened, codes, order, progress)
     rows: list[dict[str, Any]] = []
@@ -70,7 +79,7 @@ def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) ->
 def show_seconds(shell: Shell, seconds: Mapping[str, float]) -> None:
     """Where the time went. The stages behind a dash are those of `prepare`, in seconds of all workers' processors."""
     order = ("fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store")
-    shell.note("where the time went, in seconds:")
+    shell.note(_("where the time went, in seconds:"))
     for stage in order:
         shell.note(f"  {stage:<12}{seconds.get(stage, 0.0):10.3f}")
 

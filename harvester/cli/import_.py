@@ -9,23 +9,13 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
+from harvester.i18n import N_
 
 SHOWN = 200
 # what a line of the dry run says, for the school librarian
-WORDS = {
-    "new": "baru",
-    "changed": "berubah",
-    "unchanged": "tetap",
-    "deleted": "dihapus",
-    "gone": "tidak ada lagi",
-    "refused": "ditolak",
-    "nothing": "tidak ada apa-apa",
-    "what": "keadaan",
-    "where": "letak",
-    "record": "cantuman",
-    "remark": "catatan",
-}
+WORDS = {word: word for word in (N_("new"), N_("changed"), N_("unchanged"), N_("deleted"), N_("gone"), N_("refused"))}
 
 
 @click.command("import")
@@ -73,15 +63,15 @@ def _show(shell: Shell, found: Any) -> None:
 
     def show() -> None:
         def say(word: str) -> str:
-            return WORDS[word] if shell.lang == "id" else word
+            return _(WORDS[word]) if word in WORDS else word
 
         counts = ", ".join(f"{number} {say(kind)}" for kind, number in sorted(found.counts.items()))
-        shell.say(counts or say("nothing"))
+        shell.say(counts or _("nothing"))
         for remark in found.remarks:
             shell.say(remark)
         rows = [[say(line.kind), line.place, line.identifier, "; ".join(line.remarks)] for line in lines[:SHOWN]]
-        shell.table([say("what"), say("where"), say("record"), say("remark")], rows)
+        shell.table(["what", "where", "record", "remarks"], rows)
         if len(lines) > SHOWN:
-            shell.say(f"… {len(lines) - SHOWN} more; --json lists all")
+            shell.say(_("… {number} more; --json lists all", number=len(lines) - SHOWN))
 
     shell.emit(data, show)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common
 
 
@@ -26,6 +27,6 @@ def command(shell: Shell, folder: Path) -> None:
     shell.emit(
         {"written": [str(one) for one in written]},
         lambda: shell.say(
-            f"{folder / 'induk.yaml'} is ready. Next: induk partner add CODE URL --config {folder / 'induk.yaml'}"
+            _("{folder} is ready. Next: induk partner add CODE URL --config {folder}", folder=folder / "induk.yaml")
         ),
     )

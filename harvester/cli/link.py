@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harvester.cli._decided import show_result, signed
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 
 
@@ -54,7 +55,7 @@ def show(shell: Shell, number: int) -> None:
     found = deciding.decision(open_pipeline(shell), number)
 
     def say() -> None:
-        shell.say(f"decision {number}: {found['action']} by {found['author']}, {found['at']}, {found['state']}")
+        shell.say(_("decision {number}: {action} by {author}, {at}, {state}", number=number, **found))
         shell.say(found["reason"])
         shell.table(["side", "record"], [[n, one] for n, side in enumerate(found["sides"], 1) for one in side])
 
@@ -137,9 +138,17 @@ def import_file(shell: Shell, file: Path, union: bool, author: str, reason: str)
         found = deciding_files.import_links(opened, text, author, preview=shell.dry_run)
 
     def say() -> None:
-        verb = "would be stored" if shell.dry_run else "stored"
-        shell.say(f"{found.decisions} decisions {verb}, {found.known} were here already")
-        shell.say(f"{found.waiting} records wait for the next match; {found.absent} named records are not here yet")
+        stored = _("{number} decisions stored", number=found.decisions)
+        would = _("{number} decisions would be stored", number=found.decisions)
+        here = _("{number} were here already", number=found.known)
+        shell.say(f"{would if shell.dry_run else stored}, {here}")
+        shell.say(
+            _(
+                "{waiting} records wait for the next match; {absent} named records are not here yet",
+                waiting=found.waiting,
+                absent=found.absent,
+            )
+        )
 
     shell.emit(found, say)
 
@@ -152,4 +161,4 @@ def old_id(shell: Shell, name: str) -> None:
     from harvester import deciding_files
 
     found = deciding_files.find_old(open_pipeline(shell), name)
-    shell.emit({"old": name, "clusters": found}, lambda: shell.say(" ".join(map(str, found)) or "not known"))
+    shell.emit({"old": name, "clusters": found}, lambda: shell.say(" ".join(map(str, found)) or _("not known")))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline, preset_names, settings_of
 from harvester.errors import ConfigError, UsageError
 
@@ -44,7 +45,7 @@ def check(shell: Shell, names: tuple[str, ...]) -> None:
             problems += [one for one in error.problems if one not in problems]
     if problems:
         raise ConfigError(f"{len(problems)} mistakes", problems=tuple(problems))
-    shell.emit({"checked": list(wanted)}, lambda: shell.say(f"good: {', '.join(wanted)}"))
+    shell.emit({"checked": list(wanted)}, lambda: shell.say(_("good: {names}", names=", ".join(wanted))))
 
 
 def shipped() -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def test(shell: Shell, names: tuple[str, ...]) -> int:
 
 def _show_tests(shell: Shell, rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        shell.say(f"{row['mapping']}: {'good' if not row['failures'] else len(row['failures'])}")
+        shell.say(f"{row['mapping']}: {len(row['failures']) or _('good')}")
         for one in row["failures"]:
             shell.say(f"  {one}")
 
@@ -109,12 +110,16 @@ def coverage(shell: Shell, partner: str, limit: int) -> None:
 def _show_coverage(shell: Shell, found: list[dict[str, Any]]) -> None:
     for one in found:
         shell.say(
-            f"{one['source']}: {one['records']} records, {len(one['unread'])} tags or elements that no rule reads"
+            _(
+                "{source}: {records} records, {number} tags or elements that no rule reads",
+                number=len(one["unread"]),
+                **one,
+            )
         )
         rows = [[row["name"], row["records"], " · ".join(s["text"] for s in row["samples"])] for row in one["unread"]]
         shell.table(["unread", "records", "samples"], rows)
         if one["constants"]:
-            shell.say("the same in more than 99 % of the records: no evidence; see `ignore` and `distrust`")
+            shell.say(_("the same in more than 99 % of the records: no evidence; see `ignore` and `distrust`"))
             heads = ["where", "name", "value", "share"]
             shell.table(heads, [[row[head] for head in heads] for row in one["constants"]])
 
@@ -141,7 +146,7 @@ def diff(shell: Shell, before: str, after: str, what: Path | None, partner: str,
 
 
 def _show_diff(shell: Shell, found: dict[str, Any]) -> None:
-    shell.say(f"{found['records']} records: {found['changed']} change, {found['failed']} fail in one of the two")
+    shell.say(_("{records} records: {changed} change, {failed} fail in one of the two", **found))
     shell.table(["field", "records"], [[row["field"], row["records"]] for row in found["fields"]])
     rows = [
         [one["address"], change["field"], change["before"], change["after"]]
@@ -150,7 +155,7 @@ def _show_diff(shell: Shell, found: dict[str, Any]) -> None:
     ]
     shell.table(["record", "field", "before", "after"], rows)
     failing = [[one["address"], one["failure"]] for one in found["samples"] if one["failure"]]
-    shell.table(["record", "fails"], failing)
+    shell.table(["record", "failure"], failing)
 
 
 @command.command()

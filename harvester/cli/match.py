@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harvester.cli._decided import show_result, signed
+from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of
 from harvester.errors import ConfigError
 
@@ -30,7 +31,7 @@ def _rebuild(shell: Shell) -> None:
     from harvester import rebuilding
     from harvester.clock import SystemClock
 
-    shell.confirm("Match every record again? Consumers will see each cluster that changes.")
+    shell.confirm(_("Match every record again? Consumers will see each cluster that changes."))
     rebuilding.rebuild(settings_of(shell), os.environ, SystemClock())
 
 
@@ -41,7 +42,14 @@ def match_and_show(shell: Shell, opened: Any) -> int:
 
     def progress(batch: Any) -> None:
         if shell.verbose:
-            shell.note(f"matched {batch.records} records, {batch.pairs} pairs, {batch.changes} changes")
+            shell.note(
+                _(
+                    "matched {records} records, {pairs} pairs, {changes} changes",
+                    records=batch.records,
+                    pairs=batch.pairs,
+                    changes=batch.changes,
+                )
+            )
 
     totals = pipeline.match(opened, progress)
     with opened.database.read() as conn:
@@ -54,13 +62,11 @@ def match_and_show(shell: Shell, opened: Any) -> int:
 def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
     """The funnel's second half: from dirty records to the feed."""
     held = found["catalogue"]
-    pairs = ", ".join(f"{held['pairs'][name]} {name}" for name in ("merge", "review", "veto", "distinct"))
-    shell.say(
-        f"matched    {found['records']} records, {found['pairs']} new pairs, {found['changes']} changes announced"
-    )
-    shell.say(f"pairs      {pairs}")
-    shell.say(f"catalogue  {held['records']} records in {held['clusters']} clusters, {held['merged_clusters']} merged")
-    shell.say(f"           the largest holds {held['largest_cluster']}; {held['suspended_keys']} keys suspended")
+    pairs = ", ".join(f"{held['pairs'][name]} {say(name)}" for name in ("merge", "review", "veto", "distinct"))
+    shell.say(_("matched    {records} records, {pairs} new pairs, {changes} changes announced", **found))
+    shell.say(_("pairs      {pairs}", pairs=pairs))
+    shell.say(_("catalogue  {records} records in {clusters} clusters, {merged_clusters} merged", **held))
+    shell.say(_("           the largest holds {largest_cluster}; {suspended_keys} keys suspended", **held))
 
 
 @command.command()
@@ -70,9 +76,10 @@ def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
 def explain(shell: Shell, left: str, right: str) -> None:
     """Why LEFT and RIGHT (addresses: source/identifier) were merged, or why not."""
     from harvester import explaining
+    from harvester.cli._pair import show_pair
 
     answer = explaining.explain(open_pipeline(shell), left, right)
-    shell.emit(answer, lambda: explaining.show(answer, shell.say))
+    shell.emit(answer, lambda: show_pair(shell, answer))
 
 
 @command.command()
@@ -86,7 +93,7 @@ def review(shell: Shell, limit: int, kinds: tuple[str, ...], partner: str) -> No
 
     opened = open_pipeline(shell)
     found = reviewing.queue(opened, limit, kinds=kinds or reviewing.KINDS, partner=partner)
-    heads = ["value", "kind", "left", "right", "clusters", "records", "why"]
+    heads = ["value", "kind", "first record", "second record", "clusters", "records", "why"]
     rows = [
         [one.value, one.kind, one.left, one.right, _numbers(one), one.records, "; ".join(one.reasons)] for one in found
     ]
@@ -140,32 +147,40 @@ def evaluate(
 
 def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
     at = found["thresholds"]
-    shell.say(f"{found['records']} records, {found['pairs']} labelled pairs, {found['duplicates']} duplicates")
-    shell.say(f"merged from {at['merge']:g} points, reviewed from {at['review']:g}")
+    shell.say(_("{records} records, {pairs} labelled pairs, {duplicates} duplicates", **found))
+    shell.say(_("merged from {merge:g} points, reviewed from {review:g}", **at))
     ends = found["intervals"]
     rows = [[name, f"{found[name]:.4f}", _interval(ends[name])] for name in ("precision", "recall", "f1")]
     bare = found["without_vetoes"]
     for wanted, value in found["recall_at_precision"].items():
-        rows.append([f"recall at precision {wanted}", f"{value:.4f}", _interval(ends["recall_at_precision"][wanted])])
+        rows.append(
+            [
+                _("recall at precision {wanted}", wanted=wanted),
+                f"{value:.4f}",
+                _interval(ends["recall_at_precision"][wanted]),
+            ]
+        )
         interval = _interval(bare["intervals"]["recall_at_precision"][wanted])
-        rows.append(["  without vetoes", f"{bare['recall_at_precision'][wanted]:.4f}", interval])
+        rows.append([_("  without vetoes"), f"{bare['recall_at_precision'][wanted]:.4f}", interval])
     names = ("review_share", "review_catches", "pair_completeness", "candidates_per_record", "largest_cluster")
     rows += [[name, f"{found[name]:.4g}", ""] for name in names]
     for part, value in (found["b_cubed"] or {}).items():
         rows.append([f"b_cubed {part}", f"{value:.4f}", ""])
     whole = found["whole_set"]
     for name in ("precision", "recall") if whole else ():
-        rows.append([f"whole set {name}", f"{whole[name]:.4f}", _interval(whole["intervals"][name])])
+        rows.append([_("whole set {name}", name=name), f"{whole[name]:.4f}", _interval(whole["intervals"][name])])
     shell.table(["figure", "value", "95 % interval"], rows)
-    shell.say(f"{len(found['disagreements'])} disagreements; --json shows them with their evidence")
+    shell.say(_("{number} disagreements; --json shows them with their evidence", number=len(found["disagreements"])))
     lines = [
         [one["left"], one["right"], one["duplicate"], one["decision"]["verdict"], one["decision"]["score"],
          one["decision"].get("reason", "")]
         for one in found["disagreements"][:20]
     ]  # fmt: skip
-    shell.table(["left", "right", "duplicate", "verdict", "score", "reason"], lines)
+    shell.table(["first record", "second record", "duplicate", "verdict", "points", "reason"], lines)
     for one in found["unreadable"][:20]:
-        shell.note(f"cannot be read, never merges: {one['record']}: {one['reason']}")
+        shell.note(
+            _("cannot be read, never merges: {record}: {reason}", record=one["record"], reason=told(one["reason"]))
+        )
 
 
 def _interval(ends: list[float]) -> str:
@@ -213,9 +228,13 @@ def train(
     def show() -> None:
         heads = ["feature", "outcome", "before", "after"]
         shell.table(heads, [[row[head] for head in heads] for row in made.changed])
-        fitted = "fitted" if made.fitted_thresholds else "as they were"
-        shell.say(f"{made.pairs} pairs; {len(made.changed)} points changed; thresholds {fitted}: {made.thresholds}")
-        shell.say(f"{'would write' if shell.dry_run else 'written'}: {out}. Then: induk match simulate --rules {out}")
+        shell.say(_("{pairs} pairs; {changed} points changed", pairs=made.pairs, changed=len(made.changed)))
+        fitted = _("thresholds fitted: {values}", values=made.thresholds)
+        kept = _("thresholds as they were: {values}", values=made.thresholds)
+        shell.say(fitted if made.fitted_thresholds else kept)
+        would, written = _("would write: {file}", file=out), _("written: {file}", file=out)
+        shell.say(would if shell.dry_run else written)
+        shell.say(_("Then: induk match simulate --rules {file}", file=out))
 
     shell.emit(answer, show)
 
@@ -238,9 +257,9 @@ def simulate(shell: Shell, rules_file: Path, samples: int) -> None:
 
 def _show_simulation(shell: Shell, found: dict[str, Any]) -> None:
     before, after = found["before"], found["after"]
-    shell.say(f"{found['records']} records: {found['split']} clusters split, {found['joined']} joined")
+    shell.say(_("{records} records: {split} clusters split, {joined} joined", **found))
     if found["waiting"]:
-        shell.say(f"{found['waiting']} records wait to be matched: what they are in now is not their last word")
+        shell.say(_("{waiting} records wait to be matched: what they are in now is not their last word", **found))
     shell.table(["", "now", "then"], [[name, before[name], after[name]] for name in before])
     for kind in ("by_partner", "by_class"):
         rows = [[name, row["split"], row["joined"]] for name, row in found[kind].items()]
@@ -248,7 +267,7 @@ def _show_simulation(shell: Shell, found: dict[str, Any]) -> None:
     for kind, cases in found["samples"].items():
         for one in cases:
             said = one["decision"]
-            shell.say(f"{kind}: {said['verdict']} {said['score']:g} {said.get('reason', '')}")
+            shell.say(f"{kind}: {say(said['verdict'])} {said['score']:g} {say(said.get('reason', ''))}")
             for part in one["parts"]:
                 shell.say("   " + " · ".join(f"{record['address']} {record['title'][:60]}" for record in part[:4]))
 
@@ -267,9 +286,9 @@ def promote(shell: Shell, rules_file: Path) -> int:
         found = simulating.simulate(open_pipeline(shell), rules.load(rules_file))
         shell.emit(found, lambda: _show_simulation(shell, found))
         return 0
-    shell.confirm("Match every record by these rules? Consumers will see each cluster that changes.")
+    shell.confirm(_("Match every record by these rules? Consumers will see each cluster that changes."))
     done = simulating.promote(settings_of(shell), os.environ, SystemClock(), rules_file)
-    shell.note(f"rules {done.rules[:12]} are in force, before: {done.before[:12]}")
+    shell.note(_("rules {rules} are in force, before: {before}", rules=done.rules[:12], before=done.before[:12]))
     return match_and_show(shell, open_pipeline(shell))
 
 
@@ -281,9 +300,9 @@ def rollback(shell: Shell) -> int:
     from harvester.clock import SystemClock
 
     if shell.dry_run:
-        shell.emit({}, lambda: shell.say("would put the rules before the present ones back"))
+        shell.emit({}, lambda: shell.say(_("would put the rules before the present ones back")))
         return 0
-    shell.confirm("Match every record by the rules of before? Consumers will see each cluster that changes.")
+    shell.confirm(_("Match every record by the rules of before? Consumers will see each cluster that changes."))
     done = simulating.rollback(settings_of(shell), os.environ, SystemClock())
-    shell.note(f"rules {done.rules[:12]} are in force, before: {done.before[:12]}")
+    shell.note(_("rules {rules} are in force, before: {before}", rules=done.rules[:12], before=done.before[:12]))
     return match_and_show(shell, open_pipeline(shell))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 
 
@@ -21,7 +22,7 @@ def command(shell: Shell, partners: tuple[str, ...]) -> int:
     jobs = scheduling.asked(opened, pipeline.active_sources(opened, partners))
     if shell.dry_run:
         names = ", ".join(one.code for one in jobs)
-        shell.emit([one._asdict() for one in jobs], lambda: shell.say(f"would harvest: {names}"))
+        shell.emit([one._asdict() for one in jobs], lambda: shell.say(_("would harvest: {names}", names=names)))
         return 0
     return finish(shell, opened, scheduling.work_night(opened, jobs, progress(shell), forced=True))
 
@@ -31,7 +32,7 @@ def progress(shell: Shell) -> Any:
 
     def show(code: str, counts: Any) -> None:
         if shell.verbose:
-            shell.note(f"{code}: {counts['received']} received")
+            shell.note(_("{code}: {received} received", code=code, received=counts["received"]))
 
     return show
 

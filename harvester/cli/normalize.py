@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.errors import UsageError
 
@@ -28,7 +29,7 @@ def command(shell: Shell, partners: tuple[str, ...], everything: bool, max_faile
     opened = open_pipeline(shell)
     codes = pipeline.active_sources(opened, partners)
     if shell.dry_run:
-        shell.emit({"sources": codes}, lambda: shell.say("would normalize again: " + ", ".join(codes)))
+        shell.emit({"sources": codes}, lambda: shell.say(_("would normalize again: {names}", names=", ".join(codes))))
         return 0
     limits = renormalizing.Limits(failed=max_failed, changed=max_changed)
     done = renormalizing.renormalize(opened, codes, limits, lambda seen: _note(shell, seen))
@@ -40,18 +41,34 @@ def _note(shell: Shell, seen: Any) -> None:
     """A line of progress with rate and time left."""
     minutes, seconds = divmod(round(seen.left), 60)
     left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    counts = f"{seen.read:,} of {seen.total:,}, {seen.changed:,} changed, {seen.failed:,} failed"
+    counts = _("{read:,} of {total:,}, {changed:,} changed, {failed:,} failed", **seen._asdict())
     if not shell.json:
-        shell.note(f"{seen.source}: {counts}; {seen.rate:,.0f} a second, {left} left")
+        shell.note(
+            _(
+                "{source}: {counts}; {rate:,.0f} a second, {left} left",
+                source=seen.source,
+                counts=counts,
+                rate=seen.rate,
+                left=left,
+            )
+        )
 
 
 def show(shell: Shell, done: Any) -> None:
     """What became of a derivation."""
     rows = [[code, one["read"], one["changed"], one["failed"]] for code, one in done.sources.items()]
     shell.table(["source", "read", "changed", "failed"], rows)
-    shell.say(f"derivation {done.derivation}: {done.stage} {done.reason}".rstrip())
+    shell.say(
+        _(
+            "derivation {number}: {verdict}",
+            number=done.derivation,
+            verdict=f"{done.stage} {told(done.reason)}".rstrip(),
+        )
+    )
     if done.stage == "waiting":
         number = done.derivation
-        shell.say(f"nothing is changed yet. Look: induk derivation show {number}; then approve or drop it")
+        shell.say(
+            _("nothing is changed yet. Look: induk derivation show {number}; then approve or drop it", number=number)
+        )
     elif done.swapped:
-        shell.say(f"{done.swapped} records are queued: induk match")
+        shell.say(_("{swapped} records are queued: induk match", swapped=done.swapped))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of, whoami
 from harvester.errors import ConfigError
 
@@ -52,12 +53,19 @@ def add(
     source = Source(code=code, protocol=protocol, url=url, preset=preset, internal=internal, identifier_rule=rule)
     made = Partner(code=code, name_id=name_id or code, name_en=name_en or name_id or code, sources=(source,))
     if shell.dry_run:
-        shell.emit({"source": source, "profile": profile}, lambda: shell.say(f"would write partners.d/{code}.yaml"))
+        shell.emit(
+            {"source": source, "profile": profile},
+            lambda: shell.say(_("would write partners.d/{code}.yaml", code=code)),
+        )
         return
     path = settings.write_partner(known.folder, made)
     settings_of(shell)
     _wait(shell, code, profile)
-    text = f"{path} written, {code} is pending. Look: induk partner sample {code}; then: induk partner resume {code}"
+    text = _(
+        "{path} written, {code} is pending. Look: induk partner sample {code}; then: induk partner resume {code}",
+        path=path,
+        code=code,
+    )
     shell.emit({"written": str(path), "profile": profile}, lambda: shell.say(text))
 
 
@@ -68,7 +76,7 @@ def _wait(shell: Shell, code: str, profile: Any) -> None:
     try:
         opened = open_pipeline(shell)
     except ConfigError as error:
-        shell.note(f"{code} will be active once there is a database: {error}")
+        shell.note(_("{code} will be active once there is a database: {error}", code=code, error=told(error)))
         return
     controlling.make_pending(opened, code)
     if profile is not None:
@@ -98,7 +106,9 @@ def show(shell: Shell, code: str) -> None:
 
 
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
-    shell.say(f"{answer['code']}: {answer['name']['en'] or answer['name']['id']}, {answer['status']}")
+    first, second = ("id", "en") if shell.lang == "id" else ("en", "id")
+    name = answer["name"][first] or answer["name"][second]
+    shell.say(f"{answer['code']}: {name}, {answer['status']}")
     policy = [[name, value] for name, value in answer["policy"].items()]
     shell.table(["policy", "value"], policy)
     heads = ["code", "protocol", "url", "preset", "records", "windows", "position"]
@@ -106,10 +116,12 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     for row in answer["sources"]:
         profile, drift = row["profile"], row["drift"]
         if profile:
-            shell.say(f"{row['code']}: {profile['strategy']}, {profile['promise']} (measured {profile['measured_at']})")
+            promise = told(profile["promise"])
+            shell.say(f"{row['code']}: {profile['strategy']}, {promise} ({_('measured')} {profile['measured_at']})")
         if drift:
-            apart = f"{drift['missing']} missing here, {drift['surplus']} gone there"
-            shell.say(f"{row['code']}: drift {drift['missing'] + drift['surplus']} ({apart}; {drift['at']})")
+            drifted = drift["missing"] + drift["surplus"]
+            text = _("drift {drifted} ({missing} missing here, {surplus} gone there; {at})", drifted=drifted, **drift)
+            shell.say(f"{row['code']}: {text}")
     heads = ["id", "kind", "started_at", "verdict", "received", "reason"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["runs"]])
 
@@ -145,14 +157,14 @@ def probe(shell: Shell, what: str, save: bool, internal: bool, protocol: str) ->
 def _show_profile(shell: Shell, found: Any, changed: tuple[str, ...] = ()) -> None:
     shell.say(f"{found.url}: {found.software}, {found.repository_name}")
     if found.disabled:
-        shell.say("OAI-PMH is switched off: the partner's choice")
+        shell.say(_("OAI-PMH is switched off: the partner's choice"))
     names = [
         *("preset", "strategy", "promise", "metadata_prefix", "granularity", "from_works", "edits", "deletions"),
         *("paging", "page_size", "list_size", "charset", "sweep_days"),
     ]
-    shell.table(["measured", "value"], [[name, getattr(found, name)] for name in names])
-    for line in (*found.evidence, *(f"changed: {one}" for one in changed)):
-        shell.say(f"  {line}")
+    shell.table(["measured", "value"], [[_(name), told(getattr(found, name))] for name in names])
+    for line in (*found.evidence, *(_("changed: {what}", what=one) for one in changed)):
+        shell.say(f"  {told(line)}")
 
 
 @command.command()
@@ -172,7 +184,14 @@ def sample(shell: Shell, code: str, number: int) -> None:
             [[*(getattr(row, head) for head in heads), row.refused or "; ".join(row.remarks)] for row in rows],
         )
         refused = sum(1 for row in rows if row.refused)
-        shell.say(f"{len(rows)} records, {refused} refused. To harvest it from now on: induk partner resume {code}")
+        shell.say(
+            _(
+                "{number} records, {refused} refused. To harvest it from now on: induk partner resume {code}",
+                number=len(rows),
+                refused=refused,
+                code=code,
+            )
+        )
 
     shell.emit(rows, show)
 
@@ -189,7 +208,9 @@ def pause(shell: Shell, code: str) -> None:
 
     if not shell.dry_run:
         controlling.pause(open_pipeline(shell), code)
-    shell.emit({"partner": code, "status": "paused"}, lambda: shell.say(f"{code} is paused; its records stay"))
+    shell.emit(
+        {"partner": code, "status": "paused"}, lambda: shell.say(_("{code} is paused; its records stay", code=code))
+    )
 
 
 @command.command()
@@ -201,7 +222,7 @@ def resume(shell: Shell, code: str) -> None:
 
     if not shell.dry_run:
         controlling.resume(open_pipeline(shell), code)
-    shell.emit({"partner": code, "status": "active"}, lambda: shell.say(f"{code} is active"))
+    shell.emit({"partner": code, "status": "active"}, lambda: shell.say(_("{code} is active", code=code)))
 
 
 @command.command()
@@ -215,15 +236,27 @@ def retire(shell: Shell, code: str, why: str) -> None:
     opened = open_pipeline(shell)
     seen = controlling.retire(opened, code, whoami(), preview=True)
     shell.say(
-        f"{code}: {seen.records} records; {seen.clusters_gone} clusters end, {seen.clusters_kept} stay with others; "
-        f"{seen.decisions} decisions of people sleep"
+        _(
+            "{code}: {records} records; {clusters_gone} clusters end, {clusters_kept} stay with others; "
+            "{decisions} decisions of people sleep",
+            code=code,
+            records=seen.records,
+            clusters_gone=seen.clusters_gone,
+            clusters_kept=seen.clusters_kept,
+            decisions=seen.decisions,
+        )
     )
     if shell.dry_run:
         shell.emit(seen, lambda: None)
         return
-    shell.confirm(f"Retire {code} and delete its {seen.records} records?")
+    shell.confirm(_("Retire {code} and delete its {records} records?", code=code, records=seen.records))
     done = controlling.retire(opened, code, whoami(), why)
-    shell.emit(done, lambda: shell.say(f"{code} is retired by run {', '.join(map(str, done.runs))}; now: induk match"))
+    shell.emit(
+        done,
+        lambda: shell.say(
+            _("{code} is retired by run {runs}; now: induk match", code=code, runs=", ".join(map(str, done.runs)))
+        ),
+    )
 
 
 @command.command()
@@ -275,9 +308,14 @@ def rekey(shell: Shell, code: str, rule: str, table: Path | None, by_content: bo
     opened = open_pipeline(shell)
     if undo:
         if not shell.dry_run:
-            shell.confirm(f"Give the records of {code} their old identifiers back?")
+            shell.confirm(_("Give the records of {code} their old identifiers back?", code=code))
             done = rekeying.undo(opened, code, whoami(), why)
-            shell.emit(done, lambda: shell.say(f"{done.records} records have their old identifiers; now: induk match"))
+            shell.emit(
+                done,
+                lambda: shell.say(
+                    _("{records} records have their old identifiers; now: induk match", records=done.records)
+                ),
+            )
         return
     names = rekey_pairing.table(table) if table else None
     plan = rekeying.plan_content(opened, code) if by_content else rekeying.plan_names(opened, code, names, rule)
@@ -285,22 +323,39 @@ def rekey(shell: Shell, code: str, rule: str, table: Path | None, by_content: bo
         shell.emit(plan, lambda: _show_plan(shell, plan))
         return
     _show_plan(shell, plan)
-    shell.confirm(f"Exchange the identifiers of {len(plan.pairs)} records of {code}?")
+    shell.confirm(_("Exchange the identifiers of {pairs} records of {code}?", pairs=len(plan.pairs), code=code))
     done = rekeying.apply(opened, plan, whoami(), why)
     shell.emit(
-        done, lambda: shell.say(f"{done.records} records have new identifiers (run {done.run}); now: induk match")
+        done,
+        lambda: shell.say(
+            _(
+                "{records} records have new identifiers (run {run}); now: induk match",
+                records=done.records,
+                run=done.run,
+            )
+        ),
     )
 
 
 def _show_plan(shell: Shell, plan: Any) -> None:
     """The plan: examples of the pairs, and everything that stays behind."""
-    shell.table(["old", "new", "harvested already"], [[one.old, one.new, bool(one.twin)] for one in plan.pairs[:20]])
+    shell.table(
+        ["old", "new", "harvested already"],
+        [[one.old, one.new, _("yes") if one.twin else _("no")] for one in plan.pairs[:20]],
+    )
     shell.say(
-        f"{len(plan.pairs)} records get another identifier ({plan.twins} were harvested under it already), with "
-        f"{plan.decisions} decisions of people; {len(plan.left)} stay as they are, {len(plan.doubtful)} are doubtful, "
-        f"{len(plan.clashes)} clash"
+        _(
+            "{pairs} records get another identifier ({twins} were harvested under it already), with {decisions} "
+            "decisions of people; {left} stay as they are, {doubtful} are doubtful, {clashes} clash",
+            pairs=len(plan.pairs),
+            twins=plan.twins,
+            decisions=plan.decisions,
+            left=len(plan.left),
+            doubtful=len(plan.doubtful),
+            clashes=len(plan.clashes),
+        )
     )
     for old, new in plan.clashes[:50]:
-        shell.say(f"  clash: {old} → {new}")
+        shell.say(f"  {_('clash')}: {old} → {new}")
     for old, candidates in plan.doubtful[:50]:
-        shell.say(f"  doubtful: {old} → {', '.join(candidates[:5])}")
+        shell.say(f"  {_('doubtful')}: {old} → {', '.join(candidates[:5])}")

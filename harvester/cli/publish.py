@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.errors import UsageError
+from harvester.i18n import N_
 
 VUFIND = "vufind-config"
 SHOWN = 20
@@ -38,7 +40,9 @@ def _publish(shell: Shell, pipeline: Any, name: str, *, verify: bool, repair: bo
 
     if shell.dry_run:
         stored = publishing.stored_state(pipeline, name)
-        shell.emit(stored, lambda: shell.say(f"{name} stands at {stored.state.position}"))
+        shell.emit(
+            stored, lambda: shell.say(_("{name} stands at {position}", name=name, position=stored.state.position))
+        )
         return 0
     done = publishing.publish(pipeline, name, os.environ, verify=verify, repair=repair)
     shell.emit(_plain(done), lambda: _show(shell, done))
@@ -71,12 +75,16 @@ def _plain(done: Any) -> dict[str, Any]:
 
 
 def _show(shell: Shell, done: Any) -> None:
-    how = "everything anew" if done.snapshot else f"changes {done.before + 1} to {done.state.reached}"
+    how = (
+        _("everything anew")
+        if done.snapshot
+        else _("changes {before} to {reached}", before=done.before + 1, reached=done.state.reached)
+    )
     if not done.snapshot and done.before == done.state.reached:
-        how = "nothing new"
-    shell.say(f"{done.output}: {how}; stands at {done.state.position}")
+        how = _("nothing new")
+    shell.say(_("{output}: {how}; stands at {position}", output=done.output, how=how, position=done.state.position))
     if done.state.rejected:
-        shell.say(f"{len(done.state.rejected)} documents are refused; they are tried again each time")
+        shell.say(_("{number} documents are refused; they are tried again each time", number=len(done.state.rejected)))
         rows = [[one.cluster, one.document, one.seq, one.tries, one.reason] for one in done.state.rejected[:SHOWN]]
         shell.table(["cluster", "document", "change", "tries", "reason"], rows)
     if done.drift is not None:
@@ -85,13 +93,13 @@ def _show(shell: Shell, done: Any) -> None:
 
 def _show_drift(shell: Shell, drift: Any) -> None:
     if drift.clean:
-        shell.say("verified: no drift")
-    found = [("missing", drift.missing), ("different", drift.different), ("surplus", drift.surplus)]
-    rows = [[name, len(ids), " ".join(ids[:SHOWN])] for name, ids in found if ids]
+        shell.say(_("verified: no drift"))
+    found = [(N_("missing"), drift.missing), (N_("different"), drift.different), (N_("surplus"), drift.surplus)]
+    rows = [[_(name), len(ids), " ".join(ids[:SHOWN])] for name, ids in found if ids]
     if rows:
         shell.table(["drift", "documents", "first of them"], rows)
     for note in drift.notes:
-        shell.say(note)
+        shell.say(told(note))
     if drift.repaired:
-        shell.say(f"repaired: {drift.repaired}")
+        shell.say(_("repaired: {number}", number=drift.repaired))
     shell.table(["partner", "catalogue", "output"], drift.counts)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, clean, common, open_pipeline
 from harvester.errors import UsageError
 
@@ -48,11 +49,11 @@ def show(shell: Shell, number: int) -> None:
     answer = {name: value for name, value in row.items() if name not in ("payload", "digest")}
 
     def print_it() -> None:
-        shell.table(["field", "value"], [[name, value] for name, value in answer.items()])
+        shell.table(["field", "value"], [[_(name), told(value or "")] for name, value in answer.items()])
         for line in text[:SHOWN].splitlines():
             shell.say(clean(line))
         if len(text) > SHOWN:
-            shell.say(f"… {len(text) - SHOWN:,} more characters; --json has all")
+            shell.say(_("… {number:,} more characters; --json has all", number=len(text) - SHOWN))
 
     shell.emit({**answer, "payload": text}, print_it)
 
@@ -80,7 +81,7 @@ def retry(shell: Shell, numbers: tuple[int, ...], sources: tuple[str, ...], ever
     for code in (*sources, *(opened.source_ids if everything else ())):
         wanted[code] = []
     if shell.dry_run:
-        shell.emit(wanted, lambda: shell.say("would try again: " + ", ".join(sorted(wanted))))
+        shell.emit(wanted, lambda: shell.say(_("would try again: {names}", names=", ".join(sorted(wanted)))))
         return
     done: list[Any] = [quarantining.retry(opened, code, ids) for code, ids in sorted(wanted.items())]
     heads = ["source", "run", "tried", "read", "outdated"]
@@ -89,6 +90,6 @@ def retry(shell: Shell, numbers: tuple[int, ...], sources: tuple[str, ...], ever
         shell.table([*heads, "still"], [[*(getattr(one, head) for head in heads), len(one.still)] for one in done])
         for one in done:
             for number, why in one.still[:20]:
-                shell.say(f"  {number}: {why}")
+                shell.say(f"  {number}: {told(why)}")
 
     shell.emit(done, show_it)

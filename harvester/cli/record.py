@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 
 
@@ -27,7 +28,12 @@ def show(shell: Shell, address: str) -> None:
 
 
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
-    shell.say(f"{answer['address']}  {answer['state']}, version {answer['version']}, cluster {answer['cluster']}")
+    shell.say(
+        _(
+            "{address}  {state}, version {version}, cluster {cluster}",
+            **answer,
+        )
+    )
     heads = ["version", "state", "at", "run_id"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["versions"]])
     shell.table(["field", "value"], inspecting_rows(answer["normalized"]))
@@ -97,13 +103,16 @@ def purge(shell: Shell, address: str) -> None:
     if shell.dry_run:
         shell.emit(seen, lambda: None)
         return
-    shell.confirm(f"Forget {address} for ever? This cannot be undone.")
+    shell.confirm(_("Forget {address} for ever? This cannot be undone.", address=address))
     done = purging.forget(opened, address, whoami())
     rows = ", ".join(f"{number} {name}" for name, number in sorted(done.rows.items()))
-    shell.emit(done, lambda: shell.say(f"forgotten by run {done.run}: {rows or 'nothing of it was here'}"))
+    shell.emit(
+        done,
+        lambda: shell.say(_("forgotten by run {run}: {rows}", run=done.run, rows=rows or _("nothing of it was here"))),
+    )
 
 
 def _holders(shell: Shell, seen: Any) -> None:
     """Backups and dumps that a person has to see to."""
     for one in seen.holders:
-        shell.say(f"  {one.path} {'still holds it' if one.certain else 'may hold it still'}")
+        shell.say(f"  {one.path} {_('still holds it') if one.certain else _('may hold it still')}")

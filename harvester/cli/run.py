@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 from harvester.errors import UsageError
 
@@ -50,13 +51,14 @@ def show(shell: Shell, number: int) -> None:
 
 
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
-    shell.say(f"run {answer['id']}: {answer['kind']} {answer['source'] or ''} {answer['verdict']} {answer['proof']}")
+    words = [answer["kind"], answer["source"], answer["verdict"], answer["proof"]]
+    shell.say(_("run {number}: {verdict}", number=answer["id"], verdict=" ".join(filter(None, words))))
     if answer["reason"]:
-        shell.say(f"because {answer['reason']}")
-    shell.say(f"{answer['started_at']} to {answer['ended_at'] or '...'}")
+        shell.say(_("because {reason}", reason=told(answer["reason"])))
+    shell.say(_("{start} to {end}", start=answer["started_at"], end=answer["ended_at"] or "..."))
     good = answer["last_good"] or {}
     names = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded", "pages")
-    shell.table(["count", "this run", "last good run"], [[name, answer[name], good.get(name)] for name in names])
+    shell.table(["count", "this run", "last good run"], [[_(name), answer[name], good.get(name)] for name in names])
     heads = ["identifier", "stage", "reason", "message"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["quarantine"]])
 
@@ -73,7 +75,7 @@ def approve(shell: Shell, number: int, why: str) -> None:
     if shell.dry_run:
         _preview(shell, opened, number)
         return
-    shell.confirm(f"Approve what run {number} stopped at?")
+    shell.confirm(_("Approve what run {number} stopped at?", number=number))
     _settled(shell, controlling.approve(opened, number, whoami(), why))
 
 
@@ -103,13 +105,17 @@ def _preview(shell: Shell, opened: Any, number: int) -> None:
         rows = [one for one in ledger.proposals(conn, row["source_id"] or 0) if one["run_id"] <= number]
     answer = {"run": number, "verdict": row["verdict"], "reason": row["reason"], "proposals": rows}
     heads = ["identifier", "kind", "datestamp", "run_id"]
-    shell.say(f"run {number} is {row['verdict']}: {row['reason']}")
+    shell.say(
+        _("run {number} is {verdict}: {reason}", number=number, verdict=row["verdict"], reason=told(row["reason"]))
+    )
     shell.emit(answer, lambda: shell.table(heads, [[one[head] for head in heads] for one in rows]))
 
 
 def _settled(shell: Shell, done: Any) -> None:
-    by = f" by run {done.run}" if done.run else ""
-    shell.emit(done, lambda: shell.say(f"run {done.halted} {done.decision}: {done.records} records{by}"))
+    what = _("approved") if done.decision == "approved" else _("rejected")
+    text = _("run {number} {what}: {records} records", number=done.halted, what=what, records=done.records)
+    by = f" ({_('run')} {done.run})" if done.run else ""
+    shell.emit(done, lambda: shell.say(text + by))
 
 
 @command.command()
@@ -131,7 +137,12 @@ def resume(shell: Shell, number: int) -> int:
     if not waiting:
         raise UsageError(f"run {number}: {row['source']} has no open window", hint="`induk harvest` begins a new one")
     if shell.dry_run:
-        shell.emit(waiting, lambda: shell.say(f"would go on with {len(waiting)} windows of {row['source']}"))
+        shell.emit(
+            waiting,
+            lambda: shell.say(
+                _("would go on with {number} windows of {source}", number=len(waiting), source=row["source"])
+            ),
+        )
         return 0
     codes = pipeline.active_sources(opened, [row["source"]])
     return worst(harvest_and_show(shell, opened, codes, pipeline.Order(night=row["night"])).values())
@@ -147,13 +158,20 @@ def revert(shell: Shell, number: int, why: str) -> None:
 
     opened = open_pipeline(shell)
     seen = reverting.revert(opened, number, whoami(), preview=True)
-    changes = f"{seen.restored} restored, {seen.deleted} taken out, {len(seen.later)} changed again since and left"
+    changes = _(
+        "{restored} restored, {deleted} taken out, {later} changed again since and left",
+        restored=seen.restored,
+        deleted=seen.deleted,
+        later=len(seen.later),
+    )
     if shell.dry_run:
-        shell.emit(seen, lambda: shell.say(f"run {number}: {changes}"))
+        shell.emit(seen, lambda: shell.say(_("run {number}: {changes}", number=number, changes=changes)))
         return
-    shell.confirm(f"Revert run {number} of {seen.source}: {changes}?")
+    shell.confirm(_("Revert run {number} of {source}: {changes}?", number=number, source=seen.source, changes=changes))
     done = reverting.revert(opened, number, whoami(), why)
-    shell.emit(done, lambda: _told(shell, done, "reverted"))
+    shell.emit(
+        done, lambda: _told(shell, done, _("run {undone} reverted by run {run}", undone=done.undone, run=done.run))
+    )
 
 
 @command.command()
@@ -166,13 +184,17 @@ def release(shell: Shell, number: int, why: str) -> None:
 
     opened = open_pipeline(shell)
     if shell.dry_run:
-        shell.emit({"run": number}, lambda: shell.say(f"would release run {number}"))
+        shell.emit({"run": number}, lambda: shell.say(_("would release run {number}", number=number)))
         return
     done = reverting.release(opened, number, whoami(), why)
-    shell.emit(done, lambda: _told(shell, done, "released"))
+    shell.emit(
+        done, lambda: _told(shell, done, _("run {undone} released by run {run}", undone=done.undone, run=done.run))
+    )
 
 
 def _told(shell: Shell, done: Any, what: str) -> None:
-    shell.say(f"run {done.undone} {what} by run {done.run}: {done.restored} records restored, {done.deleted} taken out")
+    counts = {"restored": done.restored, "deleted": done.deleted}
+    shell.say(f"{what}: {_('{restored} records restored, {deleted} taken out', **counts)}")
+    later, unreadable = _("changed again since"), _("cannot be read any more")
     for name in (*done.later[:20], *done.unreadable[:20]):
-        shell.say(f"  {name}: {'changed again since' if name in done.later else 'cannot be read any more'}")
+        shell.say(f"  {name}: {later if name in done.later else unreadable}")

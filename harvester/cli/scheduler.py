@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline, stopping
 
 
@@ -43,7 +44,7 @@ def due(shell: Shell, listing: bool) -> int:
         _show(shell, [one._asdict() for one in jobs], scheduling.next_nights(opened))
         return 0
     if not jobs:
-        shell.emit([], lambda: shell.say("nothing is due"))
+        shell.emit([], lambda: shell.say(_("nothing is due")))
         return 0
     night = scheduling.work_night(opened, jobs)
     return finish(shell, opened, night, end=scheduling.night_over(opened))
@@ -51,6 +52,6 @@ def due(shell: Shell, listing: bool) -> int:
 
 def _show(shell: Shell, now: list[dict[str, Any]], coming: list[dict[str, str]]) -> None:
     waiting = {one["source"]: one["next"] for one in coming}
-    rows = [[one["code"], one["slot"], "now"] for one in now]
+    rows = [[one["code"], one["slot"], _("now")] for one in now]
     rows += [[code, "", at] for code, at in waiting.items() if code not in {one["code"] for one in now}]
     shell.emit({"due": now, "next": coming}, lambda: shell.table(["source", "slot", "next (UTC)"], rows))

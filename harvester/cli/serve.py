@@ -7,6 +7,7 @@ from contextlib import closing
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.errors import ConfigError
 
@@ -28,7 +29,9 @@ def command(shell: Shell, host: str | None, port: int | None) -> None:
     with closing(pipeline.database):
         app = application(pipeline, os.environ)
         if shell.dry_run:
-            shell.say(f"would listen on {host or web.host}:{web.port if port is None else port}")
+            shell.say(
+                _("would listen on {address}", address=f"{host or web.host}:{web.port if port is None else port}")
+            )
             return
         uvicorn.run(
             app,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 
 
@@ -32,7 +33,10 @@ def add(shell: Shell, name: str, role: str, partners: tuple[str, ...], no_passwo
     made = accounts.add(
         pipeline.database, pipeline.clock, name, role, partners, "" if no_password else _password(shell, name)
     )
-    shell.emit({"id": made, "name": name, "role": role}, lambda: shell.say(f"{name} ({role}) may log in"))
+    shell.emit(
+        {"id": made, "name": name, "role": role},
+        lambda: shell.say(_("{name} ({role}) may log in", name=name, role=role)),
+    )
 
 
 @command.command("list")
@@ -48,7 +52,7 @@ def list_(shell: Shell) -> None:
 
 def _line(row: dict[str, Any]) -> list[str]:
     partners = ", ".join(json.loads(row["partners"]))
-    return [row["name"], row["role"], partners, "yes" if row["active"] else "no", row["added_at"]]
+    return [row["name"], row["role"], partners, _("yes") if row["active"] else _("no"), row["added_at"]]
 
 
 @command.command()
@@ -59,7 +63,7 @@ def passwd(shell: Shell, name: str) -> None:
     from harvester import accounts
 
     accounts.set_password(open_pipeline(shell).database, name, _password(shell, name))
-    shell.say(f"the password of {name} is another one; it has to log in again")
+    shell.say(_("the password of {name} is another one; it has to log in again", name=name))
 
 
 @command.command()
@@ -83,7 +87,7 @@ def disable(shell: Shell, name: str) -> None:
     from harvester import accounts
 
     accounts.set_active(open_pipeline(shell).database, name, False)
-    shell.say(f"{name} is kept out")
+    shell.say(_("{name} is kept out", name=name))
 
 
 @command.command()
@@ -94,10 +98,10 @@ def enable(shell: Shell, name: str) -> None:
     from harvester import accounts
 
     accounts.set_active(open_pipeline(shell).database, name, True)
-    shell.say(f"{name} may log in again")
+    shell.say(_("{name} may log in again", name=name))
 
 
 def _password(shell: Shell, name: str) -> str:
     if sys.stdin.isatty() and not shell.no_input:
-        return str(click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True))
+        return str(click.prompt(_("Password of {name}", name=name), hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")

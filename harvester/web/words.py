@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
-def N_(text: str) -> str:
-    """Marks a text for translation."""
-    return text
-
+from harvester.i18n import N_
 
 WORDS: dict[str, str] = {
     # lines of the merge log
@@ -86,6 +82,7 @@ WORDS: dict[str, str] = {
     "near": N_("nearly the same"),
     "similar": N_("similar"),
     "one_side": N_("on one side only"),
+    "same": N_("same"),
     "different": N_("different"),
     "contained": N_("one contains the other"),
     "swapped": N_("in another order"),
