@@ -71,13 +71,15 @@ def partner_letter(
     text: list[str] = []
     for one in troubled:
         verdict = phrase(one.verdict, language)
-        reason = nightly.shortened(one.reason) or (phrase("no_records", language) if one.state == "empty" else "")
+        silent = phrase("no_records", language) if one.state == "empty" else ""
+        reason = nightly.shortened(one.reason, language) or silent
         text.append(phrase("partner_run", language, source=one.source, verdict=verdict, reason=reason).strip())
         text.append(phrase("partner_counts", language, active=one.active, quarantined=one.held))
     found = list(reasons)
     text += ["", phrase("partner_reasons", language)] if found else []
     for row in found:
-        text.append(f"- {row['number']} × {nightly.shortened(str(row['reason']))} ({row['source']}/{row['example']})")
+        reason = nightly.shortened(str(row["reason"]), language)
+        text.append(f"- {row['number']} × {reason} ({row['source']}/{row['example']})")
         text.append("  " + phrase("partner_hint", language, hint=phrase(f"hint_{row['stage']}", language)))
     return Letter(address, phrase("partner_subject", language, name=name, night=night), "\n".join([*text, ""]))
 

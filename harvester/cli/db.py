@@ -145,10 +145,12 @@ def pack(shell: Shell) -> None:
     database = open_database(shell)
     migrate.require(database)
     if shell.dry_run:
-        shell.emit({}, lambda: shell.say("would make new dictionaries and pack everything with them"))
+        shell.emit({}, lambda: shell.say(_("would make new dictionaries and pack everything with them")))
         return
     with database.lock(dictionaries.LOCK):
         dictionaries.train(database, stamp(SystemClock().now()))
-        found = dictionaries.repack(database, lambda kind, rows: shell.note(f"{kind}: {rows:,} packed"))
+        found = dictionaries.repack(
+            database, lambda kind, rows: shell.note(_("{kind}: {rows:,} packed", kind=kind, rows=rows))
+        )
     prune.tidy(database, wholly=True)
     shell.emit(found, lambda: shell.table(["kind", "rows"], list(found.items())))

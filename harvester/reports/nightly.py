@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from harvester.i18n import sentences
 from harvester.reports import reports
 from harvester.reports.phrases import number, phrase
 
@@ -133,9 +134,9 @@ def lines(report: NightReport, language: str) -> list[str]:
         told = [phrase("summary", language, good=good, all=len(worked), **report.totals)]
     told.append(phrase("catalogue", language, **report.catalogue))
     told += [phrase("recovered", language, names=", ".join(report.recovered))] if report.recovered else []
-    told += [phrase("matching", language, reason=shortened(report.matching))] if report.matching else []
-    failing = {name: reason for name, reason in report.outputs.items() if reason}
-    told += [phrase("output", language, name=name, reason=shortened(failing[name])) for name in sorted(failing)[:3]]
+    told += [phrase("matching", language, reason=shortened(report.matching, language))] if report.matching else []
+    failing = {name: shortened(reason, language) for name, reason in report.outputs.items() if reason}
+    told += [phrase("output", language, name=name, reason=failing[name]) for name in sorted(failing)[:3]]
     told += _tasks(report, language)
     return [*told, *_sources(report, language, LONGEST - len(told))]
 
@@ -153,7 +154,7 @@ def _tasks(report: NightReport, language: str) -> list[str]:
 
 def _task(task: Task, name: str, language: str) -> str:
     when = phrase({0: "today", 1: "a_day"}.get(task.days, "days"), language, count=task.days)
-    reason, since = shortened(task.reason), task.since[:10]
+    reason, since = shortened(task.reason, language), task.since[:10]
     values = {"name": name, "age": when, "reason": reason, "nights": task.days, "since": since}
     return phrase(f"task_{task.kind}", language, **values, count=task.count, before=task.before)
 
@@ -173,7 +174,7 @@ def _source(one: SourceNight, language: str) -> str:
     nights = phrase("nights", language, count=one.bad_nights) if one.bad_nights else ""
     tolerated = phrase("tolerated", language, count=one.tolerate) if one.state == "tolerated" else ""
     verdict = phrase(one.verdict or "locked", language)
-    parts = [part for part in (verdict, nights, tolerated, shortened(one.reason)) if part]
+    parts = [part for part in (verdict, nights, tolerated, shortened(one.reason, language)) if part]
     received = f"{number(one.received, language)}"
     return f"- {one.name(language)}: {', '.join(parts)} ({received})"
 
@@ -182,7 +183,8 @@ def _more(count: int, report: NightReport, language: str) -> str:
     return phrase("more", language, count=count, command=f"induk report nightly --night {report.night}")
 
 
-def shortened(text: str) -> str:
-    """*text* on one line, printable, and no longer than TEXT characters."""
+def shortened(text: str, language: str) -> str:
+    """*text* in *language* where it is a sentence of ours: on one line, printable, no longer than TEXT characters."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    flat = sentences(language)(flat)
     return flat if len(flat) <= TEXT else flat[: TEXT - 1] + "…"

@@ -18,12 +18,12 @@ PHRASES: dict[str, tuple[str, str]] = {
     "summary": (
         "{good} of {all} sources complete: {received} records received, {created} new, {updated} changed, "
         "{deleted} deleted, {quarantined} in quarantine.",
-        "{good} dari {all} sumber lengkap: {received} rekaman diterima, {created} baru, {updated} berubah, "
+        "{good} dari {all} sumber lengkap: {received} cantuman diterima, {created} baru, {updated} berubah, "
         "{deleted} dihapus, {quarantined} dikarantina.",
     ),
     "catalogue": (
         "The union holds {records} records in {clusters} clusters; {changes} changes were announced.",
-        "Katalog induk memuat {records} rekaman dalam {clusters} kluster; {changes} perubahan diumumkan.",
+        "Katalog induk memuat {records} cantuman dalam {clusters} gugus; {changes} perubahan diumumkan.",
     ),
     "nothing_harvested": ("No source was due.", "Tidak ada sumber yang dijadwalkan."),
     "to_do": ("To do:", "Yang perlu dikerjakan:"),
@@ -40,7 +40,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "task_gate": (
         "{name}: its changes are held back from the union {age}: {reason}",
-        "{name}: perubahannya belum masuk katalog induk {age}: {reason}",
+        "{name}: perubahannya ditahan dari katalog induk, {age}: {reason}",
     ),
     "task_down": (
         "{name}: no complete harvest, night {nights}: {reason}",
@@ -49,13 +49,13 @@ PHRASES: dict[str, tuple[str, str]] = {
     "task_stale": ("{name}: silent since {since}", "{name}: tidak terdengar sejak {since}"),
     "task_empty": (
         "{name}: the harvest ended well but brought no record at all",
-        "{name}: panen selesai tetapi tidak membawa satu rekaman pun",
+        "{name}: panen selesai tetapi tidak membawa satu cantuman pun",
     ),
     "task_queue": (
         "{count} pairs wait for a cataloguer, {before} the last time",
         "{count} pasangan menunggu pengatalog, sebelumnya {before}",
     ),
-    "task_feed": ("The feed is held: {reason}", "Umpan perubahan ditahan: {reason}"),
+    "task_feed": ("The feed is held: {reason}", "Aliran perubahan ditahan: {reason}"),
     "task_integrity": (
         "The catalogue contradicts itself: stop, look, restore if need be",
         "Katalog bertentangan dengan dirinya: hentikan, periksa, pulihkan bila perlu",
@@ -66,30 +66,30 @@ PHRASES: dict[str, tuple[str, str]] = {
     "tolerated": ("tolerated for {count} nights", "ditoleransi {count} malam"),
     "nights": ("night {count}", "malam ke-{count}"),
     # a partner's own digest
-    "partner_subject": ("[Induk] {name}: your records, night {night}", "[Induk] {name}: rekaman Anda, malam {night}"),
+    "partner_subject": ("[Induk] {name}: your records, night {night}", "[Induk] {name}: cantuman Anda, malam {night}"),
     "partner_run": ("The harvest of {source}: {verdict}. {reason}", "Panen {source}: {verdict}. {reason}"),
     "partner_counts": (
         "{active} of your records are in the union, {quarantined} could not be used.",
-        "{active} rekaman Anda ada di katalog induk, {quarantined} tidak dapat dipakai.",
+        "{active} cantuman Anda ada di katalog induk, {quarantined} tidak dapat dipakai.",
     ),
     "partner_reasons": ("Most frequent reasons:", "Alasan terbanyak:"),
     "partner_hint": ("Hint: {hint}", "Petunjuk: {hint}"),
-    "no_records": ("the answer held no records", "jawaban tidak memuat rekaman"),
+    "no_records": ("the answer held no records", "jawaban tidak memuat cantuman"),
     # hints, by the stage at which a record failed
-    "hint_fetch": ("look at the server's own log for that hour", "periksa log server pada jam tersebut"),
+    "hint_fetch": ("look at the server's own log for that hour", "periksa log peladen pada jam tersebut"),
     "hint_split": (
         "export the file anew; its records run into each other",
-        "ekspor ulang berkas; batas rekaman rusak",
+        "ekspor ulang berkas; batas cantuman rusak",
     ),
     "hint_decode": ("export in UTF-8, with leader position 9 set to a", "ekspor dalam UTF-8, leader posisi 9 berisi a"),
     "hint_parse": (
         "the record is no well-formed MARC or XML; save it again",
-        "rekaman bukan MARC/XML yang benar; simpan ulang",
+        "cantuman bukan MARC/XML yang benar; simpan ulang",
     ),
     "hint_map": ("a title (245) and an identifier are needed", "judul (245) dan nomor pengenal wajib ada"),
     "hint_load": (
         "the record is too large or holds what no database keeps",
-        "rekaman terlalu besar atau tidak dapat disimpan",
+        "cantuman terlalu besar atau tidak dapat disimpan",
     ),
     "hint_match": ("tell the consortium; the fault may be ours", "beri tahu konsorsium; kesalahan mungkin pada kami"),
 }
