@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from db.ledger import Prepared, digest
+from db.prepared import Prepared, digest
 from harvester.errors import IndukError
 from harvester.evaluating import pages
 from harvester.match import blocking

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from db import ledger
 from db.compress import unpack
 from db.engine import within
+from db.prepared import digest
 from db.tables import (
     decision_member,
     deletion_proposal,
@@ -80,7 +81,7 @@ def done_since_full(conn: Connection, source_id: int) -> list[Row]:
 def identifiers_seen(conn: Connection, window_id: int) -> set[bytes]:
     """The digests of every identifier that the window has brought, known here or not."""
     here = select(record.c.identifier).where(record.c.seen_window == window_id)
-    digests = {ledger.digest(row[0].encode("utf-8", "replace")) for row in conn.execute(here)}
+    digests = {digest(row[0].encode("utf-8", "replace")) for row in conn.execute(here)}
     others = select(window_other.c.digest).where(window_other.c.window_id == window_id)
     return digests | {bytes(row[0]) for row in conn.execute(others)}
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from db import catalogue, changes, ledger, links
 from db.compress import unpack
+from db.prepared import digest
 from db.tables import change, cluster, membership, quarantine, record, record_version, source
 
 BATCH = 1000
@@ -101,7 +102,7 @@ def _quarantine_lines(conn: Connection) -> Iterator[str]:
             stage=row.stage,
             reason=row.reason,
             state=row.state,
-            payload=ledger.digest(unpack(bytes(row.payload))).hex(),
+            payload=digest(unpack(bytes(row.payload))).hex(),
         )
         for row in conn.execute(query)
     ]

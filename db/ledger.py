@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
 from db import bulk, dictionaries, work
 from db.compress import pack, packer, unpack
 from db.engine import within
+from db.prepared import Known, Prepared, Profiled, digest
 from db.tables import (
     decision,
     deletion_proposal,
@@ -30,56 +30,6 @@ from db.tables import (
 )
 from db.upsert import Row, insert_new
 from harvester.model import Damage
-
-
-class Known(NamedTuple):
-    """What the ledger holds of an identifier before a page is written."""
-
-    record_id: int
-    state: str
-    version: int
-    raw_hash: bytes
-    payload_hash: bytes
-
-
-class Profiled(NamedTuple):
-    """What matching needs of a record: the profile (msgpack) and its hash, whether equals merge, its keys.
-
-    A key is a BlockingKey, or a plain tuple of the same values where it came from a worker process.
-    """
-
-    hash: bytes
-    solid: bool
-    profile: bytes
-    keys: tuple[tuple[str, int, int], ...]
-
-
-class Prepared(NamedTuple):
-    """One live record, ready to be written. Hashes are 16 bytes."""
-
-    identifier: str
-    format: str
-    datestamp: str
-    payload: bytes
-    raw_hash: bytes
-    payload_hash: bytes
-    normalized: bytes
-    mapping_hash: bytes
-    warnings: tuple[tuple[str, str, str], ...]
-    profiled: Profiled
-    packed: bytes = b""  # the payload and the normalized record as they are stored, when a worker has packed them
-    packed_normalized: bytes = b""
-    dictionaries: tuple[int | None, int | None] = (None, None)  # with which they are packed
-    received: bytes = b""  # the bytes as they came, where the payload had to be mended to be readable
-
-
-def digest(*parts: bytes) -> bytes:
-    """The 16-byte hash used for every content address here."""
-    made = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        made.update(len(part).to_bytes(8, "big"))
-        made.update(part)
-    return made.digest()
 
 
 def known(conn: Connection, source_id: int, identifiers: Iterable[str]) -> dict[str, Known]:

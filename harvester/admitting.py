@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from db.ledger import digest
+from db.prepared import digest
 from harvester.model import HarvestedRecord, Page, Source
 
 _DELETED = frozenset("dsx")

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import control, dictionaries, ledger, work
 from db.engine import Database
+from db.prepared import Known, digest
 from harvester import faultpoint
 from harvester.admitting import admit
 from harvester.clock import stamp
@@ -332,7 +333,7 @@ def _check_token(job: Job, page: Page, tokens: frozenset[bytes]) -> frozenset[by
     """The tokens met so far; one that comes again is a server's loop, also across restarts of ours (scythe#411)."""
     if not page.token:
         return tokens
-    token = ledger.digest(page.token.encode())
+    token = digest(page.token.encode())
     if token in tokens:
         raise ProtocolError("the server repeated a resumption token", place=job.recipe.source.code)
     return tokens | {token}
@@ -398,7 +399,7 @@ def _second_pass(job: Job, row: Mapping[str, Any], open_harvester: Callable[[], 
         return None
     again: set[bytes] = set()
     for page in listing(Window(since=row["since"], until=None, slice=row["slice"])):
-        again.update(ledger.digest(one.identifier.encode("utf-8", "replace")) for one in page.records)
+        again.update(digest(one.identifier.encode("utf-8", "replace")) for one in page.records)
     with job.database.read() as conn:
         return again == control.identifiers_seen(conn, row["id"])
 
@@ -476,9 +477,7 @@ def _in_transaction(job: Job, commit: Callable[[Connection], None]) -> None:
         commit(conn)
 
 
-def _without_rejected(
-    result: Sorted, known: Mapping[str, ledger.Known], rejected: frozenset[bytes]
-) -> tuple[Sorted, int]:
+def _without_rejected(result: Sorted, known: Mapping[str, Known], rejected: frozenset[bytes]) -> tuple[Sorted, int]:
     """*result* without what a reverted run had brought, which counts as seen only; how many those are."""
     refused = [one for one in result.changed if one.payload_hash in rejected]
     if not refused:
@@ -494,12 +493,12 @@ def _learned(page: Page) -> dict[str, str]:
     return {name: value for name, _, value in facts}
 
 
-def _others(page: Page, result: Sorted, known: Mapping[str, ledger.Known]) -> list[bytes]:
+def _others(page: Page, result: Sorted, known: Mapping[str, Known]) -> list[bytes]:
     """What the page brought that is no record here, as digests: it counts for the completeness of the list."""
     here = known.keys() | {one.identifier for one in result.changed}
     others = [one.identifier.encode("utf-8", "replace") for one in page.records if one.identifier not in here]
-    return [ledger.digest(one) for one in others] + [
-        ledger.digest(one.identifier.encode("utf-8", "replace") or one.payload) for one in page.damages
+    return [digest(one) for one in others] + [
+        digest(one.identifier.encode("utf-8", "replace") or one.payload) for one in page.damages
     ]
 
 
@@ -508,8 +507,8 @@ def _note_page(conn: Any, run_id: int, window: Mapping[str, Any], number: int, p
         "window_id": window["id"],
         "attempt": window["attempts"],
         "number": number,
-        "token_hash": ledger.digest(page.token.encode()) if page.token else b"",
-        "records_hash": ledger.digest(*(one.identifier.encode("utf-8", "replace") for one in page.records)),
+        "token_hash": digest(page.token.encode()) if page.token else b"",
+        "records_hash": digest(*(one.identifier.encode("utf-8", "replace") for one in page.records)),
         "records": len(page.records),
         "run_id": run_id,
         "at": now,
@@ -518,7 +517,7 @@ def _note_page(conn: Any, run_id: int, window: Mapping[str, Any], number: int, p
 
 
 def count_page(
-    page: Page, result: Sorted, known: Mapping[str, ledger.Known], told: int, *, excluded: int = 0, barred: int = 0
+    page: Page, result: Sorted, known: Mapping[str, Known], told: int, *, excluded: int = 0, barred: int = 0
 ) -> dict[str, int]:
     """The page's counters; received = created + updated + unchanged + deleted + quarantined + excluded.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from db import control
-from db.ledger import Prepared
+from db.prepared import Prepared
 from harvester import pipeline as journey
 from harvester.admitting import admit
 from harvester.errors import UsageError

@@ -25,9 +25,10 @@ from typing import Any
 
 import msgspec
 
-from db import control, ledger, migrate, work
+from db import control, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
+from db.prepared import digest
 from harvester import faultpoint, gating, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
@@ -105,7 +106,7 @@ def open_pipeline(
         derivation_id = stored_rules.current(conn, match.hash, match.text, merge.hash, merge.text, version(), now)
         ids: dict[str, int] = {}
         for partner in settings.partners:
-            policy_hash = ledger.digest(msgspec.json.encode(partner.policy))
+            policy_hash = digest(msgspec.json.encode(partner.policy))
             ids |= work.enrol(conn, partner, policy_hash, now)
     return Pipeline(
         settings,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db.compress import EMPTY, Shelf, packer
-from db.ledger import Known, Prepared, Profiled, digest
+from db.prepared import Known, Prepared, Profiled, digest
 from harvester.errors import RecordError
 from harvester.formats import formats
 from harvester.laps import Laps

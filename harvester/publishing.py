@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from db import changes, ledger, work
+from db import changes, work
 from db.catalogue import RecordState
 from db.feed_reader import FeedReader
+from db.prepared import digest
 from harvester import faultpoint
 from harvester.errors import ConfigError, Halted
 from harvester.matching import member
@@ -173,7 +174,7 @@ def fingerprints(pipeline: Pipeline) -> dict[str, str]:
     for one in _partners(pipeline):
         sources = [(source.code, source.options.get("local_prefix", "")) for source in one.sources]
         telling = (one.policy, one.name_id, one.name_en, one.isil, one.npp, one.group, sources)
-        found[one.code] = ledger.digest(msgspec.json.encode(telling)).hex()
+        found[one.code] = digest(msgspec.json.encode(telling)).hex()
     return found
 
 

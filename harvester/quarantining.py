@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from db import control, ledger, work
-from db.ledger import Prepared
+from db.prepared import Prepared, digest
 from harvester import pipeline as journey
 from harvester.errors import UsageError
 from harvester.model import Damage, HarvestedRecord, Value
@@ -92,4 +92,4 @@ def _again(row: dict[str, Any], how: Recipe) -> Prepared | Damage:
     guessed = kind_of(row["payload"][:4096])
     name = row["format"] or (guessed if guessed in READABLE else "")
     record = HarvestedRecord(row["identifier"], name, row["payload"])
-    return prepare(record, ledger.digest(row["payload"]), how)
+    return prepare(record, digest(row["payload"]), how)

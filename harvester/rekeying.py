@@ -15,7 +15,7 @@ import msgspec
 
 from db import control, ledger, rekey, work
 from db.compress import pack
-from db.ledger import Prepared
+from db.prepared import Prepared
 from db.rekey import Pair, Side
 from harvester import pipeline as journey
 from harvester import rekey_pairing as pairing

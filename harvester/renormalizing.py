@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db import derivations, dictionaries, ledger, whole, work
-from db.ledger import Prepared, digest
+from db.prepared import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
 from harvester import faultpoint

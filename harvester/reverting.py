@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from db import ledger, reverting, work
-from db.ledger import Known, Prepared
+from db.prepared import Known, Prepared, digest
 from db.reverting import Made
 from harvester import pipeline as journey
 from harvester.errors import UsageError
@@ -167,7 +167,7 @@ def again(one: Back, body: bytes, datestamp: str, how: Recipe) -> Prepared | Dam
     """Stored bytes made ready once more; their format is the record's, or what they look like after a migration."""
     guessed = kind_of(body[:4096])
     name = guessed if guessed in ("iso2709", "marcxml", "oai_dc", "mods") and one.format != "unimarc" else one.format
-    return prepare(HarvestedRecord(one.identifier, name, body, datestamp), ledger.digest(body), how)
+    return prepare(HarvestedRecord(one.identifier, name, body, datestamp), digest(body), how)
 
 
 def _store(pipeline: Pipeline, code: str, run_id: int, ready: Sequence[Prepared], known: dict[str, Known]) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from db import ledger
 from db.catalogue import Document, RecordState
+from db.prepared import digest
 from db.search import words_of
 from db.shown import Shown
 from db.upsert import Row
@@ -55,7 +55,7 @@ def document_hash(union: UnionRecord, members: Sequence[Member], filtered: Seque
     if len(members) > 1:
         shown = (one for one in members if one.visible)
         parts += [msgspec.json.encode((one.address, _timeless(one.shown()))) for one in shown]
-    return ledger.digest(*parts)
+    return digest(*parts)
 
 
 def _timeless(record: NormalizedRecord) -> NormalizedRecord:

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from db.ledger import Prepared, Profiled
+from db.prepared import Prepared, Profiled
 from harvester.garbage import collect_rarely
 from harvester.laps import Laps, Seconds, add
 from harvester.match import rules as match_rules

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,9 @@ def test_importing_a_module_does_nothing_but_define_and_register() -> None:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 call = ast.unparse(node.value.func)
                 assert not call.startswith(("print", "open")), f"{name}:{node.lineno} runs {call}"
+
+
+def test_a_worker_process_loads_no_database() -> None:
+    asked = "import sys, harvester.workers; print(*{'sqlalchemy', 'alembic', 'pymarc'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

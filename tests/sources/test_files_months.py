@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from db import ledger
+from db.prepared import digest
 from db.tables import record, run
 from tests.journey import Consortium
 
@@ -63,7 +63,7 @@ def test_months_of_new_and_changed_records_end_in_the_newest_of_each(tmp_path: P
         )
     )
     assert held.keys() == wanted.keys()
-    assert [key for key, raw in wanted.items() if bytes(held[key]) != ledger.digest(raw)] == []
+    assert [key for key, raw in wanted.items() if bytes(held[key]) != digest(raw)] == []
     made.match()
     assert made.faults() == []
     print(f"\n{len(months)} months, {len(files)} files, {len(wanted)} records: each the newest")
