@@ -502,6 +502,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     score_format: str = ""
     extra: tuple[str, ...] = ()  # kind:value of further marks: grade, semester, curriculum, user (siswa, guru), scale
     present: int = 0  # which fields are there, one bit each (match.comparing)
+    open_at: int = 0  # words of the title before its first mark of omission
+    minutes: int = 0  # playing time of a film or recording
 
 
 class BlockingKey(NamedTuple):

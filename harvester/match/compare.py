@@ -130,8 +130,10 @@ def holds(when: When, outcomes: dict[str, str]) -> bool:
 
 
 def _late_veto(walk: _Walk) -> str:
-    standing = (veto.why for veto in walk.late_vetoes if not (veto.unless and holds(veto.unless, walk.outcomes)))
-    return next(standing, "")
+    for veto in walk.late_vetoes:
+        if not any(holds(unless, walk.outcomes) for unless in veto.unless):
+            return veto.why
+    return ""
 
 
 def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk) -> str:

@@ -13,7 +13,7 @@ FIELDS = (
     "level", "form", "thin", "isbns", "issns", "ids", "documents", "oclcs", "proper", "words", "numbers", "parts",
     "part_names", "author", "responsibility", "year", "country", "place", "publisher", "pages", "volumes", "height",
     "edition", "edition_words", "impression", "series", "languages", "institution", "student", "host",
-    "score_format", "extra",
+    "score_format", "extra", "minutes",
 )  # fmt: skip
 _BITS = {name: 1 << number for number, name in enumerate(FIELDS)}
 _values = attrgetter(*FIELDS)

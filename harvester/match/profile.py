@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
+from harvester.match import carriers
 from harvester.match.agents import (
     all_names,
     born,
@@ -28,6 +29,8 @@ from harvester.model import NormalizedRecord, Profile, Series
 from harvester.text import fold, significant
 
 MAX_VALUES = 30
+# So many significant words of a part's name may stand elsewhere as a title of their own.
+NAMING_WORDS = 4
 _ARABIC_LANGUAGES = frozenset(("ara", "per", "fas", "urd", "ota"))
 _LEVELS = {
     "m": "monograph",
@@ -43,7 +46,7 @@ _NO_LANGUAGE = frozenset(("und", "mul", "zxx", "mis"))
 _LOCAL = frozenset(("local", "uri", "url", "handle", "barcode", "control", "nim", "call_number"))
 _EDITION_FORMS = (
     "ed edition edisi edn auflage aufl editie druk uitgave edizione edicion ausgabe cetakan cet printing print "
-    "st nd rd th eme ke pertama kedua ketiga first second third fourth fifth"
+    "st nd rd th eme ke pertama kedua ketiga first second third fourth fifth cut version fassung"
 )
 _EDITION_WORDS = frozenset(_EDITION_FORMS.split())
 
@@ -66,7 +69,7 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
     year = dates.year_from or (thesis.year if thesis and thesis.year else 0) or dates.copyright_year or 0
     made = Profile(
         material=record.material,
-        level=_LEVELS.get(record.level, record.level),
+        level=_level(record),
         form=record.carrier_form,
         thin=not any(identifiers.values()) and author is None and not record.title.responsibility and not year,
         isbns=identifiers["isbn"],
@@ -109,8 +112,10 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         student=_student(record),
         host=fold(host.title) if host else "",
         host_part=fold(host.part) if host else "",
-        score_format=fold(record.score_format),
+        score_format=carriers.score_format(record),
         extra=_extra(record, area, known),
+        open_at=area.open_at,
+        minutes=carriers.minutes(record),
     )
     msgspec.structs.force_setattr(made, "present", present(made))  # nobody has seen it yet
     return made
@@ -128,6 +133,13 @@ def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(sorted(set(values)))[:MAX_VALUES] if values else () for kind, values in found.items()}
 
 
+def _level(record: NormalizedRecord) -> str:
+    """Monograph, serial, part or collection; a collection with a publisher is a set that somebody coded so."""
+    level = _LEVELS.get(record.level, record.level)
+    published = level == "collection" and any(item.publisher for item in record.publications)
+    return "monograph" if published else level
+
+
 def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
     if in_script(record.title.proper):
         return skeleton(words)
@@ -139,7 +151,9 @@ def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
 
 
 def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
-    texts = (*record.variant_titles[:6], record.uniform_title, record.title.original)
+    # What one library calls a part of "Studies of education reform" another catalogues under its own title.
+    parts = [name for name in record.title.part_names[:2] if len(significant(fold(name).split())) >= NAMING_WORDS]
+    texts = (*record.variant_titles[:6], record.uniform_title, record.title.original, *parts)
     folded = {fold(text) for text in texts if text}
     if not folded:
         return ()
@@ -212,7 +226,7 @@ _SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,]*)")
 
 def _extra(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tuple[str, ...]:
     """Marks that part two records when they differ, as kind:value: of school books, maps, versions of a text."""
-    marks = list(area.extra)
+    marks = [*area.extra, *carriers.marks(record)]
     if record.edition.text:
         version = sorted(known.edition_versions.intersection(fold(record.edition.text).split()))
         if version:

@@ -33,10 +33,10 @@ When = tuple[tuple[str, frozenset[str]], ...]
 
 
 class Veto(NamedTuple):
-    """Why an outcome forbids an automatic merge, and the outcomes that, all together, lift it."""
+    """Why an outcome forbids an automatic merge, and the outcomes that, all of a row together, lift it."""
 
     why: str
-    unless: When = ()
+    unless: tuple[When, ...] = ()
 
 
 class Result(NamedTuple):
@@ -307,7 +307,9 @@ class _Reader:
         for key in row:
             if key not in ("why", "unless"):
                 self.wrong(f"unknown key {key!r}", *path, key, hint="known: why, unless")
-        unless = self.when((*path, "unless"), row.get("unless", {}))
+        listed = row.get("unless", [])
+        rows = listed if isinstance(listed, list) else [listed]
+        unless = tuple(self.when((*path, "unless"), one) for one in rows if one)
         if unless and path[-2] in self.known and self.known[path[-2]].stage == 0:
             self.wrong("a veto by a code or identifier has no exception", *path, "unless")
         return Veto(str(row.get("why", path[-2])), unless)
@@ -358,11 +360,11 @@ class _Reader:
     def vocabulary(self) -> Vocabulary:
         values = self.section("vocabulary")
         lists: dict[str, frozenset[str]] = {}
-        aliases: dict[str, str] = {}
+        forms: dict[str, dict[str, str]] = {"publisher_aliases": {}, "abbreviations": {}}
         for name, value in values.items():
-            if name == "publisher_aliases":
-                for alias, forms in self.mapping(value, ("vocabulary", name)).items():
-                    aliases.update({str(form): alias for form in forms})
+            if name in forms:
+                for whole, others in self.mapping(value, ("vocabulary", name)).items():
+                    forms[name].update({str(form): whole for form in others})
             elif name not in Vocabulary.LISTS:
                 hint = suggestion(name, list(Vocabulary.LISTS))
                 self.wrong(f"unknown word list {name!r}", "vocabulary", name, hint=hint)
@@ -370,7 +372,7 @@ class _Reader:
                 self.wrong("must be words parted by blanks", "vocabulary", name)
             else:
                 lists[name] = frozenset(value.split())
-        return Vocabulary(lists, aliases)
+        return Vocabulary(lists, **forms)
 
 
 def _feature(

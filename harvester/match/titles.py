@@ -35,6 +35,9 @@ _COUNTING = {
 _ORDINAL = re.compile(r"^(?:ke)?(\d+)(?:st|nd|rd|th|er|re|e|eme|me|a|o)?$")
 
 
+Ranges = frozenset[tuple[str, str]]
+
+
 class TitleArea(NamedTuple):
     proper: str
     full: str
@@ -43,6 +46,7 @@ class TitleArea(NamedTuple):
     parts: tuple[str, ...]
     part_names: tuple[str, ...]
     extra: tuple[str, ...]
+    open_at: int
 
 
 @lru_cache(maxsize=8_000)
@@ -74,11 +78,14 @@ def number(word: str) -> str:
 
 def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     """What matching reads in the title area; a title without any word is empty."""
-    proper = _without_article(fold(_filed(title)), vocabulary)
+    filed = _filed(title)
+    raw = f"{filed} {title.remainder}"
+    proper = _without_article(fold(filed), vocabulary)
     full = f"{proper} {fold(title.remainder)}".strip()
-    reader = _TitleWords(full.split()[: MAX_WORDS * 2], vocabulary, len(proper.split()))
-    parts = [found for text in title.part_numbers for found in part_number(text, vocabulary)]
-    names = [fold(name) for name in title.part_names]
+    reader = _TitleWords(full.split()[: MAX_WORDS * 2], vocabulary, len(proper.split()), _ranges(raw))
+    counted = [text for text in title.part_numbers if not _is_name(text, vocabulary)]
+    parts = [found for text in counted for found in part_number(text, vocabulary)]
+    names = [fold(name) for name in (*title.part_names, *(set(title.part_numbers) - set(counted)))]
     for name in names:
         reader.school(name.split())
     return TitleArea(
@@ -89,14 +96,42 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
         parts=tuple(dict.fromkeys(parts or reader.parts)),
         part_names=tuple(sorted({name for name in names if name})),
         extra=tuple(f"{kind}:{value}" for kind, value in sorted(reader.extra.items())),
+        open_at=_omission(raw, vocabulary),
     )
 
 
+_OMISSION = re.compile(r"\.\s?\.\s?\.|…")
+
+
+def _omission(raw: str, vocabulary: Vocabulary) -> int:
+    """How many words of the title stand before the first mark of omission; 0 without one."""
+    match = _OMISSION.search(raw)
+    return len(_without_article(fold(raw[: match.start()]), vocabulary).split()) if match else 0
+
+
+_RANGE = re.compile(r"(?<![\w-])([0-9]{1,3}|[IVX]{1,6})\s?[-–]\s?([0-9]{1,3}|[IVX]{1,6})(?![\w-])")
+
+
+def _ranges(text: str) -> Ranges:
+    """Ascending ranges in *text* (v. 1-44, Jilid I-III), as (first, last); "1-2" of one volume is none."""
+    if "-" not in text and "–" not in text:
+        return frozenset()
+    found = [(number(first.lower()), number(last.lower())) for first, last in _RANGE.findall(text)]
+    return frozenset(pair for pair in found if pair[0] and pair[1] and int(pair[0]) < int(pair[1]))
+
+
+_GROWN_ON = "\u0627\u0644"  # the Arabic article is written as one with its word
+
+
 def _filed(title: Title) -> str:
-    """The title proper without the characters that do not file; a count that eats half of the title is wrong."""
-    if 0 < title.nonfiling <= 6 and title.nonfiling * 2 < len(title.proper):
-        return title.proper[title.nonfiling :]
-    return title.proper
+    """The title proper without the characters that do not file; a count is wrong that eats half of the title or ends
+    inside a word (an indicator of 2 before "Beef cattle feeding").
+    """
+    skipped, rest = title.proper[: title.nonfiling], title.proper[title.nonfiling :]
+    if not 0 < title.nonfiling <= 6 or len(rest) <= len(skipped):
+        return title.proper
+    inside = skipped[-1:].isalnum() and rest[0].isalnum() and not skipped.endswith(_GROWN_ON)
+    return title.proper if inside else rest
 
 
 def _without_article(proper: str, vocabulary: Vocabulary) -> str:
@@ -104,8 +139,19 @@ def _without_article(proper: str, vocabulary: Vocabulary) -> str:
     return rest if rest and first in vocabulary.articles else proper
 
 
+def _is_name(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether what stands as the number of a part is none: three words and more without any number."""
+    tokens = fold(text).split()
+    return len(tokens) > 2 and not any(number(token) or any(map(str.isdigit, token)) for token in tokens)
+
+
 def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
-    """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3); its words when it holds none."""
+    """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3; "Bd. 1-3" → 1-3); its words when it holds none."""
+    found = _numbers_or_words(text, vocabulary)
+    return ["-".join(found)] if len(found) == 2 and tuple(found) in _ranges(text) else found
+
+
+def _numbers_or_words(text: str, vocabulary: Vocabulary) -> list[str]:
     tokens = fold(text).split()
     telling = [token for token in tokens if token not in vocabulary.parts] or tokens
     found = [number(token) or token for token in telling if number(token) or any(map(str.isdigit, token))]
@@ -120,7 +166,7 @@ def series_numbers(text: str, vocabulary: Vocabulary) -> list[str]:
     if not text:
         return []
     lettered = [digits + letter for digits, letter in _LETTERED.findall(fold(text))]
-    return lettered or part_number(text, vocabulary)
+    return lettered or _numbers_or_words(text, vocabulary)
 
 
 def joined_initials(words: list[str]) -> list[str]:
@@ -160,13 +206,14 @@ def with_whole_years(words: list[str]) -> list[str]:
 class _TitleWords:
     """One pass over the words of a title, sorting them into words, numbers, parts and school marks."""
 
-    def __init__(self, tokens: list[str], vocabulary: Vocabulary, proper_length: int) -> None:
+    def __init__(self, tokens: list[str], vocabulary: Vocabulary, proper_length: int, ranges: Ranges) -> None:
         self.words: list[str] = []
         self.numbers: list[str] = []
         self.parts: list[str] = []
         self.extra: dict[str, str] = {}
         self._vocabulary = vocabulary
         self._proper_length = proper_length
+        self._ranges = ranges
         self.school(tokens)
         self._read(with_whole_years(joined_initials(tokens)))
 
@@ -192,13 +239,13 @@ class _TitleWords:
 
     def _read(self, tokens: list[str]) -> None:
         known = self._vocabulary
-        skip = False
+        skip = 0
         for index, token in enumerate(tokens):
             if skip:
-                skip = False
+                skip -= 1
                 continue
-            if token in known.counted and self._counts(token, tokens[index + 1 : index + 2]):
-                skip = True
+            if token in known.counted and (used := self._counts(token, tokens[index + 1 : index + 3])):
+                skip = used
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
             elif (
@@ -210,17 +257,20 @@ class _TitleWords:
             ):
                 self.numbers.append(roman(token))
             elif token not in STOP_WORDS or (len(token) == 1 and index and tokens[index - 1] in _LETTERED_KINDS):
-                self.words.append(token)
+                self.words.append(known.abbreviations.get(token, token))
         self.words = self.words or [token for token in tokens if not token.isdigit()]
 
-    def _counts(self, token: str, following: list[str]) -> bool:
-        """Whether a number follows that belongs to *token*: that of a part is kept."""
-        if not following or not number(following[0]):
-            return False
+    def _counts(self, token: str, following: list[str]) -> int:
+        """How many of the *following* words are a number that belongs to *token*; that of a part is kept."""
+        first = number(following[0]) if following else ""
+        if not first:
+            return 0
         if token in self._vocabulary.parts and not self._year(following[0]):
-            self.parts.append(number(following[0]))
-            return True
-        return token in self._vocabulary.grades or token in self._vocabulary.semesters
+            last = number(following[-1])
+            ranging = (first, last) in self._ranges
+            self.parts.append(f"{first}-{last}" if ranging else first)
+            return 2 if ranging else 1
+        return int(token in self._vocabulary.grades or token in self._vocabulary.semesters)
 
     def _year(self, token: str) -> bool:
         return len(token) == 4 and token.isdigit() and token[0] in "12"

@@ -25,7 +25,9 @@ class Vocabulary:
         "institution_generic",
     )
 
-    def __init__(self, lists: dict[str, frozenset[str]], publisher_aliases: dict[str, str]) -> None:
+    def __init__(
+        self, lists: dict[str, frozenset[str]], publisher_aliases: dict[str, str], abbreviations: dict[str, str]
+    ) -> None:
         empty: frozenset[str] = frozenset()
         self.articles = lists.get("articles", empty)
         self.parts = lists.get("parts", empty)
@@ -42,6 +44,7 @@ class Vocabulary:
         self.publisher_generic = lists.get("publisher_generic", empty)
         self.institution_generic = lists.get("institution_generic", empty)
         self.publisher_aliases = publisher_aliases
+        self.abbreviations = abbreviations  # of title words: abbreviation → the word
         school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
         self.marking = empty.union(*school)  # a title without any of these is no school book's
         self.counted = empty.union(self.parts, self.grades, self.semesters)  # words that a number may follow

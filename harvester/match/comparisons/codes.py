@@ -64,7 +64,8 @@ def score_format(left: Profile, right: Profile) -> str:
     """Full score, vocal score, parts …"""
     if not left.score_format or not right.score_format:
         return "missing"
-    return "equal" if left.score_format == right.score_format else "different"
+    mine, theirs = left.score_format.split(), right.score_format.split()
+    return "different" if frozenset(mine).isdisjoint(theirs) else "equal"
 
 
 @comparison(1, "equal different", both="country")

@@ -8,9 +8,12 @@ from rapidfuzz.distance import OSA
 from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.model import Profile
+from harvester.text import significant
 
 # Titles with more differing words than this have no typing errors but other words.
 MOST_TYPING_ERRORS = 5
+# So many significant words before a mark of omission identify a title.
+HEAD = 5
 # Words of other endings begin with so many equal letters.
 STEM = 5
 
@@ -55,12 +58,13 @@ def _distance(left: Profile, right: Profile) -> str:
     return "half" if ratio >= 70 else "far"
 
 
-@comparison(2, "same typo extra ending one two many", both="words", shows="title")
+@comparison(2, "same typo extra omission ending one two many", both="words", shows="title")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
-    extra: only one side has more; one, two, many: so many words of each side have no counterpart; ending: one, and it
-    begins alike (biography, biographical).
+    extra: only one side has more; omission: alike up to a mark of omission (...), behind which nothing is told;
+    one, two, many: so many words of each side have no counterpart; ending: one, and it begins alike (biography,
+    biographical).
     """
     if not left.words or not right.words:
         return "missing"
@@ -78,6 +82,8 @@ def words(left: Profile, right: Profile) -> str:
     mine, theirs, errors = _without_typing_errors(mine, theirs)
     mine, theirs = _unforgiven(mine, right), _unforgiven(theirs, left)
     count = min(len(mine), len(theirs))
+    if count and _omitted(left, right):
+        return "omission"
     if len(mine) == len(theirs) == 1 and mine[0][:STEM] == theirs[0][:STEM]:
         return "ending"
     if count:
@@ -85,6 +91,13 @@ def words(left: Profile, right: Profile) -> str:
     if errors:
         return "typo"
     return "extra" if mine or theirs else "same"
+
+
+def _omitted(left: Profile, right: Profile) -> bool:
+    """Whether the titles are word by word the same up to where one of them leaves something out."""
+    ends = [end for end in (left.open_at, right.open_at) if end]
+    head = left.title.split()[: min(ends)] if ends else []
+    return len(significant(head)) >= HEAD and head == right.title.split()[: len(head)]
 
 
 def _unforgiven(words: list[str], other: Profile) -> list[str]:
@@ -131,14 +144,23 @@ def alike(left: str, right: str) -> bool:
     return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
 
 
-@comparison(2, "equal one_side different", either="numbers")
+@comparison(2, "equal one_side misprint different", either="numbers")
 def numbers(left: Profile, right: Profile) -> str:
-    """Numbers in the title that are not the number of a part; `different` when each side has one of its own."""
+    """Numbers in the title that are not the number of a part; `different` when each side has one of its own.
+
+    misprint: one of each side, of three digits and more, that differ in one digit: 1660-1714, 1600-1714.
+    """
     if left.numbers == right.numbers:
         return "equal" if left.numbers else "missing"
     mine = [number for number in left.numbers if number not in right.numbers]
     theirs = [number for number in right.numbers if number not in left.numbers]
-    return "different" if mine and theirs else "one_side"
+    if not mine or not theirs:
+        return "one_side"
+    return "misprint" if len(mine) == len(theirs) == 1 and _one_digit(mine[0], theirs[0]) else "different"
+
+
+def _one_digit(left: str, right: str) -> bool:
+    return len(left) == len(right) >= 3 and OSA.distance(left, right, score_cutoff=1) <= 1
 
 
 def _names_apart(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
@@ -163,9 +185,14 @@ def parts(left: Profile, right: Profile) -> str:
     part, whole = (left, right) if mine else (right, left)
     if part.parts == ("1",) and whole.numbers == ("1",):
         return "equal"
-    if whole.volumes > 1 and part.volumes <= 1:
+    if whole.volumes > 1 and part.volumes <= 1 and not _whole_range(part.parts, whole.volumes):
         return "set"
     return "different" if whole.numbers and not meet(whole.numbers, part.parts) and not part.numbers else "one_side"
+
+
+def _whole_range(parts: tuple[str, ...], volumes: int) -> bool:
+    """Whether "Jilid 1-3" is all of three volumes."""
+    return len(parts) == 1 and parts[0] == f"1-{volumes}"
 
 
 def _one_of_several(left: Profile, right: Profile) -> bool:

@@ -54,12 +54,17 @@ def meet_years(left: Profile, right: Profile) -> bool:
 
 @comparison(0, "equal first one_side different", either="edition")
 def edition(left: Profile, right: Profile) -> str:
-    """The number of the edition; `first` when one side says 1 and the other nothing."""
+    """The number of the edition; `first` when one side says 1 and the other nothing.
+
+    A first revised (American, student …) edition counts within its kind: it may be the second of all.
+    """
     mine, theirs = left.edition, right.edition
     if mine == theirs:
         return "equal" if mine else "missing"
     if mine and theirs:
-        return "different"
+        first, other = (left, right) if mine < theirs else (right, left)
+        within = first.edition == 1 and first.edition_words and not meet(first.edition_words, other.edition_words)
+        return "one_side" if within else "different"
     return "first" if mine + theirs == 1 else "one_side"
 
 
