@@ -77,6 +77,17 @@ source_profile = Table(
     Column("body", Text, nullable=False),
 )
 
+source_constant = Table(  # what nearly every record of a source says alike, which is no evidence for matching
+    "source_constant",
+    metadata,
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("run_id", Id, nullable=False),  # the complete run after which the records were counted
+    Column("derivation_id", Id, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("body", Text, nullable=False),  # field → the commonest value, its count, whether it is a constant
+    Column("applied", Boolean, nullable=False),  # whether every profile of the source is made so
+)
+
 drift = Table(
     "drift",
     metadata,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, ledger, links, work
+from db import catalogue, constants, ledger, links, work
 from db.catalogue import RecordState
 from db.links import Decided, Draft
 from harvester.deciding_acts import FeedRow, Group, Plan, Result, StaleCluster, carry_out
@@ -304,9 +304,10 @@ def wrong_identifier(
         state = catalogue.states_of_addresses(conn, [where])[0]
         body = ledger.normalized_bodies(conn, [state.record_id]).get(state.record_id)
         already = links.ignored(conn, where)
+        common = constants.of_records(conn, [state.record_id])[state.record_id]
     record = _decode_record(body) if body else NormalizedRecord()
     found = _carried(record, kind, value, address)
-    made = profiled(without(record, already | {found}), pipeline.match)
+    made = profiled(without(record, already | {found}), pipeline.match, common)
     profile = msgspec.msgpack.decode(made.profile, type=Profile)
 
     def write(conn: Connection, ids: list[int]) -> None:

@@ -28,8 +28,10 @@ POINTS = (
     "match.run.closed",
 )
 
-# Points of the operator's own commands, and of outputs.
+# Points of the operator's own commands, of outputs, and of a match whose sources hold 200 records.
 DESK_POINTS = (
+    "constants.noted",
+    "constants.batch.committed",
     "normalize.batch.written",
     "normalize.batch.committed",
     "normalize.swap.written",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import ledger, links
+from db import constants, ledger, links
 from db.catalogue import RecordState
 from db.engine import Database
 from db.upsert import Row
@@ -61,7 +61,10 @@ def hide_identifiers(database: Database, rules: Rules) -> None:
         told = links.ignored_of_queued(conn)
         bodies = ledger.normalized_bodies(conn, told) if told else {}
         found = {key: ledger.profile_of(conn, key) for key in bodies}
-    wanted = {key: profiled(without(_decode_record(body), told[key]), rules) for key, body in bodies.items()}
+        common = constants.of_records(conn, bodies) if bodies else {}
+    wanted = {
+        key: profiled(without(_decode_record(body), told[key]), rules, common[key]) for key, body in bodies.items()
+    }
     moved = {key: made for key, made in wanted.items() if (found[key] or (0, b""))[1] != made.profile}
     if moved:
         with database.write() as conn:

@@ -204,7 +204,7 @@ def partner(pipeline: Pipeline, code: str) -> dict[str, Any]:
                     "position": max(done, default=""),
                     "profile": (control.profile(conn, source_id) or ("", {}))[1],
                     "drift": control.last_drift(conn, source_id),
-                    "constants": mapping_tools.constants(pipeline, source.code),
+                    "constants": mapping_tools.in_force(pipeline, source.code),
                 }
             )
             runs += work.list_runs(conn, source_code=source.code, limit=10)

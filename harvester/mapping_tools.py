@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from db import constants as counted
 from db import derivations, ledger, whole
+from harvester import constants as counting
 from harvester import evaluating
 from harvester.errors import ConfigError, RecordError, UsageError
 from harvester.formats import formats
+from harvester.match.constants import FIELDS
 from harvester.model import Address, MarcRecord, NormalizedRecord, RowRecord
 from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, normalize
@@ -26,18 +29,11 @@ from harvester.normalize.targets import TARGETS
 from harvester.pipeline import Pipeline, recipe
 
 SAMPLES = 3
-ENOUGH = 200  # records of a source, before a value counts as its constant
-SHARE = 0.99
-LOOKED_AT = 2000  # records that `partner show` looks at
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 Reading = Callable[[NormalizedRecord], Iterable[str]]
-# What pairs are judged by and software fills in by itself: class, form, language, scheme.
+# What software fills in by itself: what matching looks at, and what is only reported.
 EVIDENCE: Mapping[str, Reading] = {
-    "material": lambda one: [one.material],
-    "carrier_form": lambda one: [one.carrier_form],
-    "level": lambda one: [one.level],
-    "languages": lambda one: [" ".join(one.languages)],
-    "country": lambda one: [one.country],
+    **{name: lambda one, read=read: [read(one)] for name, read in FIELDS.items()},  # type: ignore[misc]
     "content_types": lambda one: [" ".join(one.content_types)],
     "media_types": lambda one: [" ".join(one.media_types)],
     "carrier_types": lambda one: [" ".join(one.carrier_types)],
@@ -88,7 +84,7 @@ def _covered(pipeline: Pipeline, code: str, limit: int) -> dict[str, Any]:
         "records": tally.records,
         "unreadable": tally.unreadable,
         "unread": rows,
-        "constants": tally.constants(),
+        "constants": _marked(tally.constants(), in_force(pipeline, code)),
     }
 
 
@@ -125,23 +121,31 @@ class Tally:
 
     def constants(self) -> list[dict[str, Any]]:
         """Values equal in more than 99 % of the records (of at least 200), as received and as normalized."""
-        if self.records < ENOUGH:
+        if self.records < counting.ENOUGH:
             return []
         return [
             {"where": where, "name": name, "value": value, "share": round(count / self.records, 4)}
             for where, counter in (("received", self.received), ("normalized", self.made))
             for (name, value), count in sorted(counter.items())
-            if count > SHARE * self.records
+            if count > counting.SHARE * self.records
         ]
 
 
-def constants(pipeline: Pipeline, code: str) -> list[dict[str, Any]]:
-    """The constants of a source, by what was made of its first stored records."""
-    tally = Tally()
-    for one in stored(pipeline, code, LOOKED_AT):
-        tally.records += 1
-        tally.note(_decode(one.body))
-    return tally.constants()
+def _marked(rows: list[dict[str, Any]], unheeded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """*rows*, each with whether matching passes the value over."""
+    told = {(one["name"], one["value"]) for one in unheeded}
+    return [{**one, "unheeded": one["where"] == "normalized" and (one["name"], one["value"]) in told} for one in rows]
+
+
+def in_force(pipeline: Pipeline, code: str) -> list[dict[str, Any]]:
+    """The values that matching passes over in the records of a source, with the share that was counted last."""
+    with pipeline.database.read() as conn:
+        found = counted.counted_of(conn, pipeline.source_ids[code])
+    return [
+        {"name": name, "value": one.value, "share": round(one.records / found.records, 4)}
+        for name, one in sorted(found.common.items() if found else ())
+        if found and one.constant
+    ]
 
 
 def _values(parsed: Any) -> Iterator[tuple[str, str]]:

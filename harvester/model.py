@@ -504,6 +504,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     present: int = 0  # which fields are there, one bit each (match.comparing)
     open_at: int = 0  # words of the title before its first mark of omission
     minutes: int = 0  # playing time of a film or recording
+    assumed: bool = False  # nearly every record of its source is of this material: no evidence
 
 
 class BlockingKey(NamedTuple):

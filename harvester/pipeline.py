@@ -25,11 +25,12 @@ from typing import Any
 
 import msgspec
 
+from db import constants as db_constants
 from db import control, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
-from harvester import faultpoint, gating, schedule
+from harvester import constants, faultpoint, gating, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
@@ -218,8 +219,8 @@ def harvest_one(
     """
     source = source or source_of(pipeline.settings, code)[0]
     _refuse_renamed(pipeline, source)
-    job = job_of(pipeline, source, order, progress)
     with pipeline.database.lock(HARVEST_LOCK + code):
+        job = job_of(pipeline, source, order, progress)
         return harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
 
 
@@ -309,7 +310,8 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
     """How the records of *source* are read."""
     with pipeline.database.read() as conn:
         measured = control.profile(conn, pipeline.source_ids.get(source.code, 0))
-    constants = measured[1].get("constants", ()) if measured else ()
+        unheeded = db_constants.of_source(conn, pipeline.source_ids.get(source.code, 0))
+    fixed = measured[1].get("constants", ()) if measured else ()
     return Recipe(
         source=source,
         partner=partner.code,
@@ -319,7 +321,8 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
         directories=mapping_folders(pipeline.settings),
         rules=pipeline.match,
         rules_path=rules_path(pipeline.settings, pipeline.settings.match.rules),
-        constants=tuple((name, value) for name, value in constants),
+        constants=tuple((name, value) for name, value in fixed),
+        unheeded=unheeded,
     )
 
 
@@ -377,6 +380,7 @@ def match(
     with pipeline.database.lock(MATCH_RUN_LOCK):
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
+        turned = constants.settle(_counting(pipeline))
         desk = desk_of(pipeline, run_id)
         verdict, reason = "complete", ""
         short_until = -math.inf
@@ -394,7 +398,18 @@ def match(
                 break
         pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
-    return {"run": run_id, "verdict": verdict, **totals}
+    return {"run": run_id, "verdict": verdict, **totals, "constants": turned}
+
+
+def _counting(pipeline: Pipeline) -> constants.Counting:
+    return constants.Counting(
+        pipeline.database,
+        pipeline.match,
+        pipeline.derivation_id,
+        {number: (code, HARVEST_LOCK + code) for code, number in pipeline.source_ids.items()},
+        lambda code: recipe(pipeline, *source_of(pipeline.settings, code)),
+        pipeline.log,
+    )
 
 
 def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: bool = False) -> Desk:

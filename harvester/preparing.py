@@ -15,6 +15,7 @@ from harvester.errors import RecordError
 from harvester.formats import formats
 from harvester.laps import Laps
 from harvester.match.compare import self_merges
+from harvester.match.constants import NONE, Constants
 from harvester.match.keys import keys
 from harvester.match.profile import profile
 from harvester.match.rules import Rules
@@ -40,6 +41,7 @@ class Recipe(NamedTuple):
     rules: Rules
     rules_path: Path | None = None  # where a worker process reads the same rules
     constants: tuple[tuple[str, str], ...] = ()  # (element, value) that the probe found in nearly every record
+    unheeded: Constants = NONE  # field → value that nearly every stored record of the source has
     shelf: Shelf = EMPTY  # the dictionaries to pack with
 
     def mapping(self, format: str) -> mappings.Mapping:
@@ -161,7 +163,7 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
     packed = [(pack_raw(row[0].payload), pack_normalized(body)) for row, body in zip(mapped, bodies, strict=True)]
     packed_with = (shelf.raw.id if shelf.raw else None, shelf.normalized.id if shelf.normalized else None)
     laps.lap("compress")
-    profiles = profiled_batch([found.record for *_, found in mapped], recipe.rules)
+    profiles = profiled_batch([found.record for *_, found in mapped], recipe.rules, recipe.unheeded)
     laps.lap("profile")
     for line, payload_hash, body, (raw, normal), known in zip(mapped, hashes, bodies, packed, profiles, strict=True):
         one, raw_hash, mapping, _, found = line
@@ -217,14 +219,14 @@ def _damage(one: HarvestedRecord, recipe: Recipe, error: RecordError) -> Damage:
     )
 
 
-def profiled(record: NormalizedRecord, rules: Rules) -> Profiled:
-    """What matching needs of a normalized record."""
-    return profiled_batch([record], rules)[0]
+def profiled(record: NormalizedRecord, rules: Rules, constants: Constants = NONE) -> Profiled:
+    """What matching needs of a normalized record, in which the *constants* of its source count for nothing."""
+    return profiled_batch([record], rules, constants)[0]
 
 
-def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules) -> list[Profiled]:
-    """What matching needs of normalized records, in order."""
-    profiles = [profile(record, rules) for record in records]
+def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules, constants: Constants = NONE) -> list[Profiled]:
+    """What matching needs of normalized records of one source, in order."""
+    profiles = [profile(record, rules, constants) for record in records]
     packed = [msgspec.msgpack.encode(one) for one in profiles]
     solid = [self_merges(one, rules) for one in profiles]
     known = [keys(one, rules) for one in profiles]

@@ -37,9 +37,9 @@ def retry(pipeline: Pipeline, code: str, only: Sequence[int] = ()) -> Retried:
         Locked: the source is being harvested.
     """
     source, partner = journey.source_of(pipeline.settings, code)
-    how = journey.recipe(pipeline, source, partner)
     source_id = pipeline.source_ids[code]
     with pipeline.database.lock(HARVEST_LOCK + code):
+        how = journey.recipe(pipeline, source, partner)
         with pipeline.database.read() as conn:
             rows = control.waiting_damage(conn, source_id, only)
         unknown = set(only) - {row["id"] for row in rows}

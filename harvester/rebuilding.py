@@ -7,7 +7,7 @@ from contextlib import closing
 
 import msgspec
 
-from db import ledger, migrate, rules, work
+from db import constants, ledger, migrate, rules, work
 from db.engine import Database
 from harvester import pipeline
 from harvester.clock import stamp
@@ -37,5 +37,6 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Non
             while rows := ledger.all_active(conn, last, BATCH):
                 last = rows[-1]["id"]
                 bodies = ledger.normalized_bodies(conn, [row["id"] for row in rows])
-                ledger.place(conn, {key: profiled(_decode(body), match) for key, body in bodies.items()})
+                common = constants.of_records(conn, bodies)
+                ledger.place(conn, {key: profiled(_decode(body), match, common[key]) for key, body in bodies.items()})
                 work.mark_dirty(conn, bodies)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db import derivations, dictionaries, ledger, whole, work
+from db import constants, derivations, dictionaries, ledger, whole, work
 from db.prepared import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
@@ -306,11 +306,12 @@ def _swap(pipeline: Pipeline, code: str, number: int, into: int, forward: bool, 
         while True:
             with pipeline.database.read() as conn:
                 rows = derivations.forms(conn, number, source_id=source_id, swapped=not forward, limit=BATCH)
+                common = constants.of_source(conn, source_id)
                 raws = {row["record_id"]: ledger.raw(conn, bytes(row["stored"])) for row in rows if row["damage"]}
             if not rows:
                 return count
             live = [row for row in rows if row["body"] and row["version"] == row["now"] and row["state"] == "active"]
-            made = {row["record_id"]: profiled(_decode(row["form"]), pipeline.match) for row in live}
+            made = {row["record_id"]: profiled(_decode(row["form"]), pipeline.match, common) for row in live}
             failing = [(_damage(row, raws[row["record_id"]]), row["format"]) for row in rows if row["damage"]]
             with pipeline.database.write(durable=True) as conn:
                 derivations.swap(conn, number, rows, into, forward)

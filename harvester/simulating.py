@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, derivations, links, whole, work
+from db import catalogue, constants, derivations, links, whole, work
 from db.catalogue import RecordState
 from db.engine import Database
 from harvester import rebuilding
@@ -118,10 +118,12 @@ def read_world(conn: Connection, rules: Rules) -> World:
     nodes: dict[Profile, int] = {}
     world = World([], {}, {})
     for page in whole.states(conn):
+        common = constants.of_records(conn, [state.record_id for state, _ in page])
         for state, body in page:
             record = _decode(body)
             world.titles[state.record_id] = record.title.proper
-            made = profile(without(record, wrong[state.record_id]) if state.record_id in wrong else record, rules)
+            right = without(record, wrong[state.record_id]) if state.record_id in wrong else record
+            made = profile(right, rules, common[state.record_id])
             node = nodes.setdefault(made, len(nodes) + 1)
             if node not in world.profiles:
                 world.profiles[node] = (made, compare.self_merges(made, rules))

@@ -119,8 +119,8 @@ def _show_coverage(shell: Shell, found: list[dict[str, Any]]) -> None:
         rows = [[row["name"], row["records"], " · ".join(s["text"] for s in row["samples"])] for row in one["unread"]]
         shell.table(["unread", "records", "samples"], rows)
         if one["constants"]:
-            shell.say(_("the same in more than 99 % of the records: no evidence; see `ignore` and `distrust`"))
-            heads = ["where", "name", "value", "share"]
+            shell.say(_("the same in more than 99 % of the records; matching passes over what is unheeded"))
+            heads = ["where", "name", "value", "share", "unheeded"]
             shell.table(heads, [[row[head] for head in heads] for row in one["constants"]])
 
 

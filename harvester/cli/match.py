@@ -64,6 +64,11 @@ def show_funnel(shell: Shell, found: dict[str, Any]) -> None:
     held = found["catalogue"]
     pairs = ", ".join(f"{held['pairs'][name]} {say(name)}" for name in ("merge", "review", "veto", "distinct"))
     shell.say(_("matched    {records} records, {pairs} new pairs, {changes} changes announced", **found))
+    for code, fields in found.get("constants", {}).items():
+        fixed = ", ".join(f"{say(name)} {value}" for name, value in fields.items()) or "-"
+        shell.say(
+            _("constants  {code}: in nearly every record, so no evidence for matching: {fixed}", code=code, fixed=fixed)
+        )
     shell.say(_("pairs      {pairs}", pairs=pairs))
     shell.say(_("catalogue  {records} records in {clusters} clusters, {merged_clusters} merged", **held))
     shell.say(_("           the largest holds {largest_cluster}; {suspended_keys} keys suspended", **held))

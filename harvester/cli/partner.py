@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._speech import _, told
+from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of, whoami
 from harvester.errors import ConfigError
 
@@ -118,6 +118,10 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
         if profile:
             promise = told(profile["promise"])
             shell.say(f"{row['code']}: {profile['strategy']}, {promise} ({_('measured')} {profile['measured_at']})")
+        if row["constants"]:
+            fixed = ", ".join(f"{say(one['name'])} {one['value']} ({one['share']:.1%})" for one in row["constants"])
+            text = _("in nearly every record, so no evidence for matching: {fixed}", fixed=fixed)
+            shell.say(f"{row['code']}: {text}")
         if drift:
             drifted = drift["missing"] + drift["surplus"]
             text = _("drift {drifted} ({missing} missing here, {surplus} gone there; {at})", drifted=drifted, **drift)

@@ -22,6 +22,7 @@ from harvester.match.agents import (
 from harvester.match.arabic import in_script, looks_romanized, skeleton
 from harvester.match.bogus import is_bogus
 from harvester.match.comparing import present
+from harvester.match.constants import NONE, Constants, silenced
 from harvester.match.rules import Rules
 from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
 from harvester.match.vocabulary import Vocabulary
@@ -51,8 +52,11 @@ _EDITION_FORMS = (
 _EDITION_WORDS = frozenset(_EDITION_FORMS.split())
 
 
-def profile(record: NormalizedRecord, rules: Rules) -> Profile:
-    """What matching needs of *record*; records that matching cannot tell apart give equal bytes."""
+def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE) -> Profile:
+    """What matching needs of *record*; records that matching cannot tell apart give equal bytes.
+
+    *constants* are what its source has in nearly every record.
+    """
     known = rules.vocabulary
     area = title_area(record.title, known)
     identifiers = _identifiers(record)
@@ -117,6 +121,8 @@ def profile(record: NormalizedRecord, rules: Rules) -> Profile:
         open_at=area.open_at,
         minutes=carriers.minutes(record),
     )
+    if constants:
+        made = msgspec.structs.replace(made, **silenced(record, constants))
     msgspec.structs.force_setattr(made, "present", present(made))  # nobody has seen it yet
     return made
 

@@ -24,6 +24,8 @@ _CONTENT_FREE = frozenset(("electronic", "online"))
 @comparison(0, "equal alike different", shows="material")
 def material(left: Profile, right: Profile) -> str:
     """`alike` where both words are used for one thing; serials, scores, recordings, films and maps part."""
+    if left.assumed or right.assumed:
+        return "missing"
     if left.material == right.material:
         return "equal"
     mine, theirs = _KINDS.get(left.material, left.material), _KINDS.get(right.material, right.material)

@@ -1,0 +1,108 @@
+"""What nearly every record of a source says alike: when it was counted, what was found, and whether it is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from db import dictionaries
+from db.engine import within
+from db.tables import normalized, record, record_version, run, source_constant
+from db.upsert import upsert
+
+PAGE = 2000
+KINDS = ("harvest", "import")
+
+
+class Common(NamedTuple):
+    """The commonest value of a field, in how many records it stands, and whether it counts as a constant."""
+
+    value: str
+    records: int
+    constant: bool
+
+
+class Counted(NamedTuple):
+    """The count of a source after its complete run `run_id`; `applied` when every profile follows it."""
+
+    run_id: int
+    derivation_id: int
+    records: int
+    common: Mapping[str, Common]
+    applied: bool = True
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """Field → value of what is a constant."""
+        return {name: one.value for name, one in self.common.items() if one.constant}
+
+
+_common = msgspec.json.Decoder(dict[str, Common]).decode
+
+
+def counted(conn: Connection) -> dict[int, Counted]:
+    """Source id → its last count."""
+    return {row.source_id: _read(row) for row in conn.execute(select(source_constant))}
+
+
+def counted_of(conn: Connection, source_id: int) -> Counted | None:
+    """The last count of a source, or None before the first."""
+    row = conn.execute(select(source_constant).where(source_constant.c.source_id == source_id)).first()
+    return _read(row) if row else None
+
+
+def _read(row: object) -> Counted:
+    names = ("run_id", "derivation_id", "records", "body", "applied")
+    run_id, derivation_id, records, body, applied = (getattr(row, name) for name in names)
+    return Counted(run_id, derivation_id, records, _common(body), applied)
+
+
+def of_source(conn: Connection, source_id: int) -> dict[str, str]:
+    """Field → value of the constants of a source."""
+    found = counted_of(conn, source_id)
+    return found.constants if found else {}
+
+
+def of_records(conn: Connection, record_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """Record id → the constants of its source."""
+    held = {source_id: one.constants for source_id, one in counted(conn).items()}
+    query = select(record.c.id, record.c.source_id).where(within(conn, record.c.id, record_ids))
+    return {row[0]: held.get(row[1], {}) for row in conn.execute(query)}
+
+
+def keep(conn: Connection, source_id: int, found: Counted) -> None:
+    """Store a count."""
+    body = msgspec.json.encode(found.common).decode()
+    row = {**found._asdict(), "source_id": source_id, "body": body}
+    row.pop("common")
+    upsert(conn, source_constant, [row], ["source_id"])
+
+
+def completed(conn: Connection) -> dict[int, int]:
+    """Source id → its newest harvest or import that received anything, where that is complete."""
+    brought = (run.c.kind.in_(KINDS), run.c.verdict.in_(("complete", "partial", "halted")))
+    newest = select(func.max(run.c.id)).where(*brought).group_by(run.c.source_id)
+    query = select(run.c.source_id, run.c.id).where(run.c.id.in_(newest), run.c.verdict == "complete")
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def changed_since(conn: Connection, source_id: int, run_id: int) -> int:
+    """How many versions the source's records have got in runs after *run_id*."""
+    later = select(run.c.id).where(run.c.source_id == source_id, run.c.id > run_id)
+    return int(conn.execute(select(func.count()).where(record_version.c.run_id.in_(later))).scalar_one())
+
+
+def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
+    """The next active records of the source as they were normalized, by record id above *after*, ascending."""
+    query = (
+        select(record.c.id, normalized.c.body, normalized.c.dictionary_id)
+        .join(normalized, normalized.c.record_id == record.c.id)
+        .where(record.c.source_id == source_id, record.c.state == "active", record.c.id > after)
+        .order_by(record.c.id)
+        .limit(PAGE)
+    )
+    opened = dictionaries.opener(conn)
+    return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}

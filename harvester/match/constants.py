@@ -1,0 +1,39 @@
+"""What nearly every record of a source says alike: its system may have written it, so it is no evidence for a pair.
+
+The value stays on the record and is shown. Only matching passes it over: it neither speaks for a pair nor against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harvester.model import NormalizedRecord
+
+Constants = Mapping[str, str]  # field → the value that counts for nothing
+NONE: Constants = {}
+# Codes that software fills in by itself, out of leader, 006, 007, 008 or dc:type, dc:format and dc:language.
+FIELDS: Mapping[str, Callable[[NormalizedRecord], str]] = {
+    "material": lambda one: one.material,
+    "carrier_form": lambda one: one.carrier_form,
+    "level": lambda one: one.level,
+    "languages": lambda one: " ".join(one.languages),
+    "country": lambda one: one.country,
+}
+# What the profile says of such a field. A class still chooses what is compared: theses stay as careful as theses are.
+_SILENT: Mapping[str, Mapping[str, Any]] = {
+    "material": {"assumed": True},
+    "carrier_form": {"form": ""},
+    "level": {"level": ""},
+    "languages": {"languages": ()},
+    "country": {"country": ""},
+}
+
+
+def silenced(record: NormalizedRecord, constants: Constants) -> dict[str, Any]:
+    """The attributes of the profile in which *record* says only what its whole source says, with what stands there."""
+    changes: dict[str, Any] = {}
+    for name, value in constants.items():
+        if FIELDS[name](record) == value:
+            changes |= _SILENT[name]
+    return changes
