@@ -300,7 +300,10 @@ def _sheet(
     pins: tuple[Pinned, ...],
 ) -> Sheet:
     members = tuple(member(desk.partners, one, bodies[one.record_id], desk.merge_rules) for one in group)
-    union = survivorship.merge(members, desk.merge_rules, [one.pin for one in pins])
+    if len(members) == 1 and not pins:  # its document is its own record: nobody stores who gave what
+        union = survivorship.alone(members[0])
+    else:
+        union = survivorship.merge(members, desk.merge_rules, [one.pin for one in pins])
     filtered = [policy_of(desk.partners, one.partner).value_filters for one in group]
     return Sheet(number, union, members, document_hash(union, members, filtered), pins)
 

@@ -55,6 +55,9 @@ def present(profile: Profile) -> int:
 
 def shown(profile: Profile, names: tuple[str, ...]) -> str:
     """The fields *names* of *profile* as the evidence prints them; "" when all are missing."""
-    values = (getattr(profile, name) for name in names)
-    texts = (" ".join(map(str, value)) if isinstance(value, tuple) else str(value or "") for value in values)
-    return " ".join(text for text in texts if text)
+    texts = []
+    for name in names:
+        value = getattr(profile, name)
+        if value:
+            texts.append(" ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+    return " ".join(texts)

@@ -17,7 +17,7 @@ from harvester.merge.rules import rules as registry
 from harvester.merge.settings import Rules, load
 from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
 
-__all__ = ["Rules", "fingerprint", "load", "merge"]
+__all__ = ["Rules", "alone", "fingerprint", "load", "merge"]
 
 _BLANKS = tuple((field, getattr(EMPTY, field)) for field in NormalizedRecord.__struct_fields__)
 
@@ -40,6 +40,11 @@ def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> 
     for pin in sorted(pins, key=lambda pin: (pin.field, pin.donor)):
         record, lines = _pinned(record, lines, pin, visible)
     return UnionRecord(record, tuple(lines), tuple(str(member.address) for member in visible))
+
+
+def alone(only: Member) -> UnionRecord:
+    """As merge([only]) without the lines, which all name the same donor: of most clusters nobody ever asks for them."""
+    return UnionRecord(only.shown(), (), (str(only.address),)) if only.visible else UnionRecord(EMPTY)
 
 
 def fingerprint(value: Any) -> str:
