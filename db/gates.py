@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
-from db.tables import harvest_window, key_stat, match_key, match_queue, membership, record, run
+from db.tables import harvest_window, key_stat, match_key, match_queue, record, run, source
 from db.upsert import Row
 
 CAUSE = "gate"
@@ -53,36 +53,30 @@ def counters(conn: Connection, run_id: int) -> Row:
     return dict(conn.execute(select(run).where(run.c.id == run_id)).mappings().one())
 
 
-def held_sources(conn: Connection) -> list[int]:
-    """The sources that wait for a person before matching."""
-    query = select(run.c.source_id).where(run.c.verdict == "halted", run.c.body.like(_MARK))
-    return [row[0] for row in conn.execute(query.distinct())]
+def waiting(conn: Connection, source_id: int | None = None) -> list[Row]:
+    """Harvests that a gate holds back and nobody has decided about, oldest first, with their notes as `notes`."""
+    query = select(run, source.c.code.label("source")).join(source, source.c.id == run.c.source_id)
+    query = query.where(run.c.verdict == "halted", run.c.body.like(_MARK)).order_by(run.c.id)
+    if source_id is not None:
+        query = query.where(run.c.source_id == source_id)
+    return [{**row, "notes": msgspec.json.decode(row["body"])} for row in conn.execute(query).mappings()]
+
+
+def not_set_back(conn: Connection, source_id: int | None = None) -> list[Row]:
+    """Those of the waiting harvests whose changes still stand in the ledger: the process died between the two."""
+    return [
+        row for row in waiting(conn, source_id) if not row["notes"].get("reverted") and not row["notes"].get("released")
+    ]
 
 
 def may_match(conn: Connection) -> ColumnElement[bool] | None:
-    """The condition on match_queue that leaves out what is held back; None when nothing is.
-
-    A record in one cluster with a held record waits too: its cluster would be told anew with what is held.
-    """
-    sources = held_sources(conn)
+    """The condition on match_queue that leaves out what is held back and not yet set back; None when nothing is."""
+    sources = {row["source_id"] for row in not_set_back(conn)}
     if not sources:
         return None
-    mate, queue, here = membership.alias(), match_queue.alias(), membership.alias()
-    held = exists().where(record.c.id == match_queue.c.record_id, record.c.source_id.in_(sources))
-    other = record.alias()
-    beside = exists().where(
-        here.c.record_id == match_queue.c.record_id,
-        mate.c.cluster_id == here.c.cluster_id,
-        queue.c.record_id == mate.c.record_id,
-        other.c.id == mate.c.record_id,
-        other.c.source_id.in_(sources),
-    )
-    return ~or_(held, beside)
+    return ~exists().where(record.c.id == match_queue.c.record_id, record.c.source_id.in_(sources))
 
 
 def held_records(conn: Connection) -> int:
-    """How many queued records are held back."""
-    condition = may_match(conn)
-    if condition is None:
-        return 0
-    return int(conn.execute(select(func.count()).select_from(match_queue).where(~condition)).scalar_one())
+    """How many records gates hold back."""
+    return sum(int(row["notes"].get("aside", 0)) for row in waiting(conn))

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from db import control, gates, ledger, work
-from harvester import reverting
+from harvester import pipeline as journey
+from harvester import restoring
 from harvester.errors import UsageError
 from harvester.model import Value
 from harvester.pipeline import HARVEST_LOCK, Pipeline
@@ -41,8 +42,9 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
     """
     row, cause, seen = _halted(pipeline, number)
     with pipeline.database.lock(HARVEST_LOCK + row["source"]):
-        if cause in ("deletions", gates.CAUSE):  # what it brought is queued, and is matched from now on
-            return _delete_proposed(pipeline, row, author, why)
+        if cause in ("deletions", gates.CAUSE):
+            again = _bring_again(pipeline, row, author, why) if cause == gates.CAUSE else 0
+            return _delete_proposed(pipeline, row, author, why, again)
         facts: dict[str, Callable[[Any], None]] = {
             "short": lambda conn: work.set_source(conn, row["source_id"], {"last_full_count": seen}),
             "otherRepository": lambda conn: work.learn(conn, row["source_id"], {"repository_name": ""}),
@@ -65,17 +67,37 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
 def reject(pipeline: Pipeline, number: int, author: str, why: str = "") -> Settled:
     """Keep what run *number* would have changed; the deletions it proposed are not proposed again.
 
-    What a run brought that was held back from matching is taken back. A record that the source shows again, and then
+    What a gate held back is set back already, and stays out. A record that the source shows again, and then
     no longer, may be proposed anew.
     """
     row, cause, _ = _halted(pipeline, number)
-    undone = reverting.revert(pipeline, number, author, why) if cause == gates.CAUSE else None
-    with pipeline.database.lock(HARVEST_LOCK + row["source"]), pipeline.database.write(durable=True) as conn:
-        count = control.reject_proposals(conn, row["source_id"], number)
-        _settle(conn, row, "partial", f"rejected by {author}{_because(why)}")
-    if undone is not None:
-        count += undone.restored + undone.deleted
-    return Settled(number, row["source"], "rejected", count, undone.run if undone else 0, row["reason"])
+    with pipeline.database.lock(HARVEST_LOCK + row["source"]):
+        journey.set_held_back(pipeline, row["source"])
+        with pipeline.database.write(durable=True) as conn:
+            count = control.reject_proposals(conn, row["source_id"], number)
+            count += sum(int(one["notes"].get("aside", 0)) for one in _held(conn, row, cause))
+            _settle(conn, row, "partial", f"rejected by {author}{_because(why)}")
+    return Settled(number, row["source"], "rejected", count, reason=row["reason"])
+
+
+def _held(conn: Any, row: dict[str, Any], cause: str = gates.CAUSE) -> list[dict[str, Any]]:
+    """The harvests of the source that a gate holds back, up to this run; none when it is no gate that halted it."""
+    waiting = gates.waiting(conn, row["source_id"]) if cause == gates.CAUSE else []
+    return [one for one in waiting if one["id"] <= row["id"]]
+
+
+def _bring_again(pipeline: Pipeline, row: dict[str, Any], author: str, why: str) -> int:
+    """Take what the gate held back; the matcher meets it next. Returns how many records that are."""
+    journey.set_held_back(pipeline, row["source"])  # should a kill have come in between
+    place = journey.place_of(pipeline, row["source"])
+    with pipeline.database.read() as conn:
+        held = _held(conn, row)
+    done = [
+        restoring.bring_again(place, one, {"releases": one["id"], "by": author, "why": why})
+        for one in held
+        if not one["notes"].get("released")
+    ]
+    return sum(one.restored + one.deleted for one in done)
 
 
 def _halted(pipeline: Pipeline, number: int) -> tuple[dict[str, Any], str, int]:
@@ -92,8 +114,8 @@ def _halted(pipeline: Pipeline, number: int) -> tuple[dict[str, Any], str, int]:
     return row, cause, int(seen or 0)
 
 
-def _delete_proposed(pipeline: Pipeline, row: dict[str, Any], author: str, why: str) -> Settled:
-    """Apply the deletions that were proposed up to the run, as a run of their own."""
+def _delete_proposed(pipeline: Pipeline, row: dict[str, Any], author: str, why: str, again: int) -> Settled:
+    """Apply the deletions that were proposed up to the run, as a run of their own; *again* records came back."""
     now = pipeline.now()
     with pipeline.database.write(durable=True) as conn:
         rows = [one for one in ledger.proposals(conn, row["source_id"]) if one["run_id"] <= row["id"]]
@@ -103,7 +125,7 @@ def _delete_proposed(pipeline: Pipeline, row: dict[str, Any], author: str, why: 
         body = {"approved": row["id"], "by": author, "why": why}
         work.close_run(conn, run_id, verdict="complete", reason="", proof="", now=now, body=body)
         _settle(conn, row, "complete", f"approved by {author}{_because(why)}: run {run_id}")
-    return Settled(row["id"], row["source"], "approved", count, run_id, row["reason"])
+    return Settled(row["id"], row["source"], "approved", count + again, run_id, row["reason"])
 
 
 def _settle(conn: Any, row: dict[str, Any], verdict: str, reason: str) -> None:

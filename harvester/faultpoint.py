@@ -43,6 +43,7 @@ DESK_POINTS = (
     "restore.checked",
     "migrate.stepped",
 )
+REVERT_POINTS = ("revert.begun", "revert.moved")
 
 _name, _, _count = os.environ.get("INDUK_FAULTPOINT", "").partition(":")
 _left = int(_count or 1)
@@ -61,5 +62,5 @@ def reach(name: str) -> None:
 def arm(name: str, count: int = 1) -> None:
     """Die at the *count*-th time that *name* is reached; for a process that a test has just made."""
     global _name, _left
-    assert name in POINTS + DESK_POINTS, name
+    assert name in POINTS + DESK_POINTS + REVERT_POINTS, name
     _name, _left = name, count

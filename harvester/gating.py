@@ -71,4 +71,8 @@ def gate(
         sample, meeting = gates.meeting(conn, source_id, run_id)
         figures = Figures(full, received, row["quarantined"], sample, meeting)
         earlier = [msgspec.convert(one, Figures) for one in gates.baselines(conn, source_id, row["kind"])]
-    return judge(figures, earlier, limits), msgspec.to_builtins(figures)
+        waiting = [one for one in gates.waiting(conn, source_id) if one["notes"].get("aside")]
+    reason = judge(figures, earlier, limits)
+    if waiting and not reason:
+        reason = f"run {waiting[0]['id']} of this source still waits for a decision"
+    return reason, msgspec.to_builtins(figures)

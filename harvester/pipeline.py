@@ -26,11 +26,11 @@ from typing import Any
 import msgspec
 
 from db import constants as db_constants
-from db import control, migrate, work
+from db import control, gates, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
-from harvester import constants, faultpoint, gating, schedule
+from harvester import constants, faultpoint, gating, restoring, schedule
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
@@ -221,7 +221,25 @@ def harvest_one(
     _refuse_renamed(pipeline, source)
     with pipeline.database.lock(HARVEST_LOCK + code):
         job = job_of(pipeline, source, order, progress)
-        return harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
+        set_held_back(pipeline, code)
+        outcome = harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
+        if outcome.verdict == "halted":
+            set_held_back(pipeline, code)
+        return outcome
+
+
+def set_held_back(pipeline: Pipeline, code: str) -> None:
+    """Set back what a gate holds of the source, until a person decides. The caller holds the lock of the source."""
+    with pipeline.database.read() as conn:
+        rows = gates.not_set_back(conn, pipeline.source_ids[code])
+    for row in rows:
+        restoring.set_back(place_of(pipeline, code), row, {"reverts": row["id"], "by": "gate", "why": row["reason"]})
+
+
+def place_of(pipeline: Pipeline, code: str) -> restoring.Place:
+    """What setting back records of a source needs."""
+    how = recipe(pipeline, *source_of(pipeline.settings, code))
+    return restoring.Place(pipeline.database, pipeline.source_ids[code], pipeline.derivation_id, how, pipeline.now)
 
 
 def _refuse_renamed(pipeline: Pipeline, source: Source) -> None:
@@ -378,6 +396,7 @@ def match(
     """
     totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
     with pipeline.database.lock(MATCH_RUN_LOCK):
+        _set_all_back(pipeline)
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
         turned = constants.settle(_counting(pipeline))
@@ -410,6 +429,15 @@ def _counting(pipeline: Pipeline) -> constants.Counting:
         lambda code: recipe(pipeline, *source_of(pipeline.settings, code)),
         pipeline.log,
     )
+
+
+def _set_all_back(pipeline: Pipeline) -> None:
+    """What a killed harvest should have set back; a source that is being harvested does it itself."""
+    with pipeline.database.read() as conn:
+        codes = {row["source"] for row in gates.not_set_back(conn)}
+    for code in sorted(codes & pipeline.source_ids.keys()):
+        with suppress(Locked), pipeline.database.lock(HARVEST_LOCK + code):
+            set_held_back(pipeline, code)
 
 
 def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: bool = False) -> Desk:

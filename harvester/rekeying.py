@@ -19,7 +19,7 @@ from db.prepared import Prepared
 from db.rekey import Pair, Side
 from harvester import pipeline as journey
 from harvester import rekey_pairing as pairing
-from harvester import reverting
+from harvester import restoring
 from harvester.errors import Locked, UsageError
 from harvester.matching import match_batch
 from harvester.model import NormalizedRecord, Profile, Value
@@ -234,7 +234,7 @@ def undo(pipeline: Pipeline, code: str, author: str, why: str = "") -> Done:
             moved = rekey.move_addresses(conn, code, source_id, {one.new: one.old for one in still})
             rekey.end(conn, row["id"])
             work.mark_dirty(conn, names)
-        bad = reverting.restore(pipeline, code, run_id, [*backs, *twins])
+        bad = restoring.restore(journey.place_of(pipeline, code), run_id, [*backs, *twins])
         with pipeline.database.write(durable=True) as conn:
             notes = {"undoes": row["id"], "by": author, "why": why}
             verdict, reason = ("partial", f"{len(bad)} records cannot be read any more") if bad else ("complete", "")
@@ -275,13 +275,13 @@ def _renamed_forms(pipeline: Pipeline, code: str, names: Sequence[tuple[int, str
             stored = control.current_bytes(conn, [record_id for record_id, _ in batch])
         for record_id, name in batch:
             format_name, stamp, body = stored[record_id]
-            made = reverting.again(reverting.Back(record_id, name, format_name, 0), body, stamp, how)
+            made = restoring.again(restoring.Back(record_id, name, format_name, 0), body, stamp, how)
             if isinstance(made, Prepared):
                 forms[record_id] = pack(made.normalized)
     return forms
 
 
-def _standing(pipeline: Pipeline, pairs: Sequence[Pair]) -> tuple[list[reverting.Back], list[reverting.Back]]:
+def _standing(pipeline: Pipeline, pairs: Sequence[Pair]) -> tuple[list[restoring.Back], list[restoring.Back]]:
     """What the records with twins held before the rekey, and what the twins held."""
     backs, twins = [], []
     with pipeline.database.read() as conn:
@@ -290,6 +290,6 @@ def _standing(pipeline: Pipeline, pairs: Sequence[Pair]) -> tuple[list[reverting
             if one.twin is None:
                 continue
             last = max(row["version"] for row in ledger.versions(conn, one.twin) if row["state"] == "active")
-            backs.append(reverting.Back(one.record_id, one.old, formats[one.record_id], one.version))
-            twins.append(reverting.Back(one.twin, one.new, formats[one.twin], last))
+            backs.append(restoring.Back(one.record_id, one.old, formats[one.record_id], one.version))
+            twins.append(restoring.Back(one.twin, one.new, formats[one.twin], last))
     return backs, twins

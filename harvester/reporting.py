@@ -64,7 +64,7 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
         waiting = nights.waiting(conn)
         told = nights.notes(conn, TOLD)
         held, gaps, funnel = changes.held(conn), changes.gaps(conn), catalogue.funnel(conn)
-        queued = work.queued(conn) - gates.held_records(conn)
+        queued = work.queued(conn)
     sources = tuple(_source(pipeline, facts, source, partner, now) for source, partner in _active(pipeline, facts))
     found = [*_integrity(gaps), *_decisions(pipeline, waiting, now), *_feed(held), *_troubles(pipeline, sources)]
     found += _queue(pipeline, int(funnel["pairs"]["review"]), told)
