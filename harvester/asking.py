@@ -213,5 +213,5 @@ def partners(pipeline: Pipeline) -> list[PartnerLine]:
         return [
             PartnerLine(one.code, institution(one), one.name_en, **{name: getattr(one, name) for name in names})
             for one in released.partners()
-            if one.policy.visibility != "withheld"
+            if one.policy.visibility == "public"
         ]

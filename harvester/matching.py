@@ -309,17 +309,26 @@ def _sheet(
 
 
 def member(
-    partners: Mapping[str, Partner], one: RecordState, record: NormalizedRecord, rules: MergeRules | None = None
+    partners: Mapping[str, Partner],
+    one: RecordState,
+    record: NormalizedRecord,
+    rules: MergeRules | None = None,
+    *,
+    inside: bool = False,
 ) -> Member:
-    """The record as merge and outputs see it: under its partner's policy; *rules* measure its quality."""
+    """The record as merge and outputs see it: under its partner's policy; *rules* measure its quality.
+
+    *inside* is for people of the consortium: they see what is for members, too.
+    """
     policy = policy_of(partners, one.partner)
+    open_to = ("public", "members") if inside else ("public",)
     good = not policy.quality_floor or rules is None or share(record, rules.quality) >= policy.quality_floor
     return Member(
         Address(one.source, one.identifier),
         record,
         priority=policy.priority,
         datestamp=one.datestamp,
-        visible=policy.visibility != "withheld" and not record.suppressed and good,
+        visible=policy.visibility in open_to and not record.suppressed and good,
         withheld=policy.withheld,
     )
 

@@ -371,7 +371,9 @@ class SourceEntry(Group):
 class PolicyEntry(Group):
     """What a partner allows."""
 
-    visibility: Literal["public", "members", "withheld"] = setting("public", "who may see its records")
+    visibility: Literal["public", "members", "withheld"] = setting(
+        "public", "who sees its records: everybody; people with an account here; nobody"
+    )
     withheld: Annotated[Texts, AfterValidator(check_withheld)] = setting((), "normalized fields that never leave")
     priority: int = setting(0, "weight of its values in the merge", ge=-100, le=100)
     impression: Literal["", "merge", "review", "distinct"] = setting("", "what differing printings are")

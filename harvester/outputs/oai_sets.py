@@ -19,7 +19,7 @@ class Sets:
     """Which sets there are, and which of them a cluster is or once was in."""
 
     def __init__(self, partners: Iterable[Partner]) -> None:
-        self._partners = {one.code: one for one in partners if one.policy.visibility != "withheld"}
+        self._partners = {one.code: one for one in partners if one.policy.visibility == "public"}
 
     def listed(self) -> list[tuple[str, str]]:
         """(setSpec, name) of every set, parents first."""

@@ -10,7 +10,7 @@ from harvester.outputs.batch import institution
 
 def vufind_config(partners: Iterable[Partner]) -> Mapping[str, str]:
     """File name → text. Sources stand by the partners' priority, highest first: VuFind shows the first it finds."""
-    shown = [one for one in partners if one.policy.visibility != "withheld"]
+    shown = [one for one in partners if one.policy.visibility == "public"]
     shown.sort(key=lambda one: (-one.policy.priority, one.code))
     sources = [(source.code, one) for one in shown for source in one.sources]
     return {

@@ -68,7 +68,7 @@ def cluster(visit: Visit, conn: Connection, number: int) -> ClusterSeen:
     if row is None or row["state"] != "active":
         raise Gone(f"no cluster {number}" if row is None else f"cluster {number} holds nothing any more")
     states = catalogue.members(conn, [living]).get(living, [])
-    members = full_members(visit.pipeline, conn, states)
+    members = full_members(visit.pipeline, conn, states, inside=visit.account is not None)
     union = _union(visit.pipeline, conn, living, members)
     seen, shown = _seen(visit, living, states, members, union)
     return ClusterSeen(
@@ -76,11 +76,13 @@ def cluster(visit: Visit, conn: Connection, number: int) -> ClusterSeen:
     )
 
 
-def full_members(pipeline: Pipeline, conn: Connection, states: Sequence[RecordState]) -> dict[str, Member]:
+def full_members(
+    pipeline: Pipeline, conn: Connection, states: Sequence[RecordState], *, inside: bool = False
+) -> dict[str, Member]:
     """Address → the record as merge sees it."""
     bodies = ledger.normalized_bodies(conn, [one.record_id for one in states])
     return {
-        one.address: member(pipeline.partners, one, _decode_record(bodies[one.record_id]))
+        one.address: member(pipeline.partners, one, _decode_record(bodies[one.record_id]), inside=inside)
         for one in states
         if one.record_id in bodies
     }
@@ -88,8 +90,9 @@ def full_members(pipeline: Pipeline, conn: Connection, states: Sequence[RecordSt
 
 def _union(pipeline: Pipeline, conn: Connection, number: int, members: Mapping[str, Member]) -> UnionRecord:
     stored = catalogue.union_bodies(conn, [number]).get(number)
-    if stored is not None:
-        return msgspec.convert(stored, UnionRecord)
+    union = msgspec.convert(stored, UnionRecord) if stored is not None else None
+    if union is not None and union.members:
+        return union
     return survivorship.merge(list(members.values()), pipeline.merge)
 
 
@@ -113,7 +116,7 @@ def _seen(
 
 def record(visit: Visit, conn: Connection, state: RecordState) -> NormalizedRecord | None:
     """One record as it may be seen."""
-    members = full_members(visit.pipeline, conn, [state])
+    members = full_members(visit.pipeline, conn, [state], inside=visit.account is not None)
     alone = UnionRecord(members[state.address].record, (), (state.address,)) if members else None
     return _seen(visit, 0, [state], members, alone)[0][0].record if alone else None
 
@@ -123,7 +126,8 @@ def hides(visit: Visit, partner: str) -> bool:
     known = visit.pipeline.partners.get(partner)
     if visit.may("raw", [partner]):
         return False
-    return known is None or bool(known.policy.withheld) or known.policy.visibility != "public"
+    open_to = ("public",) if visit.account is None else ("public", "members")
+    return known is None or bool(known.policy.withheld) or known.policy.visibility not in open_to
 
 
 def partner_of_address(visit: Visit, address: str) -> str:

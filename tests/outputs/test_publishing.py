@@ -121,8 +121,8 @@ def msgspec_book(note: str) -> Book:
 
 @pytest.mark.parametrize(
     "policy",
-    [{"visibility": "withheld"}, {"quality_floor": 0.99}],
-    ids=["withheld", "below the quality floor"],
+    [{"visibility": "withheld"}, {"visibility": "members"}, {"quality_floor": 0.99}],
+    ids=["withheld", "for members", "below the quality floor"],
 )
 def test_a_record_that_may_not_be_seen_leaves_the_merged_one_and_its_own_cluster(union: Union, policy: dict) -> None:
     union.night({"alun/1": LASKAR, "bukit/7": LASKAR, "alun/2": BUMI})

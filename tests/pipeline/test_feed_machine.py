@@ -33,6 +33,7 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"visibility": "public", "withheld": ()},
     {"visibility": "public", "withheld": ("notes",)},
     {"visibility": "withheld", "withheld": ()},
+    {"visibility": "members", "withheld": ()},
 )
 
 
@@ -112,7 +113,7 @@ class Feed(RuleBasedStateMachine):
         assert union.consortium.faults() == []
 
     def _visible(self, group: frozenset[str]) -> frozenset[str]:
-        hidden = {p.code for p in self.union.pipeline.settings.partners if p.policy.visibility == "withheld"}
+        hidden = {p.code for p in self.union.pipeline.settings.partners if p.policy.visibility != "public"}
         return frozenset(one for one in group if one.partition("/")[0] not in hidden)
 
     # ---- what happens -----------------------------------------------------------------------------------
