@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, Text, and_, cast, delete, exists, insert, or_, select, text, update
 
+from db import suspects
 from db.engine import within
 from db.tables import (
     cluster_event,
@@ -54,6 +55,7 @@ def cluster_of(conn: Connection, record_id: int) -> int | None:
 
 def scrub(conn: Connection, source_id: int, code: str, identifier: str, record_id: int | None) -> dict[str, int]:
     """Delete or redact everything of the record; returns table → rows. It stands in no cluster any more."""
+    suspects.forget(conn)  # its reasons may name what is purged
     counts: dict[str, int] = {}
     hashes: list[bytes] = []
     if record_id is not None:

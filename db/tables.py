@@ -578,6 +578,21 @@ cluster_brief = Table(
     Column("partners", Integer, nullable=False),
 )
 
+suspect = Table(  # what is odd about clusters, as far as the feed had come: worked out anew when it is lost
+    "suspect",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+suspect_mark = Table(
+    "suspect_mark",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("derivation_id", Id, ForeignKey("derivation.id"), nullable=False),
+)
+
 identifier = Table(
     "identifier",
     metadata,

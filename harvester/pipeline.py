@@ -30,7 +30,7 @@ from db import control, gates, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
-from harvester import constants, faultpoint, gating, restoring, schedule
+from harvester import constants, faultpoint, gating, restoring, schedule, worklist
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
@@ -417,6 +417,7 @@ def match(
                 break
         pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
+        pipeline.database.persist(lambda: worklist.refresh(pipeline.database, pipeline.match, pipeline.derivation_id))
     return {"run": run_id, "verdict": verdict, **totals, "constants": turned}
 
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from db import catalogue, links, review
 from db.catalogue import RecordState
 from db.links import Decided
-from harvester import deciding
+from harvester import deciding, worklist
 from harvester.deciding import Result
 from harvester.errors import UsageError
 from harvester.match.rules import Rules
 from harvester.model import Address, Value
 from harvester.pipeline import Pipeline
-from harvester.reviewing_suspects import Suspicion, suspicions
+from harvester.reviewing_suspects import Reason, Suspicion
 
-POOL = 10  # so many times the limit are looked at, to choose by value
 EXAMINED = 1000
 SLICE = 200  # pairs whose records are read together
 KINDS = ("review", "veto", "cluster")
@@ -36,7 +36,8 @@ class Item(Value, frozen=True, omit_defaults=False):
     """Something to look at: two records, or a cluster with the two of its members that raise the question.
 
     `value` orders the queue: how open the question is, times how many records hang on it. `clusters` holds the
-    clusters of left and right (one number for a suspect cluster).
+    clusters of left and right (one number for a suspect cluster). `why` is `reasons` of a suspect cluster in no
+    language; `names` are the titles of other clusters that they name.
     """
 
     kind: Literal["review", "veto", "cluster"]
@@ -48,6 +49,8 @@ class Item(Value, frozen=True, omit_defaults=False):
     score: float
     reasons: tuple[str, ...]
     titles: tuple[str, ...] = ()
+    why: tuple[Reason, ...] = ()
+    names: Mapping[int, str] = {}
 
 
 def queue(pipeline: Pipeline, limit: int = 50, *, kinds: Sequence[str] = KINDS, partner: str = "") -> list[Item]:
@@ -105,7 +108,7 @@ def judge(
 
 def _titled(one: Item, briefs: dict[int, dict[str, Any]]) -> Item:
     titles = tuple(str(briefs[key]["title"]) if key in briefs else "" for key in one.clusters)
-    return Item(one.kind, one.value, one.left, one.right, one.clusters, one.records, one.score, one.reasons, titles)
+    return replace(one, titles=titles)
 
 
 # ---- pairs ---------------------------------------------------------------------------------------------
@@ -204,24 +207,16 @@ def _parts(one: Decided, left: set[Address], right: set[Address]) -> bool:
 
 
 def _clusters(conn: Connection, pipeline: Pipeline, limit: int, partner: str) -> Iterator[Item]:
-    grown = review.grown(conn, 3, EXAMINED)
-    shared = review.shared_isbns(conn, EXAMINED)
-    keys = dict.fromkeys(
-        [
-            *review.torn(conn, limit * POOL),
-            *grown,
-            *(key for _, several in shared for key in several),
-            *review.lately_changed(conn, EXAMINED),
-        ]
-    )
-    found = suspicions(conn, pipeline, list(keys)[: EXAMINED * 2], grown, shared)
-    judged = links.labelled(conn, [_sorted(one) for one in found])
-    for one in found:
-        if _sorted(one) in judged or (partner and partner not in one.partners):
-            continue
-        worth = sum(weight for weight, _ in one.reasons) * (1 + math.log2(max(2, one.records)))
-        texts = tuple(text for _, text in sorted(one.reasons, reverse=True))
-        yield Item("cluster", round(worth, 3), one.left, one.right, (one.cluster,), one.records, one.score, texts)
+    lines = worklist.current(conn, pipeline.match, pipeline.derivation_id).lines
+    judged = links.labelled(conn, [_sorted(one) for one in lines])
+    wanted = [one for one in lines if _sorted(one) not in judged and (not partner or partner in one.partners)][:limit]
+    others = {one.values["cluster"] for line in wanted for one in line.reasons if "cluster" in one.values}
+    titles = {key: str(row["title"]) for key, row in catalogue.briefs(conn, others).items()}
+    for one in wanted:
+        why = tuple(sorted(one.reasons, key=lambda reason: -reason.weight))
+        told = tuple(reason.sentence(titles=titles) for reason in why)
+        ends, numbers = (one.left, one.right), (one.cluster,)
+        yield Item("cluster", one.worth, *ends, numbers, one.records, one.score, told, why=why, names=titles)
 
 
 def _sorted(one: Suspicion) -> tuple[Address, Address]:

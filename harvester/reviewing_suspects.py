@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -11,27 +12,66 @@ from sqlalchemy import Connection
 from db import catalogue, ledger
 from db.catalogue import RecordState
 from harvester.match import compare
-from harvester.model import NormalizedRecord, Profile
-from harvester.pipeline import Pipeline
+from harvester.match.rules import Rules
+from harvester.model import NormalizedRecord, Profile, Value
 from harvester.resolving import read_profiles
 
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 WEAK_POINTS = 5.0  # a link so near to the threshold is weak: one unit of log-odds
-MANY = 60  # nodes of a cluster that are compared pair by pair
+MANY = 60  # nodes of a cluster that are compared pair by pair; clusters of one ISBN that are looked at
 PAGES_PERCENT = 15
-Reason = tuple[float, str]
+ELSEWHERE = 3  # clusters that are named for one ISBN: a number printed on everything stands on thousands
 
 
-class Suspicion(NamedTuple):
-    """A cluster, what is odd about it (weight, sentence), and the two members that show it best."""
+def N_(text: str) -> str:
+    """Marks a text for translation."""
+    return text
+
+
+SENTENCES = {
+    "years": N_("years from %(low)s to %(high)s"),
+    "editions": N_("editions %(all)s"),
+    "pages": N_("from %(low)s to %(high)s pages"),
+    "classes": N_("Dewey numbers %(all)s"),
+    "isbn_titles": N_("ISBN %(isbn)s stands on titles without a common word"),
+    "no_link": N_("no link that the rules would make joins %(left)s and %(right)s (%(score)s)"),
+    "weak": N_("the weakest link, %(left)s and %(right)s, is just above the threshold (%(score)s)"),
+    "bridge": N_("a single link, %(left)s and %(right)s, is the bridge between %(here)s and %(there)s others"),
+    "grown": N_("%(number)s of %(members)s records came with the last match"),
+    "isbn_elsewhere": N_("ISBN %(isbn)s stands also on cluster %(cluster)s: %(title)s"),
+    "isbn_everywhere": N_("ISBN %(isbn)s stands on %(number)s further clusters"),
+}
+AROUND = ("grown", "isbn_elsewhere", "isbn_everywhere")  # what other clusters and the last match have to do with it
+
+
+class Reason(Value, frozen=True):
+    """Why a cluster is odd: a code of SENTENCES with its values, in no language."""
+
+    weight: float
+    code: str
+    values: dict[str, Any] = {}
+
+    def sentence(self, gettext: Callable[[str], str] = str, titles: Mapping[int, str] = {}) -> str:
+        """The reason in words; *titles* are those of other clusters."""
+        title = titles.get(self.values.get("cluster", 0), "")
+        return gettext(SENTENCES[self.code]) % {"title": title, **self.values}
+
+
+class Suspicion(Value, frozen=True):
+    """A cluster, what is odd about it, and the two members that show it best."""
 
     cluster: int
     left: str
     right: str
     score: float
     records: int
-    partners: frozenset[str]
+    partners: tuple[str, ...]
     reasons: tuple[Reason, ...]
+
+    @property
+    def worth(self) -> float:
+        """What a look at it is worth: the reasons, times how many records hang on it."""
+        return round(sum(one.weight for one in self.reasons) * (1 + math.log2(max(2, self.records))), 3)
 
 
 class _View(NamedTuple):
@@ -44,34 +84,49 @@ class _View(NamedTuple):
     classes: Mapping[int, str]
 
 
-def suspicions(
-    conn: Connection,
-    pipeline: Pipeline,
-    keys: Sequence[int],
-    grown: Mapping[int, int],
-    shared: Iterable[tuple[str, Sequence[int]]],
-) -> list[Suspicion]:
+def suspicions(conn: Connection, rules: Rules, keys: Sequence[int], around: Around) -> list[Suspicion]:
     """The clusters among *keys* about which something is odd."""
-    elsewhere: dict[int, list[tuple[str, int]]] = {}
-    for value, several in shared:
-        for key in several:
-            elsewhere.setdefault(key, []).extend((value, other) for other in several if other != key)
-    titles = {key: row["title"] for key, row in catalogue.briefs(conn, elsewhere).items()}
     found = []
     for view in _views(conn, keys):
         reasons = list(_disagreements(view))
-        left, right, score, weak = _weakest(pipeline, view)
+        left, right, score, weak = _weakest(rules, view)
         reasons += weak
-        number = grown.get(view.cluster, 0)
-        if number * 2 > len(view.members) and number < len(view.members):
-            reasons.append((1.0, f"{number} of {len(view.members)} records came with the last match"))
-        reasons += _isbn_elsewhere(elsewhere.get(view.cluster, ()), titles, view.cluster)
+        reasons += around.reasons(view.cluster, len(view.members))
         if reasons:
-            partners = frozenset(one.partner for one in view.members)
-            found.append(
-                Suspicion(view.cluster, left, right, score, len(view.members), partners, tuple(dict.fromkeys(reasons)))
-            )
+            partners = tuple(sorted({one.partner for one in view.members}))
+            found.append(Suspicion(view.cluster, left, right, score, len(view.members), partners, tuple(reasons)))
     return found
+
+
+class Around:
+    """What stands around clusters: how much the last match brought them, and where else their ISBNs stand."""
+
+    def __init__(self, conn: Connection, grown: Mapping[int, int], shared: Iterable[tuple[str, Sequence[int]]]) -> None:
+        self.grown = grown
+        all_of = dict(shared)
+        self.shared = {value: several[:MANY] for value, several in all_of.items()}
+        self.surplus = {value: len(several) - MANY for value, several in all_of.items() if len(several) > MANY}
+        self.isbns: dict[int, list[str]] = {}
+        for value, several in self.shared.items():
+            for key in several:
+                self.isbns.setdefault(key, []).append(value)
+        self.words = {
+            key: frozenset(str(row["title"]).lower().split()) for key, row in catalogue.briefs(conn, self.isbns).items()
+        }
+
+    def reasons(self, key: int, members: int) -> Iterator[Reason]:
+        """Why *key*, with so many members, is odd beside the others."""
+        number = self.grown.get(key, 0)
+        if number * 2 > members and number < members:
+            yield Reason(1.0, "grown", {"number": number, "members": members})
+        mine = self.words.get(key, frozenset())
+        for value in self.isbns.get(key, ()):
+            others = [one for one in self.shared[value] if mine.isdisjoint(self.words.get(one, ())) and one != key]
+            for other in others[:ELSEWHERE]:
+                yield Reason(1.0, "isbn_elsewhere", {"isbn": value, "cluster": other})
+            more = len(others) - ELSEWHERE + self.surplus.get(value, 0)
+            if more > 0:
+                yield Reason(0.0, "isbn_everywhere", {"isbn": value, "number": more})
 
 
 def _views(conn: Connection, keys: Sequence[int]) -> Iterator[_View]:
@@ -104,16 +159,16 @@ def _disagreements(view: _View) -> Iterator[Reason]:
     profiles = [view.profiles[node] for node in view.firsts]
     years = sorted({one.year for one in profiles if one.year})
     if years and years[-1] - years[0] > 1:
-        yield 1.0, f"years from {years[0]} to {years[-1]}"
+        yield Reason(1.0, "years", {"low": years[0], "high": years[-1]})
     editions = sorted({one.edition for one in profiles if one.edition})
     if len(editions) > 1:
-        yield 2.0, f"editions {', '.join(map(str, editions))}"
+        yield Reason(2.0, "editions", {"all": ", ".join(map(str, editions))})
     pages = sorted({one.pages for one in profiles if one.pages})
     if pages and (pages[-1] - pages[0]) * 100 > PAGES_PERCENT * pages[-1]:
-        yield 1.0, f"from {pages[0]} to {pages[-1]} pages"
+        yield Reason(1.0, "pages", {"low": pages[0], "high": pages[-1]})
     classes = sorted({one[:1] for one in view.classes.values() if one})
     if len(classes) > 1:
-        yield 1.0, f"Dewey numbers {', '.join(sorted({one for one in view.classes.values() if one}))}"
+        yield Reason(1.0, "classes", {"all": ", ".join(sorted({one for one in view.classes.values() if one}))})
     by_isbn: dict[str, list[Profile]] = {}
     for one in profiles:
         for value in one.isbns:
@@ -121,10 +176,10 @@ def _disagreements(view: _View) -> Iterator[Reason]:
     for value, carriers in sorted(by_isbn.items()):
         words = [set(one.words) for one in carriers if one.words]
         if len(words) > 1 and not set.intersection(*words):
-            yield 2.0, f"ISBN {value} stands on titles without a common word"
+            yield Reason(2.0, "isbn_titles", {"isbn": value})
 
 
-def _weakest(pipeline: Pipeline, view: _View) -> tuple[str, str, float, list[Reason]]:
+def _weakest(rules: Rules, view: _View) -> tuple[str, str, float, list[Reason]]:
     """(left, right, score, reasons): the lowest link of the strongest tree through the cluster."""
     nodes = list(view.firsts)[:MANY]
     addresses = [view.firsts[node].address for node in nodes]
@@ -132,23 +187,22 @@ def _weakest(pipeline: Pipeline, view: _View) -> tuple[str, str, float, list[Rea
         left, right = view.members[0].address, view.members[-1].address
         return left, right, 0.0, []
     scores = {
-        (one, other): compare.explain(view.profiles[nodes[one]], view.profiles[nodes[other]], pipeline.match).score
+        (one, other): compare.explain(view.profiles[nodes[one]], view.profiles[nodes[other]], rules).score
         for one in range(len(nodes))
         for other in range(one + 1, len(nodes))
     }
     ends, parts = _last_union(len(nodes), scores)
     low = scores[ends]
     reasons: list[Reason] = []
-    merge_at = pipeline.match.merge_at
-    pair = f"{addresses[ends[0]]} and {addresses[ends[1]]}"
-    if low < merge_at:
-        reasons.append((3.0, f"no link that the rules would make joins {pair} ({low:+.1f})"))
-    elif low < merge_at + WEAK_POINTS:
-        reasons.append((1.0, f"the weakest link, {pair}, is just above the threshold ({low:+.1f})"))
-    crossing = sum(1 for one in parts[0] for other in parts[1] if scores[min(one, other), max(one, other)] >= merge_at)
-    if crossing == 1 and min(len(parts[0]), len(parts[1])) > 1:
-        sizes = f"{len(parts[0])} and {len(parts[1])} others"
-        reasons.append((2.0, f"a single link, {pair}, is the bridge between {sizes}"))
+    pair = {"left": addresses[ends[0]], "right": addresses[ends[1]], "score": f"{low:+.1f}"}
+    if low < rules.merge_at:
+        reasons.append(Reason(3.0, "no_link", pair))
+    elif low < rules.merge_at + WEAK_POINTS:
+        reasons.append(Reason(1.0, "weak", pair))
+    crossing = [(one, other) for one in parts[0] for other in parts[1]]
+    strong = sum(1 for one, other in crossing if scores[min(one, other), max(one, other)] >= rules.merge_at)
+    if strong == 1 and min(len(parts[0]), len(parts[1])) > 1:
+        reasons.append(Reason(2.0, "bridge", {**pair, "here": len(parts[0]), "there": len(parts[1])}))
     return addresses[ends[0]], addresses[ends[1]], low, reasons
 
 
@@ -165,10 +219,3 @@ def _last_union(
             for end in union:
                 part[end] = union
     return ends, parts
-
-
-def _isbn_elsewhere(found: Iterable[tuple[str, int]], titles: Mapping[int, str], key: int) -> Iterator[Reason]:
-    mine = set(titles.get(key, "").lower().split())
-    for value, other in found:
-        if mine.isdisjoint(titles.get(other, "").lower().split()):
-            yield 1.0, f"ISBN {value} stands also on cluster {other}: {titles.get(other, '')}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db import links
+from db import links, suspects
 from harvester import deciding, reviewing
 from harvester.errors import UsageError
 from tests.pipeline.shelf import Book, Union
@@ -92,6 +92,23 @@ def test_an_isbn_on_unlike_titles_is_shown_on_both_clusters(union: Union) -> Non
     )
     reasons = [reason for one in shown(union, "cluster") for reason in one.reasons]
     assert any("stands also on cluster" in reason and "Kimia dasar" in reason for reason in reasons)
+
+
+def test_the_worklist_kept_over_nights_and_decisions_is_the_one_made_anew(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD, "alun/2": PELANGI, "alun/3": PELANGI._replace(note="3")})
+    deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
+    union.night({f"bukit/{number}": PELANGI._replace(note=f"b{number}") for number in range(5, 10)})
+    union.night({"bukit/2": Book("Kimia dasar", author="Syukri", isbn=PELANGI.isbn, year="1999", pages="200")})
+    union.night({"alun/1": SECOND._replace(edition="Edisi 3")})
+    union.night({"bukit/11": Book("Fisika dasar", author="Giancoli", isbn="", year="2001", pages="300")})
+    kept = shown(union, "cluster")
+    with union.pipeline.database.read() as conn:
+        mark = suspects.mark(conn)
+        assert mark == (suspects.position(conn), union.pipeline.derivation_id)
+        assert len(suspects.held(conn)) == len(kept) > 0
+    with union.pipeline.database.write() as conn:
+        suspects.forget(conn)
+    assert shown(union, "cluster") == kept
 
 
 def test_only_the_pairs_of_one_library_are_shown_when_it_is_named(union: Union) -> None:

@@ -33,7 +33,8 @@ def suspects(visit: Visit) -> View:
         line = lines.setdefault(
             one.clusters[0], _line(one.clusters[0], {"title": one.titles[0], "members": one.records})
         )
-        line |= {"reasons": one.reasons[:REASONS], "left": one.left, "right": one.right}
+        told = [reason.sentence(visit.gettext, one.names) for reason in one.why[:REASONS]]
+        line |= {"reasons": told, "left": one.left, "right": one.right}
     shown = list(lines.values())[:SHOWN]
     heads = ("cluster", "title", "members", "why")
     data = {"lines": shown, "gone": [row for row in reports if row["now"] not in living]}
