@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from harvester.errors import RecordError
+from harvester.formats.characters import shown
 from harvester.formats.light import LEADER_LENGTH
 
 FIELD_END = b"\x1e"
@@ -29,7 +30,7 @@ class Dissected(NamedTuple):
 
 
 def dissect(payload: bytes) -> Dissected:
-    """The fields of *payload* in directory order, with flags `structure:<what>`.
+    """The fields of *payload* in directory order, with flags `structure:<what>:<tag>:<before → after>`.
 
     Raises:
         RecordError: too short, no directory, or directory and fields contradict each other.
@@ -43,7 +44,7 @@ def dissect(payload: bytes) -> Dissected:
         raise RecordError("The record is empty: it has a leader but no field.", reason="empty", stage="parse")
     body = payload[end + 1 :]
     if not body.endswith(RECORD_END):
-        flags.append("structure:terminator")
+        flags.append(f"structure:terminator::{_shown(body[-8:])} → {_shown(body[-8:] + RECORD_END)}")
     if body.endswith(RECORD_END) or body[-2:-1] == FIELD_END:
         body = body[:-1]
     overflowing = _overflowing(directory, body)
@@ -55,7 +56,7 @@ def dissect(payload: bytes) -> Dissected:
         codes, raws = [entry[:3] for entry in entries], _raws(entries, body, flags)
     tags = [_tag(code, flags) for code in codes]
     if payload[12:17].isdigit() and int(payload[12:17]) != end + 1:
-        flags.append("structure:base-address")
+        flags.append(f"structure:base-address::{_shown(payload[12:17])} → {end + 1:05d}")
     return Dissected(leader, tags, [_inner(raw, tag, flags) for raw, tag in zip(raws, tags, strict=True)], tuple(flags))
 
 
@@ -98,7 +99,7 @@ def _leader(payload: bytes) -> tuple[str, list[str]]:
     if raw.isascii() and raw.decode("ascii").isprintable():
         return raw.decode("ascii"), []
     text = "".join(chr(byte) if 0x20 <= byte < 0x7F else " " for byte in raw)
-    return text, ["structure:leader"]
+    return text, [f"structure:leader::{_shown(raw)} → {text}"]
 
 
 def _raws(entries: list[bytes], body: bytes, flags: list[str]) -> list[bytes]:
@@ -110,7 +111,7 @@ def _raws(entries: list[bytes], body: bytes, flags: list[str]) -> list[bytes]:
     if parts and not parts[-1].strip(b"\x00\t\n\r "):
         parts.pop()
     if len(parts) == len(entries):
-        flags.append("structure:directory")
+        flags.append("structure:directory" + _misdirected(entries, parts))
         return parts
     if by_directory is not None:
         flags.append("structure:terminator-in-field")
@@ -120,6 +121,21 @@ def _raws(entries: list[bytes], body: bytes, flags: list[str]) -> list[bytes]:
         reason="directory",
         stage="parse",
     )
+
+
+def _misdirected(entries: list[bytes], parts: list[bytes]) -> str:
+    """The first entry of the directory that does not say where its field stands, and what it should say."""
+    start = 0
+    for entry, part in zip(entries, parts, strict=True):
+        right = entry[:3] + b"%04d%05d" % (len(part) + 1, start)
+        if entry != right:
+            return f"::{_shown(entry)} → {_shown(right)}"
+        start += len(part) + 1
+    return ""
+
+
+def _shown(raw: bytes) -> str:
+    return shown(raw.decode("latin-1"))
 
 
 def _by_directory(entries: list[bytes], body: bytes) -> list[bytes] | None:
@@ -141,7 +157,7 @@ def _by_directory(entries: list[bytes], body: bytes) -> list[bytes] | None:
 def _tag(raw: bytes, flags: list[str]) -> str:
     text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in raw)
     if not TAG.fullmatch(raw):
-        flags.append(f"structure:tag:{text}")
+        flags.append(f"structure:tag:{text}" + (f":{_shown(raw)} → {text}" if "?" in text else ""))
     return text
 
 
@@ -149,5 +165,8 @@ def _inner(raw: bytes, tag: str, flags: list[str]) -> bytes:
     """*raw* with structural characters that stand in its data turned into blanks."""
     if FIELD_END not in raw and RECORD_END not in raw:
         return raw
-    flags.append(f"structure:terminator-in-data:{tag}")
-    return raw.replace(FIELD_END, b" ").replace(RECORD_END, b" ")
+    kept = raw.replace(FIELD_END, b" ").replace(RECORD_END, b" ")
+    at = next(number for number, byte in enumerate(raw) if byte in FIELD_END + RECORD_END)
+    near = slice(max(0, at - 12), at + 12)
+    flags.append(f"structure:terminator-in-data:{tag}:{_shown(raw[near])} → {_shown(kept[near])}")
+    return kept

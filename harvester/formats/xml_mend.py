@@ -9,7 +9,7 @@ import codecs
 import re
 from html.entities import html5
 
-from harvester.formats.characters import ILLEGAL
+from harvester.formats.characters import ILLEGAL, told
 from harvester.formats.encodings import decode_text
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -23,22 +23,24 @@ _KEPT = {"amp", "lt", "gt", "quot", "apos"}
 
 
 def mend(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """*data* as UTF-8 that may now be well-formed, and a flag for each kind of repair; no flag when nothing changed."""
-    flags: dict[str, None] = {}
+    """*data* as UTF-8 that may now be well-formed, and a flag for each kind of repair; no flag when nothing changed.
+
+    Each flag tells the first word that changed: `xml:ampersand::Tom&Jerry → Tom&amp;Jerry`.
+    """
+    flags: dict[str, str] = {}
     utf8, text_flags = to_utf8(data)
     if utf8 is None:
         text, text_flags = decode_text(data)
     else:
         text = utf8.decode("utf-8")
-    flags.update(dict.fromkeys(text_flags))
     text = _DECLARATION.sub("", text.removeprefix("\ufeff"))
     parts = [part if part.startswith("<![CDATA[") else _references(part, flags) for part in _CDATA.split(text)]
     text = "".join(parts)
-    if ILLEGAL.search(text):
+    if found := ILLEGAL.search(text):
+        flags.setdefault("characters:control", told(text, found.start(), found.end(), ""))
         text = ILLEGAL.sub("", text)
-        flags["characters:control"] = None
     text = _declare(text, flags)
-    return text.strip().encode("utf-8"), tuple(flags)
+    return text.strip().encode("utf-8"), (*text_flags, *(f"{kind}::{words}" for kind, words in flags.items()))
 
 
 def to_utf8(data: bytes) -> tuple[bytes | None, tuple[str, ...]]:
@@ -71,7 +73,7 @@ def declared_encoding(data: bytes) -> str:
         return "utf-8"
 
 
-def _references(text: str, flags: dict[str, None]) -> str:
+def _references(text: str, flags: dict[str, str]) -> str:
     """HTML's entities become characters, impossible references go, bare ampersands are escaped."""
 
     def known(match: re.Match[str]) -> str:
@@ -79,8 +81,9 @@ def _references(text: str, flags: dict[str, None]) -> str:
         if name in _KEPT:
             return match.group()
         if name:
-            flags["xml:entity"] = None
-            return html5.get(f"{name};", f"&amp;{name};")
+            new = html5.get(f"{name};", f"&amp;{name};")
+            flags.setdefault("xml:entity", told(text, match.start(), match.end(), new))
+            return new
         code = int(number[1:], 16) if number[0] in "xX" else int(number)
         if (
             (code < 0x20 and code not in (9, 10, 13))
@@ -88,24 +91,24 @@ def _references(text: str, flags: dict[str, None]) -> str:
             or code > 0x10FFFF
             or code in (0xFFFE, 0xFFFF)
         ):
-            flags["characters:control"] = None
+            flags.setdefault("characters:control", told(text, match.start(), match.end(), ""))
             return ""
         return match.group()
 
     text = _REFERENCE.sub(known, text)
-    if _BARE.search(text):
-        flags["xml:ampersand"] = None
+    if found := _BARE.search(text):
+        flags.setdefault("xml:ampersand", told(text, found.start(), found.end(), "&amp;"))
         text = _BARE.sub("&amp;", text)
     return text
 
 
-def _declare(text: str, flags: dict[str, None]) -> str:
+def _declare(text: str, flags: dict[str, str]) -> str:
     """A namespace for every prefix that has none, in the first tag."""
     root = _ROOT.search(text)
     used = set(_PREFIX.findall(text)) - {"xml", "xmlns"}
     missing = sorted(prefix for prefix in used if f"xmlns:{prefix}" not in text)[:32]
     if root is None or not missing:
         return text
-    flags["xml:prefix"] = None
     names = "".join(f' xmlns:{prefix}="urn:undeclared:{prefix}"' for prefix in missing)
+    flags["xml:prefix"] = f"{root.group()} → {root.group()}{names}"
     return text[: root.end()] + names + text[root.end() :]

@@ -22,17 +22,24 @@ BYTES = [
 READINGS = [(group, label, text) for group in CORPUS["readings"] for label, text in group["cases"]]
 
 
+def kinds(found: tuple[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+    """(text, flags without what they tell of the change); a change that is told is one."""
+    text, flags = found
+    assert all("::" not in flag or flag.partition("::")[2].count(" → ") == 1 for flag in flags)
+    return text, tuple(flag.partition("::")[0] for flag in flags)
+
+
 @pytest.mark.parametrize(
     ("group", "label", "text"), READINGS, ids=[f"{g['group']}: {label}" for g, label, _ in READINGS]
 )
 def test_a_field_is_read_in_the_charset_that_it_is_really_in(group: dict[str, Any], label: str, text: str) -> None:
     raw = written(text, group["written"])
-    assert decode_text(raw, group["declared"]) == (text, tuple(group["flags"]))
+    assert kinds(decode_text(raw, group["declared"])) == (text, tuple(group["flags"]))
 
 
 @pytest.mark.parametrize("case", BYTES)
 def test_damaged_bytes_are_read_as_far_as_they_can_be_and_flagged(case: dict[str, Any]) -> None:
-    assert decode_text(bytes.fromhex(case["hex"]), case["declared"]) == (case["text"], tuple(case["flags"]))
+    assert kinds(decode_text(bytes.fromhex(case["hex"]), case["declared"])) == (case["text"], tuple(case["flags"]))
 
 
 @pytest.mark.parametrize(("label", "doubled", "text"), CORPUS["doubled"], ids=[case[0] for case in CORPUS["doubled"]])

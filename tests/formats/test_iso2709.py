@@ -48,7 +48,7 @@ def test_the_slow_path_gives_the_same_record_as_the_quick_one() -> None:
         assert quick(damaged) is None
         slow = parse(damaged)
         assert slow.fields == parse(payload).fields
-        assert slow.flags == ("structure:base-address",)
+        assert [flag.partition("::")[0] for flag in slow.flags] == ["structure:base-address"]
 
 
 def test_marc8_records_equal_what_pymarc_reads() -> None:
@@ -94,13 +94,16 @@ def test_lengths_counted_in_characters_instead_of_bytes_are_repaired() -> None:
 def test_a_field_terminator_within_a_field_becomes_a_blank_with_a_flag() -> None:
     record = parse(by_hand([NUMBER, ("500", b"  \x1faSatu\x1edua"), TITLE]))
     assert record.bodies("500") == ["  \x1faSatu dua"]
-    assert record.flags == ("structure:terminator-in-field", "structure:terminator-in-data:500")
+    assert record.flags == (
+        "structure:terminator-in-field",
+        r"structure:terminator-in-data:500:  \x1faSatu\x1edua →   \x1faSatu dua",
+    )
 
 
 def test_a_record_terminator_within_a_field_becomes_a_blank_with_a_flag() -> None:
     record = parse(by_hand([NUMBER, ("500", b"  \x1faSatu\x1ddua"), TITLE]))
     assert record.bodies("500") == ["  \x1faSatu dua"]
-    assert record.flags == ("structure:terminator-in-data:500",)
+    assert record.flags == (r"structure:terminator-in-data:500:  \x1faSatu\x1ddua →   \x1faSatu dua",)
 
 
 def test_a_record_over_99999_bytes_is_read_by_its_terminators() -> None:
@@ -132,7 +135,21 @@ def test_a_leader_with_bytes_that_are_no_text_is_tolerated_with_a_flag() -> None
     payload[6], payload[21] = 0xE9, 0x02
     record = parse(bytes(payload))
     assert record.leader[6] == " "
-    assert record.flags == ("structure:leader",)
+    before = RECORDS[0][:24].decode()
+    shown = f"{before[:6]}\xe9{before[7:21]}\\x02{before[22:]}"
+    assert record.flags == (f"structure:leader::{shown} → {record.leader}",)
+
+
+def test_a_directory_that_lies_a_wrong_base_address_and_a_missing_terminator_show_before_and_after() -> None:
+    payload = by_hand([NUMBER, TITLE])
+    broken = bytearray(payload[:-1])
+    broken[12:17] = b"00099"
+    broken[27:31] = b"0009"  # the length of the first field
+    flags = parse(bytes(broken)).flags
+    assert flags[0].startswith("structure:terminator::")
+    assert flags[0].endswith(r"\x1e\x1d")
+    assert flags[1].startswith("structure:directory::0010009")
+    assert flags[2].startswith("structure:base-address::00099 → 000")
 
 
 @pytest.mark.parametrize(

@@ -113,11 +113,23 @@ def test_a_leader_of_another_length_is_flagged_and_kept() -> None:
 @pytest.mark.parametrize(
     ("label", "before", "after", "text", "flag"),
     [
-        ("control character", b"Bumi", b"Bu\x0bmi", "Bumi manusia", "characters:control"),
-        ("reference to a control character", b"Bumi", b"Bu&#11;mi", "Bumi manusia", "characters:control"),
-        ("bare ampersand", b"Bumi", b"Bumi & langit,", "Bumi & langit, manusia", "xml:ampersand"),
-        ("HTML entity", b"Bumi", b"S&ecirc;rat", "Sêrat manusia", "xml:entity"),
-        ("Latin-1 bytes under UTF-8", b"Bumi", b"S\xeaat", "Sêat manusia", "encoding:latin1-under-utf8"),
+        ("control character", b"Bumi", b"Bu\x0bmi", "Bumi manusia", r"characters:control::Bu\x0bmi → Bumi"),
+        (
+            "reference to a control character",
+            b"Bumi",
+            b"Bu&#11;mi",
+            "Bumi manusia",
+            "characters:control::Bu&#11;mi → Bumi",
+        ),
+        ("bare ampersand", b"Bumi", b"Bumi & langit,", "Bumi & langit, manusia", "xml:ampersand::& → &amp;"),
+        ("HTML entity", b"Bumi", b"S&ecirc;rat", "Sêrat manusia", "xml:entity::S&ecirc;rat → Sêrat"),
+        (
+            "Latin-1 bytes under UTF-8",
+            b"Bumi",
+            b"S\xeaat",
+            "Sêat manusia",
+            "encoding:latin1-under-utf8::S\\xeaat → Sêat",
+        ),
     ],
 )
 def test_broken_characters_are_mended_with_a_flag(
@@ -131,7 +143,7 @@ def test_broken_characters_are_mended_with_a_flag(
 def test_an_undeclared_prefix_is_declared_with_a_flag() -> None:
     payload = record(NUMBER, TITLE, attributes="").replace(b"<", b"<marc:").replace(b"<marc:/", b"</marc:")
     assert parse(payload).fields == FIELDS
-    assert parse(payload).flags == ("xml:prefix",)
+    assert parse(payload).flags == ('xml:prefix::<marc:record → <marc:record xmlns:marc="urn:undeclared:marc"',)
 
 
 @pytest.mark.parametrize(

@@ -70,17 +70,32 @@ def _(outcome: Outcome, server: ScriptedServer) -> None:
 BAD = b"<record><header><identifier>oai:x:1</identifier></header><metadata>%s</metadata></record>"
 
 for label, content, text, flag in (
-    ("a control character", dublin_core("Bumi\x0bmanusia"), "Bumimanusia", "characters:control"),
+    (
+        "a control character",
+        dublin_core("Bumi\x0bmanusia"),
+        "Bumimanusia",
+        r"characters:control::Bumi\x0bmanusia → Bumimanusia",
+    ),
     (
         "a control character as reference",
         dublin_core("Bumi&#11; manusia"),
         "Bumi manusia",
-        "characters:control",
+        "characters:control::Bumi&#11; → Bumi",
     ),
-    ("a bare ampersand", dublin_core("Tom & Jerry"), "Tom &amp; Jerry", "xml:ampersand"),
-    ("an HTML entity", dublin_core("Caf&eacute;"), "Café", "xml:entity"),
-    ("Latin-1 bytes", dublin_core("CafX").replace(b"X", b"\xe9"), "Café", "encoding:latin1-under-utf8"),
-    ("an undeclared prefix", b"<dc:title>Saman</dc:title>", "Saman", "xml:prefix"),
+    ("a bare ampersand", dublin_core("Tom & Jerry"), "Tom &amp; Jerry", "xml:ampersand::& → &amp;"),
+    ("an HTML entity", dublin_core("Caf&eacute;"), "Café", "xml:entity::Caf&eacute; → Café"),
+    (
+        "Latin-1 bytes",
+        dublin_core("CafX").replace(b"X", b"\xe9"),
+        "Café",
+        r"encoding:latin1-under-utf8::Caf\xe9 → Café",
+    ),
+    (
+        "an undeclared prefix",
+        b"<dc:title>Saman</dc:title>",
+        "Saman",
+        'xml:prefix::<OAI-PMH → <OAI-PMH xmlns:dc="urn:undeclared:dc"',
+    ),
 ):
 
     @ZOO.fault(
