@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harvester.errors import RecordError
 from harvester.formats import formats
 from harvester.formats.characters import clean, flags_of
 from harvester.formats.light import LEADER_LENGTH, LightMarc
+from harvester.formats.marcxml_quick import quick
 from harvester.formats.span import Bytes, Piece
 from harvester.formats.xml_safe import local, parse_mended, text_of
 from harvester.formats.xml_split import split_records
@@ -25,6 +26,12 @@ def parse(payload: bytes) -> LightMarc:
     Raises:
         RecordError: broken XML (stage decode), no MARC record or several, or an empty one (stage parse).
     """
+    found = quick(payload)
+    return light(found.leader, found.fields, {}) if found is not None else slow(payload)
+
+
+def slow(payload: bytes) -> LightMarc:
+    """The same by an XML parser, whatever the document looks like."""
     root, flags = parse_mended(payload)
     records = _records(root)
     if len(records) > 1:
@@ -69,28 +76,40 @@ def from_element(record: Any, flags: tuple[str, ...] = ()) -> LightMarc:
     Raises:
         RecordError: it has no field.
     """
-    leader, fields, done = "", [], dict.fromkeys(flags)
+    flagged = dict.fromkeys(flags)
+    leaders = [text_of(child) for child in record if local(child.tag) == "leader"]
+    return light(leaders[-1] if leaders else "", _fields(record, flagged), flagged)
+
+
+def _fields(record: Any, flags: dict[str, None]) -> Iterator[tuple[str, str]]:
     for child in record:
         name = local(child.tag)
         if name == "datafield":
-            tag, body = _tag(child, done), _data(child, done)
+            yield _tag(child, flags), _data(child, flags)
         elif name == "controlfield":
-            tag, body = _tag(child, done), text_of(child)
-        else:
-            if name == "leader":
-                leader = text_of(child)
-            continue
+            yield _tag(child, flags), text_of(child)
+
+
+def light(leader: str, fields: Iterable[tuple[str, str]], flags: dict[str, None]) -> LightMarc:
+    """The light form of what was read, in clean characters; a field without a tag cannot be addressed.
+
+    Raises:
+        RecordError: there is no field.
+    """
+    cleaned = []
+    for tag, body in fields:
         if not body.isascii():
-            received = body
-            body, repairs = clean(received)
-            done.update(dict.fromkeys(flags_of(repairs, tag, received, body)))
+            text, repairs = clean(body)
+            flags.update(dict.fromkeys(flags_of(repairs, tag, body, text)))
+        else:
+            text = body
         if tag:
-            fields.append((tag, body))
-    if not fields:
+            cleaned.append((tag, text))
+    if not cleaned:
         raise RecordError("The record is empty: it has no field.", reason="empty")
     if len(leader) != LEADER_LENGTH:
-        done["structure:leader"] = None
-    return LightMarc(leader, tuple(fields), tuple(done))
+        flags["structure:leader"] = None
+    return LightMarc(leader, tuple(cleaned), tuple(flags))
 
 
 def _tag(field: Any, flags: dict[str, None]) -> str:
