@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from harvester import yaml_file
 from harvester.errors import ConfigError
+from harvester.i18n import LANGUAGES
 from harvester.match.comparing import mask
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
@@ -25,7 +26,7 @@ KEY_KINDS = (
 IMPRESSION = ("merge", "review", "distinct")
 _SECTIONS = (
     "version", "thresholds", "impression", "max_component", "suspend_at", "support", "points", "interactions",
-    "vetoes", "materials", "training", "vocabulary",
+    "vetoes", "materials", "training", "vocabulary", "words",
 )  # fmt: skip
 
 
@@ -115,6 +116,7 @@ class Rules:
     tables: dict[str, Table]
     kept: frozenset[str]  # comparisons whose points training leaves alone
     vocabulary: Vocabulary
+    words: dict[str, dict[str, str]]  # a veto's reason → language → the same reason
 
     def table(self, left: str, right: str) -> Table:
         """The table of two materials: their own when they agree, that of books otherwise."""
@@ -177,6 +179,7 @@ class _Reader:
             tables=tables,
             kept=self.kept(),
             vocabulary=self.vocabulary(),
+            words=self.words(),
         )
         return None if self.problems else rules
 
@@ -356,6 +359,16 @@ class _Reader:
         """*interaction* with only those of its conditions that are known after *stage*."""
         known = tuple(pair for pair in interaction.when if pair[0] in self.known and self.known[pair[0]].stage <= stage)
         return interaction._replace(when=known)
+
+    def words(self) -> dict[str, dict[str, str]]:
+        found = {}
+        for why, said in self.section("words").items():
+            known = self.mapping(said, ("words", why))
+            for language in known.keys() - set(LANGUAGES):
+                hint = suggestion(language, list(LANGUAGES))
+                self.wrong(f"unknown language {language!r}", "words", why, language, hint=hint)
+            found[why] = {language: str(text) for language, text in known.items()}
+        return found
 
     def vocabulary(self) -> Vocabulary:
         values = self.section("vocabulary")

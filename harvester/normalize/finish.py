@@ -45,7 +45,8 @@ def holdings_of(given: tuple[Holding, ...], control_number: str, context: Contex
 
 def warnings_of(record: NormalizedRecord, flags: Iterable[str], context: Context) -> tuple[Warning, ...]:
     """What the readers flagged and what is doubtful about *record* itself, each once."""
-    warnings = [_warning(flag) for flag in (*context.flags, *flags)]
+    # `place:` says where in a file the record stands: no fault
+    warnings = [_warning(flag) for flag in (*context.flags, *flags) if not flag.startswith("place:")]
     warnings += _doubts(record)
     return tuple(dict.fromkeys(warnings)) if len(warnings) > 1 else tuple(warnings)
 
@@ -67,8 +68,11 @@ def _completed(holding: Holding, url: str, context: Context) -> Holding:
 
 
 def _warning(flag: str) -> Warning:
-    """A flag of the format reader, `what:how:where:before`, as a warning: code `what-how`, field, value."""
+    """A flag as a warning: of a format reader `what:how:where:before`, of a sheet `what:Sheet!cell=value`."""
     what, _, rest = flag.partition(":")
+    if "!" in rest.partition(":")[0]:
+        cell, _, value = rest.partition("=")
+        return Warning(what, cell, value[:200])
     how, _, rest = rest.partition(":")
     field, _, value = rest.partition(":")
     return Warning(f"{what}-{how}" if how else what, field, value[:200])

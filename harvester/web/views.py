@@ -117,7 +117,7 @@ def answer(visit: Visit, needs: str, handler: Handler, method: str) -> Response:
         response = _trouble(visit, 503, _refusal(visit, "busy"), str(error))
     except IndukError as error:
         gone = isinstance(error, Gone) or (method == "GET" and isinstance(error, UsageError))
-        response = _trouble(visit, 404 if gone else 422, words.message(visit.gettext, error.message), str(error))
+        response = _trouble(visit, 404 if gone else 422, visit.sentence(error.message), str(error))
     return _with_cookies(visit, response)
 
 
@@ -239,7 +239,7 @@ ENVIRONMENT = _environment()
 def render_html(visit: Visit, view: View) -> HTMLResponse:
     """The page, or with `?part=1` only its main part, for htmx."""
     template = ENVIRONMENT.get_template(view.template)
-    say = words.sayer(visit.gettext)
+    say = words.sayer(visit.gettext, visit.sentence)
     options = {
         "partner_options": lambda codes: [(code, visit.partner_name(code)) for code in codes],
         "said_options": lambda codes: [(code, say(code)) for code in codes],
@@ -251,6 +251,7 @@ def render_html(visit: Visit, view: View) -> HTMLResponse:
         "_": visit.gettext,
         "ngettext": visit.ngettext,
         "say": say,
+        "sentence": visit.sentence,
         "languages": LANGUAGES,
     }
     context["base"] = "part.html" if visit.query("part") else "base.html"

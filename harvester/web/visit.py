@@ -16,7 +16,7 @@ from db import accounts as stored
 from harvester import accounts
 from harvester.accounts import Account
 from harvester.errors import UsageError
-from harvester.i18n import LANGUAGES, translations
+from harvester.i18n import LANGUAGES, sentences, translations
 from harvester.pipeline import Pipeline
 
 SESSION = "induk_session"
@@ -55,6 +55,11 @@ class Visit:
         self.gettext: Callable[[str], str] = told.gettext
         self.ngettext: Callable[[str, str, int], str] = told.ngettext
         self.account = self._account()
+
+    def sentence(self, text: str) -> str:
+        """A finished English sentence, such as a run's reason or a rule's, in the language of the page."""
+        own = self.pipeline.match.words.get(text, {})
+        return own.get(self.language) or sentences(self.language)(text)
 
     # ---- who -------------------------------------------------------------------------------------------
 

@@ -202,6 +202,11 @@ WORDS: dict[str, str] = {
     "different_early": N_("different, before ISBNs were strict"),
     "different_twice": N_("two numbers differ"),
     "different_but_other_shared": N_("different, but another number is shared"),
+    "found": N_("found"),
+    "body": N_("a corporate body"),
+    "ending": N_("another ending"),
+    "misprint": N_("a misprint"),
+    "omission": N_("something left out"),
     # languages
     "ind": N_("Indonesian"),
     "eng": N_("English"),
@@ -219,6 +224,48 @@ WORDS: dict[str, str] = {
     "public": N_("public"),
     "members": N_("members only"),
     # sentences of match.yaml
+    "a section or supplement of a serial against the serial": N_(
+        "a section or supplement of a serial against the serial"
+    ),
+    "a thesis by another author or at another institution": N_("a thesis by another author or at another institution"),
+    "two running times": N_("two running times"),
+    "serial, monograph or part of a host against another of these": N_(
+        "serial, monograph or part of a host against another of these"
+    ),
+    "a section of a serial against the serial": N_("a section of a serial against the serial"),
+    "document numbers and OCLC numbers both differ": N_("document numbers and OCLC numbers both differ"),
+    "a word of another ending in the titles": N_("a word of another ending in the titles"),
+    "two languages of the recording": N_("two languages of the recording"),
+    "another grade, semester, curriculum, user or scale": N_("another grade, semester, curriculum, user or scale"),
+    "two formats of a score": N_("two formats of a score"),
+    "parts of two hosts, or two places in one host": N_("parts of two hosts, or two places in one host"),
+    "two languages of the sung text": N_("two languages of the sung text"),
+    "standard numbers and OCLC numbers both differ": N_("standard numbers and OCLC numbers both differ"),
+    "a thesis without author or degree institution on both sides": N_(
+        "a thesis without author or degree institution on both sides"
+    ),
+    "two sheets by their document numbers": N_("two sheets by their document numbers"),
+    "two versions of the film": N_("two versions of the film"),
+    "print, online, micro, braille or large print against another of these": N_(
+        "print, online, micro, braille or large print against another of these"
+    ),
+    "two languages of the film": N_("two languages of the film"),
+    "a title copied alike by two who code its language otherwise": N_(
+        "a title copied alike by two who code its language otherwise"
+    ),
+    "publisher, pages and title agree, but not the year": N_("publisher, pages and title agree, but not the year"),
+    "a part number on one side only, and other pages": N_("a part number on one side only, and other pages"),
+    "a title that says little, by somebody else": N_("a title that says little, by somebody else"),
+    "an ISBN, title and pages agree, so that another year is a printing": N_(
+        "an ISBN, title and pages agree, so that another year is a printing"
+    ),
+    "another year, and nothing but the number of volumes to tell the editions apart": N_(
+        "another year, and nothing but the number of volumes to tell the editions apart"
+    ),
+    "another author, and no pages that agree": N_("another author, and no pages that agree"),
+    "another year from the same author and publisher, who has printed it again or revised it": N_(
+        "another year from the same author and publisher, who has printed it again or revised it"
+    ),
     "both have ISBNs and share no identifier": N_("both have ISBNs and share no identifier"),
     "different ISSNs": N_("different ISSNs"),
     "two kinds of material": N_("two kinds of material"),
@@ -236,6 +283,35 @@ WORDS: dict[str, str] = {
     "the same pages from the same publisher": N_("the same pages from the same publisher"),
     "a title without an author is little evidence": N_("a title without an author is little evidence"),
     "another publisher in another place": N_("another publisher in another place"),
+    # what is doubtful or was mended in a record
+    "isbn-invalid": N_("ISBN with a wrong check digit or length"),
+    "issn-invalid": N_("ISSN with a wrong check digit or length"),
+    "ismn-invalid": N_("ISMN with a wrong check digit or length"),
+    "year-unreadable": N_("no year in the date"),
+    "title-missing": N_("no title"),
+    "no-title": N_("no title"),
+    "mended": N_("changed by a person in quarantine"),
+    "characters": N_("characters repaired"),
+    "encoding": N_("encoding repaired"),
+    "structure": N_("structure repaired"),
+    "xml": N_("XML repaired"),
+    "xmlns": N_("XML namespace repaired"),
+    "ditto": N_("row that repeats the one above"),
+    "isbn-scientific": N_("ISBN that a spreadsheet had turned into a number"),
+    "isbn-zero": N_("ISBN with its leading zero put back"),
+    "isbn-lost": N_("ISBN that a spreadsheet has destroyed"),
+    "number-text": N_("decimals taken out of a whole number"),
+    "zeros": N_("leading zeros put back"),
+    "decimal-comma": N_("decimal comma read"),
+    "year-date": N_("year that a spreadsheet had turned into a date"),
+    "became-date": N_("text that a spreadsheet has turned into a date"),
+    "shared-number": N_("one number for several books"),
+    "cell-error": N_("cell with an error"),
+    "formula": N_("formula without a result"),
+    "quotes": N_("quotation marks repaired"),
+    "control-characters": N_("control characters taken out"),
+    "cell-too-long": N_("text of a cell cut"),
+    "too-many-cells": N_("more cells than columns"),
     # rules of survivorship
     "majority": N_("what most say"),
     "best_source": N_("the best record's"),
@@ -254,8 +330,11 @@ WORDS: dict[str, str] = {
 }
 
 
-def sayer(gettext: Callable[[str], str]) -> Callable[[str], str]:
-    """The function that says a code in words; a code without words stands for itself."""
+REPAIRS = ("characters", "encoding", "structure", "xml", "xmlns")  # what comes behind the dash says which
+
+
+def sayer(gettext: Callable[[str], str], told: Callable[[str], str] = str) -> Callable[[str], str]:
+    """The function that says a code in words; what has none is a sentence, for *told*, or stands for itself."""
 
     def say(code: str) -> str:
         if code in WORDS:
@@ -263,24 +342,9 @@ def sayer(gettext: Callable[[str], str]) -> Callable[[str], str]:
         head, mark, rest = code.partition(":")
         if mark and head in WORDS:
             return f"{gettext(WORDS[head])}: {gettext(WORDS[rest.strip()]) if rest.strip() in WORDS else rest.strip()}"
-        return code.replace("_", " ")
+        family, mark, rest = code.partition("-")
+        if mark and family in REPAIRS:
+            return f"{gettext(WORDS[family])} ({rest})"
+        return told(code) if " " in code else code.replace("_", " ")
 
     return say
-
-
-MESSAGES = (
-    N_("wrong name or password"),
-    N_("too many failed log-ins; try again in a quarter of an hour"),
-    N_("no such record"),
-    N_("no file was sent"),
-    N_("say why: a decision without a reason helps nobody later"),
-    N_("there is nothing to split off: name some members, not all or none"),
-    N_("there is nothing to merge: name two clusters, or a record of each"),
-    N_("the record stands alone already"),
-    N_("nothing of it can be undone"),
-)
-
-
-def message(gettext: Callable[[str], str], text: str) -> str:
-    """An error's message, in the language of the page where we have it."""
-    return gettext(text) if text in MESSAGES else text

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gettext
 import re
 
+from harvester.i18n import sentences, translations
+from harvester.match import rules
+from harvester.web.words import WORDS, sayer
 from tests.web.texts import PO, catalogue, said
 
 HOLE = re.compile(r"%\(\w+\)s|%\w")
@@ -19,6 +22,16 @@ def test_every_text_is_translated() -> None:
 def test_no_translation_outlives_its_text() -> None:
     now = said()
     assert [message.id for message in catalogue() if message.id and message.id not in now] == []
+
+
+def test_every_reason_and_outcome_of_the_shipped_rules_has_words() -> None:
+    say = sayer(translations("id").gettext, sentences("id"))
+    tables = rules.load().tables.values()
+    features = [feature for table in tables for stage in table.stages for feature in stage]
+    codes = {one.name for table in tables for one in table.interactions}
+    codes |= {veto.why for one in features for veto in one.vetoes.values()}
+    codes |= {outcome for one in features for outcome in one.points} | {one.name for one in features}
+    assert [one for one in sorted(codes) if one not in WORDS and say(one) == one] == []
 
 
 def test_a_translation_keeps_the_holes_of_its_text() -> None:

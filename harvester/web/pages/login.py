@@ -8,7 +8,6 @@ from db import accounts as stored
 from harvester import accounts
 from harvester.accounts import TooManyTries
 from harvester.errors import UsageError
-from harvester.web import words
 from harvester.web.views import Pages, View, render_html
 from harvester.web.visit import SESSION, Gone, Visit
 
@@ -30,7 +29,7 @@ def log_in(visit: Visit) -> Response:
             database, clock, visit.field("name")[:64], password if isinstance(password, str) else "", visit.address
         )
     except UsageError as error:
-        problem = words.message(visit.gettext, error.message)
+        problem = visit.sentence(error.message)
         status = 429 if isinstance(error, TooManyTries) else 401
         data = {"next": local(visit.field("next")), "problem": problem, "name": visit.field("name")[:64]}
         return render_html(visit, View("login.html", data, status=status))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import msgspec
@@ -53,7 +52,7 @@ def partner(visit: Visit) -> View:
     warnings, covered = kept(visit, f"quality {code}", lambda: _quality(visit, names), until="runs")
     if not whole:
         told = {**told, "sources": [{**one, "url": ""} for one in told["sources"]]}
-    data = {"partner": told, "whole": whole, "warnings": _gathered(warnings) if whole else [], "covered": covered}
+    data = {"partner": told, "whole": whole, "warnings": warnings[:50] if whole else [], "covered": covered}
     return View("partner.html", data, ("field", "percent"), [[one["field"], one["percent"]] for one in covered])
 
 
@@ -61,15 +60,6 @@ def _quality(visit: Visit, sources: tuple[str, ...]) -> tuple[list[tuple[str, in
     """The warnings of these sources, and how full their records are."""
     with visit.pipeline.database.read() as conn:
         return desk.warning_totals(conn, sources), _coverage(conn, sources)
-
-
-def _gathered(warnings: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Warnings by their kind, without the places of single cells."""
-    found: Counter[str] = Counter()
-    for code, number in warnings:
-        if not code.startswith("place-"):
-            found[code.split("-smp")[0].split("!")[0][:60]] += number
-    return found.most_common(50)
 
 
 def _coverage(conn: Connection, sources: tuple[str, ...]) -> list[dict[str, Any]]:

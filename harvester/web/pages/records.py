@@ -42,7 +42,7 @@ def record(visit: Visit) -> View:
         "cluster": told["cluster"],
         "fields": fields,
         "whole": whole,
-        "warnings": [row for row in told["warnings"] if not row["code"].startswith("place-")] if whole else [],
+        "warnings": told["warnings"] if whole else [],
         "versions": [_version(row) for row in told["versions"]] if whole else [],
         "trace": _trace(visit, address) if whole and visit.query("trace") else None,
         "compared": _compared(visit, address) if whole and visit.query("before") else None,

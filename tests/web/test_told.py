@@ -1,0 +1,76 @@
+"""What rules, runs and readers say is said in the reader's language; what is stored stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from db import work
+from harvester import accounts, pipeline
+from harvester.i18n import sentences
+from harvester.match.rules import SHIPPED
+from harvester.web.app import create_app
+from tests.pipeline.shelf import Book, Union
+from tests.web.desk import Desk, password
+
+HUKUM = Book("Pengantar ilmu hukum", author="Rahardjo, Satjipto", edition="Edisi 2", publisher="Alumni", year="1986")
+OURS = "these are two impressions of ours"
+WORDS = f"\nwords:\n  {OURS}: {{id: ini dua cetakan kami}}\n"
+
+
+@pytest.fixture
+def union(tmp_path: Path) -> Iterator[Union]:
+    folder = tmp_path / "union" / "mappings" / "rules"
+    folder.mkdir(parents=True)
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert "two edition numbers" in text
+    (folder / "match.yaml").write_text(text.replace("two edition numbers", OURS) + WORDS, encoding="utf-8")
+    made = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    yield made
+    made.close()
+
+
+def seen(union: Union, path: str, language: str) -> str:
+    """The page as an administrator reads it in *language*."""
+    client = TestClient(create_app(union.pipeline), base_url="http://127.0.0.1", headers={"accept-language": language})
+    token = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert token
+    client.post("/login", data={"csrf": token[1], "name": "ani", "password": password("ani")})
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_reasons_of_own_rules_and_of_runs_are_said_in_the_language_of_the_page(union: Union) -> None:
+    accounts.add(union.pipeline.database, union.pipeline.clock, "ani", "admin", (), password("ani"))
+    union.night({"alun/1": HUKUM, "bukit/1": HUKUM._replace(edition="Edisi 3")})
+    failed = pipeline.harvest_one(union.pipeline, "alun")  # nobody listens at port 9
+    assert failed.verdict == "failed"
+    pair = "/explain?left=alun/1&right=bukit/1"
+    assert OURS in seen(union, pair, "en")
+    assert "ini dua cetakan kami" in seen(union, pair, "id")
+    run = f"/runs/{failed.run_id}"
+    assert failed.reason in unescape(seen(union, run, "en"))
+    told = unescape(seen(union, run, "id"))
+    assert failed.reason not in told
+    assert sentences("id")(failed.reason) in told
+    assert sentences("id")(failed.reason) != failed.reason
+    with union.pipeline.database.read() as conn:
+        row = work.get_run(conn, failed.run_id)
+    assert row
+    assert row["reason"] == failed.reason
+
+
+def test_where_a_row_stands_in_a_sheet_is_no_repair_and_what_was_mended_is_told_in_words(desk: Desk) -> None:
+    session = desk.session("dewi", "id")
+    lines = session.see("/partners/smpn1/ledger.json").json()["lines"]
+    assert {"accepted", "repaired"} <= {one["fate"] for one in lines}
+    codes = dict(session.see("/partners/smpn1.json").json()["warnings"])
+    assert codes["isbn-lost"] == 4
+    assert not [one for one in codes if "!" in one]
+    assert "ISBN yang dirusak lembar kerja" in session.see("/partners/smpn1").text
