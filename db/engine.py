@@ -96,6 +96,15 @@ class Database:
             with conn.begin():
                 yield conn
 
+    @contextmanager
+    def whole(self) -> Iterator[Database]:
+        """One durable writing transaction for the work of many: what is done with the database it gives, or nothing.
+
+        Readers see the state of before until its end. Locks are the caller's business: inside none is taken.
+        """
+        with self.write(durable=True) as conn:
+            yield _Inside(self, conn)
+
     def persist(self, work: Callable[[], T], clock: Clock | None = None) -> T:
         """What *work* gives: whole transactions, done again while the database is away or asks for another try.
 
@@ -192,6 +201,32 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class _Inside(Database):
+    """A database whose transactions are parts of the one that is open."""
+
+    def __init__(self, outside: Database, conn: Connection) -> None:
+        self.__dict__.update(outside.__dict__)
+        self._conn = conn
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        yield self._conn
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        yield self._conn
+
+    def persist(self, work: Callable[[], T], clock: Clock | None = None) -> T:
+        return work()
+
+    @contextmanager
+    def lock(self, name: str, *, wait: float = 0.0) -> Iterator[None]:
+        yield
+
+    def give_way(self, patience: float = PATIENCE) -> bool:
+        return False
 
 
 def passing(error: DBAPIError) -> bool:

@@ -36,6 +36,8 @@ DESK_POINTS = (
     "normalize.batch.committed",
     "normalize.swap.written",
     "normalize.swap.committed",
+    "promote.matched",
+    "promote.swapped",
     "publish.step.delivered",
     "publish.step.saved",
     "backup.copied",

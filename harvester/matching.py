@@ -110,6 +110,21 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
     return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
 
 
+def judge_again(desk: Desk, record_ids: Sequence[int]) -> int:
+    """Decide the pairs of these records anew and leave the groups alone; how many pairs that were.
+
+    For who has forgotten every decision: groups are looked at when all pairs are known, or they would fall apart for
+    a while and lose their ids.
+    """
+    with desk.database.write() as conn:
+        proposal = propose(conn, desk, catalogue.states_of_records(conn, record_ids))
+        profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
+        judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
+        catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
+        catalogue.write_decisions(conn, proposal.gone, [_decision_row(desk, p, d) for p, d in sorted(judged.items())])
+    return len(judged)
+
+
 def _most(marks: Sequence[tuple[int, int]], only: Sequence[int] | None) -> int:
     """How many pairs a batch may compare; what a person waits for, and a single record, is done whole."""
     return MOST_PAIRS if only is None and len(marks) > 1 else sys.maxsize

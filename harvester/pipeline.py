@@ -30,7 +30,7 @@ from db import control, gates, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
-from harvester import constants, faultpoint, gating, restoring, schedule, worklist
+from harvester import constants, faultpoint, gating, promoted, restoring, schedule, worklist
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
@@ -43,6 +43,7 @@ from harvester.matching import Batch, Desk, match_batch
 from harvester.merge import survivorship
 from harvester.model import Clock, Harvester, Partner, Source, Value
 from harvester.preparing import Recipe
+from harvester.promoted import MATCH_RUN_LOCK as MATCH_RUN_LOCK
 from harvester.settings import Settings
 from harvester.sources import Environment, sources
 from harvester.sources.environment import Limits, Turns
@@ -50,7 +51,6 @@ from harvester.sources.windows import outlived
 from harvester.workers import Workers
 
 MATCH_LOCK = "match"  # held for a batch, or for one act of a person between two batches
-MATCH_RUN_LOCK = "match-run"  # held for a whole run: a second one exits with 75; taken before MATCH_LOCK
 MATCH_PAUSE = 0.02  # seconds between two batches, in which another program's act may take the lock
 SHORT_BATCH = 200  # records in a batch for SHORT_SECONDS after a person had to wait for one
 SHORT_SECONDS = 60.0
@@ -98,9 +98,10 @@ def open_pipeline(
         ConfigError: with every mistake at once.
     """
     collect_rarely()
+    database = Database(settings.database_url(environ))
+    promoted.settle(settings, database)
     match, merge = load_rules(settings)
     check_mappings(settings)
-    database = Database(settings.database_url(environ))
     migrate.require(database)
     now = stamp(clock.now())
     with database.write() as conn:
@@ -122,6 +123,18 @@ def open_pipeline(
         cancel,
         log,
     )
+
+
+def over(
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    match: match_rules.Rules,
+    merge: survivorship.Rules,
+    derivation_id: int,
+) -> Pipeline:
+    """A pipeline that matches over *database* by these rules; it knows no source."""
+    return Pipeline(settings, database, clock, match, merge, derivation_id, {}, Turns(), Workers(1))
 
 
 def load_rules(settings: Settings) -> tuple[match_rules.Rules, survivorship.Rules]:

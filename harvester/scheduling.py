@@ -362,7 +362,9 @@ def _tick(current: Pipeline, worked: Callable[[Pipeline, Night], None]) -> None:
 def _files(pipeline: Pipeline) -> list[tuple[str, int]]:
     """The files of the settings, and when each was changed."""
     folder = pipeline.settings.folder
-    paths = [pipeline.settings.path, *sorted((folder / PARTNERS_FOLDER).glob("*.y*ml"))]
+    # rules that another process promoted: what is open still has those of before
+    rules = sorted((folder / "mappings" / "rules").glob("*.yaml"))
+    paths = [pipeline.settings.path, *sorted((folder / PARTNERS_FOLDER).glob("*.y*ml")), *rules]
     return [(path.name, path.stat().st_mtime_ns) for path in paths if path.is_file()]
 
 

@@ -5,20 +5,19 @@ A simulation profiles, blocks, judges and groups everything anew in memory, unde
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, constants, derivations, links, whole, work
+from db import catalogue, constants, derivations, links, migrate, whole, work
 from db.catalogue import RecordState
 from db.engine import Database
-from harvester import rebuilding
+from harvester import faultpoint, promoted, rebuilding
 from harvester.errors import UsageError
 from harvester.heeding import without
 from harvester.match import blocking, compare
@@ -200,22 +199,22 @@ def _explained(field: Everything, left: RecordState, right: RecordState) -> Deci
 
 
 class Promoted(NamedTuple):
-    """The rules that are in force now, those of before, and where the file stands."""
+    """The rules that are in force now, those of before, where the file stands, and the funnel of the match."""
 
     rules: str
     before: str
     file: str
+    funnel: Mapping[str, Any]
 
 
 def promote(settings: Settings, environ: Mapping[str, str], clock: Clock, path: Path) -> Promoted:
-    """Put the rules at *path* in force: written beside induk.yaml, every record profiled anew and queued.
+    """Put the rules at *path* in force: every record profiled and matched by them, then swapped in at once.
 
-    Until the next match has gone through the queue the clusters of before are served. Killed between file and
-    database, every command says which two do not fit; promoting again finishes it.
+    Until the swap everybody sees, and works on, the clusters of before; killed anywhere, it is they or the new ones.
 
     Raises:
         ConfigError: the file has mistakes; UsageError: these rules are in force.
-        Locked: a match is at work.
+        Locked: a match or a harvest is at work.
     """
     return _enforce(settings, environ, clock, match_rules.load(path))
 
@@ -227,49 +226,33 @@ def rollback(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Pr
         UsageError: there were none.
     """
     database = Database(settings.database_url(environ))
-    with database.read() as conn:
-        row = derivations.earlier_match_rules(conn)
-    database.close()
+    with closing(database):
+        promoted.settle(settings, database)
+        with database.read() as conn:
+            row = derivations.earlier_match_rules(conn)
     if row is None:
         raise UsageError("no other match rules were in force before", hint="`induk derivation list`")
     return _enforce(settings, environ, clock, match_rules.parse(row["text"]))
 
 
 def _enforce(settings: Settings, environ: Mapping[str, str], clock: Clock, rules: Rules) -> Promoted:
-    target = settings.folder / "mappings" / "rules" / f"{settings.match.rules}.yaml"
-    before = _in_force(settings, environ)
-    old = target.read_bytes() if target.is_file() else None
-    if before == rules.hash and match_rules.load(target if old is not None else None).hash == before:
-        raise UsageError("these match rules are in force already")
-    # what ships is not copied: a newer Induk then brings its newer rules
-    shipped = match_rules.SHIPPED.read_text(encoding="utf-8-sig") == rules.text
-    _put(target, None if shipped else rules.text.encode("utf-8"))
-    try:
-        rebuilding.rebuild(settings, environ, clock)
-    except BaseException:
-        _put(target, old)
-        raise
-    return Promoted(rules.hash, before, "" if shipped else str(target))
-
-
-def _in_force(settings: Settings, environ: Mapping[str, str]) -> str:
     database = Database(settings.database_url(environ))
-    with database.read() as conn:
-        row = derivations.current(conn)
-    database.close()
-    return bytes(row["match_hash"]).hex() if row else ""
-
-
-def _put(target: Path, body: bytes | None) -> None:
-    """The file with these bytes, whole or not at all; None removes it."""
-    if body is None:
-        with suppress(FileNotFoundError):
-            target.unlink()
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
+    with closing(database):
+        migrate.require(database)
+        promoted.settle(settings, database)
+        with database.read() as conn:
+            row = derivations.current(conn)
+    before = bytes(row["match_hash"]).hex() if row else ""
+    target = promoted.in_force(settings)
+    if before == rules.hash == match_rules.load(target if target.is_file() else None).hash:
+        raise UsageError("these match rules are in force already")
+    with rebuilding.alone(settings, environ) as locked:
+        promoted.offer(settings, rules)
+        try:
+            funnel = rebuilding.swap(locked, settings, clock, rules)
+        except BaseException:
+            promoted.withdraw(settings)
+            raise
+        faultpoint.reach("promote.swapped")
+        promoted.take(settings)
+    return Promoted(rules.hash, before, str(target) if target.is_file() else "", funnel)

@@ -49,7 +49,11 @@ class Consortium:
         settings.write_partner(self.folder, known)
 
     def settings(self) -> settings.Settings:
-        return settings.load(self.folder / "induk.yaml", environ={})
+        return self.settings_in(self.folder)
+
+    @staticmethod
+    def settings_in(folder: Path) -> settings.Settings:
+        return settings.load(folder / "induk.yaml", environ={})
 
     def open(self) -> pipeline.Pipeline:
         """The pipeline; the caller closes its database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,11 @@ def _rebuild(shell: Shell) -> None:
     rebuilding.rebuild(settings_of(shell), os.environ, SystemClock())
 
 
-def match_and_show(shell: Shell, opened: Any) -> int:
-    """Match with progress and print the funnel's second half."""
+_SUMMED = ("records", "pairs", "merges", "changes")
+
+
+def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None = None) -> int:
+    """Match with progress and print the funnel's second half; *before* is what a promotion has matched already."""
     from db import catalogue
     from harvester import pipeline
 
@@ -52,6 +56,7 @@ def match_and_show(shell: Shell, opened: Any) -> int:
             )
 
     totals = pipeline.match(opened, progress)
+    totals |= {name: totals[name] + before[name] for name in _SUMMED} if before else {}
     with opened.database.read() as conn:
         funnel = catalogue.funnel(conn)
     found = {**totals, "catalogue": funnel}
@@ -293,8 +298,13 @@ def promote(shell: Shell, rules_file: Path) -> int:
         return 0
     shell.confirm(_("Match every record by these rules? Consumers will see each cluster that changes."))
     done = simulating.promote(settings_of(shell), os.environ, SystemClock(), rules_file)
+    return _show_promotion(shell, done)
+
+
+def _show_promotion(shell: Shell, done: Any) -> int:
+    """What is in force now; then what came in meanwhile is matched (a decision, an import)."""
     shell.note(_("rules {rules} are in force, before: {before}", rules=done.rules[:12], before=done.before[:12]))
-    return match_and_show(shell, open_pipeline(shell))
+    return match_and_show(shell, open_pipeline(shell), done.funnel)
 
 
 @command.command()
@@ -309,5 +319,4 @@ def rollback(shell: Shell) -> int:
         return 0
     shell.confirm(_("Match every record by the rules of before? Consumers will see each cluster that changes."))
     done = simulating.rollback(settings_of(shell), os.environ, SystemClock())
-    shell.note(_("rules {rules} are in force, before: {before}", rules=done.rules[:12], before=done.before[:12]))
-    return match_and_show(shell, open_pipeline(shell))
+    return _show_promotion(shell, done)

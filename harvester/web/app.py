@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from harvester import promoted
 from harvester.pipeline import Pipeline
 from harvester.web import pages
 from harvester.web.protect import Protect
@@ -23,6 +24,7 @@ def create_app(pipeline: Pipeline, *, secret: str = "", routers: Iterable[APIRou
     """
     app = FastAPI(title="Induk", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pipeline = pipeline
+    app.state.rules = promoted.mark(pipeline.settings)
     app.state.secret = secret or secrets.token_urlsafe(32)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (*pages.routers(), *routers):

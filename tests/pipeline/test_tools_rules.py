@@ -93,29 +93,26 @@ def test_a_reader_goes_on_while_rules_are_promoted(union: Consortium, tmp_path: 
     assert union.ask(catalogue.funnel) != held
 
 
-@pytest.mark.parametrize("killed", ["before the database knew", "before the match"])
-def test_a_promotion_that_was_killed_is_finished_by_the_next(union: Consortium, tmp_path: Path, killed: str) -> None:
+def test_a_file_changed_by_hand_is_refused_until_it_is_promoted(union: Consortium, tmp_path: Path) -> None:
     path = other_rules(tmp_path, 60)
     with union.opened() as made:
         foreseen = set(simulating.groups_by(made, rules.load(path)))
     before = clusters(union)
     target = union.folder / "mappings" / "rules" / "match.yaml"
-    if killed == "before the match":
-        simulating.promote(union.settings(), {}, union.clock, path)
-        assert clusters(union) == before, "until the match has gone through, the clusters of before are served"
-        assert Call(union.folder)("match")[0] == 0
-    else:
-        target.parent.mkdir(parents=True)
-        target.write_bytes(path.read_bytes())
-        assert Call(union.folder)("match")[0] == 2, "file and database do not fit: nothing is matched by mistake"
-        assert clusters(union) == before
-        assert Call(union.folder)("match", "promote", str(path), "--yes")[0] == 0
+    target.parent.mkdir(parents=True)
+    target.write_bytes(path.read_bytes())
+    assert Call(union.folder)("match")[0] == 2, "file and database do not fit: nothing is matched by mistake"
+    assert clusters(union) == before
+    assert Call(union.folder)("match", "promote", str(path), "--yes")[0] == 0
     assert clusters(union) == foreseen != before
     assert union.faults() == []
 
 
-def test_while_a_match_is_at_work_nothing_is_promoted_and_the_old_file_stays(union: Consortium, tmp_path: Path) -> None:
-    with union.opened() as made, made.database.lock("match"):
+@pytest.mark.parametrize("name", ["match-run", "source:bahari"])
+def test_while_a_match_or_a_harvest_is_at_work_nothing_is_promoted(
+    union: Consortium, tmp_path: Path, name: str
+) -> None:
+    with union.opened() as made, made.database.lock(name):
         assert Call(union.folder)("match", "promote", str(other_rules(tmp_path, 60)), "--yes")[0] == 75
     assert not (union.folder / "mappings" / "rules" / "match.yaml").exists()
     assert union.ask(work.queued) == 0

@@ -76,7 +76,7 @@ def rollback(visit: Visit) -> Response:
 
 
 def _reopened(visit: Visit, action: str, made: simulating.Promoted, reason: str) -> Response:
-    """Note it, and go on with a pipeline that has the rules now in force; the next match carries them out."""
+    """Note it, and go on with a pipeline that has the rules now in force."""
     visit.note(action, made.rules, made.before, reason)
     old = visit.pipeline
     visit.request.app.state.pipeline = open_pipeline(
