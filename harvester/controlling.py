@@ -55,7 +55,9 @@ def approve(pipeline: Pipeline, number: int, author: str, why: str = "") -> Sett
                 hint=f"`induk partner retire {row['source']}` takes every record out",
             )
         if cause not in facts:
-            raise UsageError(f"run {number}: {row['reason']}", hint="change the partner's file; then harvest again")
+            raise UsageError(
+                f"run {number} is halted: {row['reason']}", hint="change the partner's file; then harvest again"
+            )
         with pipeline.database.write(durable=True) as conn:
             facts[cause](conn)
             if cause == "short":
@@ -109,7 +111,7 @@ def _halted(pipeline: Pipeline, number: int) -> tuple[dict[str, Any], str, int]:
     if row["verdict"] != "halted":
         raise UsageError(f"run {number} is {row['verdict']}: there is nothing to decide")
     if row["source"] is None:
-        raise UsageError(f"run {number}: {row['reason']}", hint="`induk derivation list` shows what waits")
+        raise UsageError(f"run {number} is halted: {row['reason']}", hint="`induk derivation list` shows what waits")
     cause, _, seen = str(json.loads(row["body"]).get("cause", "deletions")).partition(":")
     return row, cause, int(seen or 0)
 

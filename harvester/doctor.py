@@ -16,9 +16,10 @@ from sqlalchemy.exc import DBAPIError
 
 from db import migrate, nights, verify
 from db.engine import Database
-from harvester import pipeline, settings
+from harvester import pipeline
 from harvester.errors import IndukError
 from harvester.secret import Secret
+from harvester.settings import Settings
 
 FREE_BYTES = 1 << 30
 SECONDS = 5.0  # for one endpoint
@@ -34,8 +35,8 @@ class Finding(NamedTuple):
     found: str
 
 
-def examine(path: Path | None) -> list[Finding]:
-    """Look at configuration, rules, mappings, database, clock, disk, secrets and endpoints."""
+def examine(load: Callable[[], Settings]) -> list[Finding]:
+    """Look at configuration (*load* reads it), rules, mappings, database, clock, disk, secrets and endpoints."""
     findings: list[Finding] = []
 
     def look(name: str, question: Callable[[], Any]) -> Any:
@@ -47,7 +48,7 @@ def examine(path: Path | None) -> list[Finding]:
         findings.append(Finding(name, True, answer if isinstance(answer, str) else "good"))
         return answer
 
-    known = look("configuration", lambda: settings.load(path, environ=os.environ))
+    known = look("configuration", load)
     if known is None:
         return findings
     look("rules", lambda: ", ".join(rules.hash[:8] for rules in pipeline.load_rules(known)))
@@ -55,8 +56,9 @@ def examine(path: Path | None) -> list[Finding]:
     database = look("database", lambda: _database(known))
     if database is not None:
         look("schema", lambda: migrate.require(database))
-        findings += list(_soundness(database)) if findings[-1].good else []
-        look("clock", lambda: _clock(database))
+        if findings[-1].good:
+            findings += _soundness(database)
+            look("clock", lambda: _clock(database))
     look("disk", lambda: _disk(known.folder))
     findings += [finding for reference in _references(known) if (finding := _secret(reference))]
     findings += [_endpoint(source.code, source.url) for source in known.sources if "://" in source.url]
@@ -122,7 +124,7 @@ def _soundness(database: Database) -> Iterator[Finding]:
     except DBAPIError as error:  # a damaged file: restore the newest backup
         yield Finding("catalogue", False, str(error.orig))
         return
-    yield Finding("catalogue", not bad, "; ".join(f"{one.bad} × not: {one.sentence}" for one in bad) or "good")
+    yield Finding("catalogue", not bad, "; ".join(f"{one.bad} × wrong: {one.sentence}" for one in bad) or "good")
 
 
 def _disk(folder: Path) -> str:

@@ -77,7 +77,7 @@ def _apart(text: str, inner: Callable[[str], tuple[int, str]]) -> list[tuple[int
     """*text* as `place: sentence`, `sentence (hint)` or `sentence; sentence`, each part said by *inner*."""
     found = []
     place, mark, rest = text.partition(": ")
-    if mark and " " not in place:
+    if mark:
         score, said = inner(rest)
         found.append((score, f"{place}: {said}"))
     head, mark, hint = text.removesuffix(")").rpartition(" (")

@@ -515,5 +515,7 @@ def active_sources(pipeline: Pipeline, names: Iterable[str] = ()) -> list[str]:
         codes += found
     for code in codes:
         if status.get(code) != "active":
-            raise ConfigError(f"{code} is {status.get(code)}", hint="`induk partner resume` makes it active")
+            raise ConfigError(
+                f"{code} is not active, its status is {status.get(code)}", hint="`induk partner resume` makes it active"
+            )
     return list(dict.fromkeys(codes))

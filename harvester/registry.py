@@ -17,14 +17,20 @@ from typing import Generic, TypeVar
 from harvester.errors import ConfigError
 
 T = TypeVar("T")
+FEW = 30  # names that a hint lists
 
 
 def suggestion(name: str, known: list[str]) -> str:
-    """A hint for an unknown *name*: the nearest known one, or the known ones when there are few."""
+    """A hint for an unknown *name*: the nearest known one, else the known ones, or some when they are many."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
-    return "known: " + ", ".join(sorted(known))
+    if not known:
+        return "there is none yet"
+    if len(known) <= FEW:
+        return "known: " + ", ".join(sorted(known))
+    some = ", ".join(difflib.get_close_matches(name, known, n=8, cutoff=0.0))
+    return f"there are {len(known)}, among them {some}"
 
 
 class Registry(Generic[T]):

@@ -70,8 +70,9 @@ def _(text: str, /, **values: object) -> str:
 
 
 def told(sentence: object) -> str:
-    """A sentence that was made in English, such as an error or the reason of a run, in the language of this call."""
-    return sentences(_spoken[0])(str(sentence))
+    """Sentences made in English, such as an error or the reason of a run, in the language of this call; on one line."""
+    lines = [line.strip() for line in str(sentence).splitlines()]
+    return " ".join(sentences(_spoken[0])(line) for line in lines if line)
 
 
 def say(code: str) -> str:
@@ -102,6 +103,10 @@ SYSTEM = (
     N_("Not a directory"),
     N_("No space left on device"),
     N_("Connection refused"),
+    N_("Name or service not known"),
+    N_("Temporary failure in name resolution"),
+    N_("Network is unreachable"),
+    N_("No route to host"),
     N_("[Errno {1}] Connection refused"),
     N_("[Errno {1}] Name or service not known"),
     N_("[Errno {1}] Temporary failure in name resolution"),

@@ -244,7 +244,7 @@ def guarded(call: Callable[[], Any]) -> int:
         for problem in error.problems:
             click.echo(clean(told(problem)), err=True)
         summary = str(error).partition("\n")[0]  # some are all problems in a row: those stand above
-        if not any(problem in summary for problem in error.problems):
+        if len(error.problems) > 1 and not any(problem in summary for problem in error.problems):
             click.echo(clean(told(summary)), err=True)
         return error.exit_code
     except IndukError as error:
@@ -253,9 +253,9 @@ def guarded(call: Callable[[], Any]) -> int:
     except Exception as error:
         if not _of_the_database(error):
             raise
-        said = clean(str(getattr(error, "orig", error)).strip())
-        click.echo(_("the database: {trouble}", trouble=said), err=True)
-        return 4 if "malformed" in said or "checksum" in said else 1
+        trouble = str(getattr(error, "orig", error)).strip()
+        click.echo(clean(_("the database: {trouble}", trouble=told(trouble))), err=True)
+        return 4 if "malformed" in trouble or "checksum" in trouble else 1
     if _signal:
         return 128 + _signal[0]
     return result if isinstance(result, int) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from harvester.cli._speech import _, told
-from harvester.cli.common import Shell, common
+from harvester.cli.common import Shell, common, settings_of
 from harvester.i18n import N_
 
 # what is looked at, and what is said of it when nothing else is
@@ -19,7 +19,7 @@ def command(shell: Shell) -> int:
     """Is everything in place? Configuration, rules, mappings, database, disk, clock; exit code 1 when not."""
     from harvester import doctor
 
-    rows = doctor.examine(shell.config)
+    rows = doctor.examine(lambda: settings_of(shell))
     shell.emit(
         [row._asdict() for row in rows],
         lambda: shell.table(

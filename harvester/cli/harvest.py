@@ -36,6 +36,8 @@ def command(shell: Shell, partners: tuple[str, ...], profile: bool, **wanted: An
     if shell.dry_run:
         shell.emit({"sources": codes}, lambda: shell.say(_("would harvest: {names}", names=", ".join(codes))))
         return 0
+    if not codes:
+        shell.note(_("no partner is active: see `induk partner list`, then `induk partner resume CODE`"))
     results = harvest_and_show(shell, opened, codes, order)
     if profile:
         show_seconds(shell, seconds)

@@ -10,6 +10,7 @@ import click
 from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of, whoami
 from harvester.errors import ConfigError
+from harvester.i18n import N_
 
 
 @click.group("partner")
@@ -109,7 +110,7 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     first, second = ("id", "en") if shell.lang == "id" else ("en", "id")
     name = answer["name"][first] or answer["name"][second]
     shell.say(f"{answer['code']}: {name}, {answer['status']}")
-    policy = [[name, value] for name, value in answer["policy"].items()]
+    policy = [[say(name), _answer(value)] for name, value in answer["policy"].items()]
     shell.table(["policy", "value"], policy)
     heads = ["code", "protocol", "url", "preset", "records", "windows", "position"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["sources"]])
@@ -158,6 +159,14 @@ def probe(shell: Shell, what: str, save: bool, internal: bool, protocol: str) ->
     shell.emit({"profile": found, "changed": changed}, lambda: _show_profile(shell, found, changed))
 
 
+def _answer(value: Any) -> str:
+    """A value of a policy or profile: yes and no, lists, and sentences in the language of the call; codes stay."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    word = {"True": N_("yes"), "False": N_("no"), "yes": N_("yes"), "no": N_("no")}.get(str(value))
+    return _(word) if word else told(value)
+
+
 def _show_profile(shell: Shell, found: Any, changed: tuple[str, ...] = ()) -> None:
     shell.say(f"{found.url}: {found.software}, {found.repository_name}")
     if found.disabled:
@@ -166,7 +175,7 @@ def _show_profile(shell: Shell, found: Any, changed: tuple[str, ...] = ()) -> No
         *("preset", "strategy", "promise", "metadata_prefix", "granularity", "from_works", "edits", "deletions"),
         *("paging", "page_size", "list_size", "charset", "sweep_days"),
     ]
-    shell.table(["measured", "value"], [[_(name), told(getattr(found, name))] for name in names])
+    shell.table(["measured", "value"], [[_(name), _answer(getattr(found, name))] for name in names])
     for line in (*found.evidence, *(_("changed: {what}", what=one) for one in changed)):
         shell.say(f"  {told(line)}")
 

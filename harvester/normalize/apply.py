@@ -88,7 +88,8 @@ class _Draft:
 
 def _drafted(record: Record, mapping: Mapping, context: Context) -> _Draft:
     if not isinstance(record, _RECORDS[mapping.format_family]):
-        message = f"mapping {mapping.name} reads {mapping.format_family}, not {type(record).__name__}"
+        kind = type(record).__name__.removesuffix("Record").lower()
+        message = f"mapping {mapping.name} reads {mapping.format_family}, not {kind}"
         raise RecordError(message, reason="wrong-mapping", stage="map", place=context.place)
     if isinstance(record, MarcRecord) and record.leader[6:7] in NOT_BIBLIOGRAPHIC and not _has_title(record):
         message = f"leader/06 is {record.leader[6:7]!r}: an authority or holdings record"

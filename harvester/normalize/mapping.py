@@ -137,7 +137,7 @@ def _load(name: str, library: Library) -> Mapping:
         raise ConfigError(str(error), problems=(*found, *error.problems)) from error
     if found:
         found.sort(key=_by_line)
-        raise ConfigError(f"mapping {name} has {len(found)} mistakes:\n" + "\n".join(found), problems=tuple(found))
+        raise ConfigError(f"mapping {name} has {len(found)} mistakes\n" + "\n".join(found), problems=tuple(found))
     first, *others = [Mapping(name, layer, rules, library.used()) for layer, rules in made]
     first.others = tuple(others)
     return first

@@ -49,6 +49,7 @@ class OaiPmh:
         self._keys = LocalKeys(source.identifier_rule, environment.learned.get("identifier_prefix", ""))
         self._identity: Identity | None = None
         self._identified = False
+        self.silence = ""  # why Identify was not answered
         self._formats: tuple[str, ...] | None = None
         self._prefix = ""
         self._server_time = ""
@@ -218,7 +219,8 @@ class OaiPmh:
             response = self._client.harvest(verb="Identify")
         except Blocked:
             raise
-        except (SourceUnavailable, ProtocolError):
+        except (SourceUnavailable, ProtocolError) as error:
+            self.silence = error.message
             return None
         if any("disabled" in text.lower() for _, text in response.page.errors):
             raise _refusal(response.page, self._source.code)

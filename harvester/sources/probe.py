@@ -88,7 +88,7 @@ def _endpoint(source: Source, environment: Environment, tried: list[str]) -> tup
             tried.append(f"{url} does not answer as OAI-PMH: {text}")
             continue
         return _preferred(one, state, environment)
-    raise refusal or ProtocolError("no OAI-PMH server found", place=source.code)
+    raise refusal or ProtocolError("no OAI-PMH server found", place=source.code, hint=tried[0])
 
 
 def _preferred(source: Source, state: str, environment: Environment) -> tuple[Source, tuple[str, ...]]:
@@ -111,14 +111,15 @@ def _preferred(source: Source, state: str, environment: Environment) -> tuple[So
 
 def _asks(source: Source, environment: Environment) -> tuple[str, str, SourceError | None]:
     """open, disabled or silent; why; and the error that said so."""
+    asked = OaiPmh(source, environment)
     try:
-        identity = OaiPmh(source, environment).identity()
+        identity = asked.identity()
     except ProtocolError as error:
         return ("disabled" if error.code == "disabled" else "silent"), error.message, error
     except SourceError as error:
         return "silent", error.message, error
     if identity is None:
-        return "silent", "no answer to Identify", None
+        return "silent", asked.silence or "no answer to Identify", None
     return "open", "", None
 
 

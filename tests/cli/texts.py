@@ -196,13 +196,11 @@ def templates(node: ast.expr) -> list[str]:
 
 
 def telling(text: str) -> bool:
-    """Whether there is something to translate in it: two words, or one beside a hole."""
+    """Whether there is something to translate in it: two words, or one of four letters beside a hole."""
     if text in PATTERNS:
         return False
     fixed = text.replace(HOLE, " ")
-    return (
-        " " in text.strip() and len(re.findall(r"[A-Za-z]{2,}", fixed)) > 0 and len(re.sub(r"[\W\d_]", "", fixed)) > 3
-    )
+    return " " in text.strip() and len(re.sub("[^A-Za-z]", "", fixed)) > 3
 
 
 def numbered(text: str) -> str:

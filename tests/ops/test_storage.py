@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from db import ledger, verify, work
 from db.engine import Database
 from db.tables import record
-from harvester import doctor, pipeline, scheduling
+from harvester import doctor, pipeline, scheduling, settings
 from harvester.errors import Locked
 from tests.ops.nights import Nights, state
 from tests.pipeline.shelf import Book, Union
@@ -124,13 +124,19 @@ def test_z103_a_damaged_file_is_noticed_and_doctor_says_so(tmp_path: Path) -> No
         with database.engine.connect() as conn:
             conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         union.reopen()
-        assert all(one.good for one in doctor.examine(union.consortium.folder / "induk.yaml"))
+        assert all(
+            one.good
+            for one in doctor.examine(lambda: settings.load(union.consortium.folder / "induk.yaml", environ={}))
+        )
         path = tmp_path / "induk.db"
         body = bytearray(path.read_bytes())
         for place in range(len(body) // 2, len(body) // 2 + 20_000):
             body[place] ^= 0x5A
         path.write_bytes(body)
-        found = {one.name: one for one in doctor.examine(union.consortium.folder / "induk.yaml")}
+        found = {
+            one.name: one
+            for one in doctor.examine(lambda: settings.load(union.consortium.folder / "induk.yaml", environ={}))
+        }
         assert not all(one.good for one in found.values())
 
 
