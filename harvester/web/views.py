@@ -169,12 +169,21 @@ def _with_cookies(visit: Visit, response: Response) -> Response:
 def render(visit: Visit, view: View) -> Response:
     """The view in the form that was asked for."""
     if visit.suffix == ".json":
-        text = json.dumps(plain(view.data), ensure_ascii=False, default=str)
+        text = json.dumps(plain(named(view.data)), ensure_ascii=False, default=str)
         return Response(text, view.status, media_type="application/json")
     if visit.suffix == ".csv":
         headers = {"content-disposition": 'attachment; filename="induk.csv"'}
         return Response(as_csv(view.heads, view.rows), view.status, headers, "text/csv; charset=utf-8")
     return render_html(visit, view)
+
+
+def named(value: Any) -> Any:
+    """*value* with names where a tuple has names: a position says nothing to a program."""
+    if hasattr(value, "_asdict"):
+        return {name: named(one) for name, one in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {key: named(one) for key, one in value.items()}
+    return [named(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def as_csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

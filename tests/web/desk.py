@@ -39,10 +39,10 @@ def password(name: str) -> str:
 class Desk:
     """A served consortium."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
         self.sample = Sample(folder / "served")
-        self.consortium = Consortium(folder / "c", f"sqlite:///{folder / 'induk.db'}")
+        self.consortium = Consortium(folder / "c", url or f"sqlite:///{folder / 'induk.db'}")
         # its own rule files: what a test proves does not move with the shipped ones while they are edited
         shipped = Path(str(mappings.__file__)).with_name("rules")
         shutil.copytree(shipped, folder / "c" / "mappings" / "rules")

@@ -17,7 +17,7 @@ from harvester.model import Address, UnionRecord
 from harvester.web import seeing
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import _line as log_line
-from harvester.web.pages.merges import confirm, said
+from harvester.web.pages.merges import confirm, said, unchanged
 from harvester.web.seeing import ClusterSeen
 from harvester.web.views import Pages, View
 from harvester.web.visit import Visit
@@ -99,6 +99,7 @@ def decide(visit: Visit) -> View | Response:
     with visit.pipeline.database.read() as conn:
         found = seeing.cluster(visit, conn, visit.path("number"))
     visit.need("decide", found.partners)
+    _still(visit, found)
     reason = visit.field("reason").strip()
     if visit.field("step") != "do":
         result = action.run(visit, found, reason, True)
@@ -106,12 +107,13 @@ def decide(visit: Visit) -> View | Response:
         title = visit.gettext(action.title)
         return confirm(visit, f"/clusters/{found.number}/decide", title, hidden, reason, result)
     said(reason)
+    unchanged(visit)
     result = action.run(visit, found, reason, False)
     visit.note(visit.field("action"), f"cluster {found.number}", told_groups(result.before), told_groups(result.after))
     return RedirectResponse(f"/clusters/{found.number}?done={result.decision or 0}", 303)
 
 
-LEFT_OUT = ("csrf", "step", "reason")
+LEFT_OUT = ("csrf", "step", "reason")  # the preview asks for them again
 
 
 def versions(visit: Visit, found: ClusterSeen) -> dict[int, int]:
@@ -174,7 +176,6 @@ def _out(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result
 
 def _never(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
     left, right = visit.field("left"), visit.field("right")
-    _still(visit, found)
     return deciding.never(visit.pipeline, left, right, visit.person.name, reason, preview=preview)
 
 
@@ -213,7 +214,6 @@ def _unpin(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
 
 def _wrong(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
     kind, _, value = visit.field("identifier").partition(" ")
-    _still(visit, found)
     if visit.field("address") not in {one.address for one in found.members}:
         raise UsageError("no member of this cluster")
     return deciding.wrong_identifier(
@@ -222,7 +222,7 @@ def _wrong(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
 
 
 def _still(visit: Visit, found: ClusterSeen) -> None:
-    """For decisions about records: the cluster must be the one that was looked at."""
+    """The cluster must be the one that was looked at."""
     if versions(visit, found)[found.number] != found.version:
         raise deciding.StaleCluster(f"cluster {found.number} is now version {found.version}")
 

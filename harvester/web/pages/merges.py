@@ -20,6 +20,7 @@ pages = Pages()
 SCREEN = 50
 SHEET = 5000
 SELECTED = 500
+REMEMBERED = 1000  # clusters of a preview
 HEADS = ("id", "at", "kind", "cluster", "record", "with", "rule", "score", "actor", "run", "reason")
 
 
@@ -148,6 +149,7 @@ def revert(visit: Visit) -> View | Response:
         title = visit.gettext("Undo these lines of the merge log")
         return confirm(visit, "/merges/revert", title, hidden, reason, result)
     said(reason)
+    unchanged(visit)
     result = deciding.undo_events(visit.pipeline, ids, visit.person.name, reason)
     visit.note("undo_events", ", ".join(map(str, ids))[:900], _groups(result.before), _groups(result.after))
     return RedirectResponse(f"/decisions/{result.decision}", 303)
@@ -172,9 +174,22 @@ def said(reason: str) -> None:
 def confirm(
     visit: Visit, path: str, title: str, hidden: Sequence[tuple[str, str]], reason: str, result: deciding.Result
 ) -> View:
-    """The page between asking and doing: every effect, and the button."""
+    """The page between asking and doing: every effect, and the button; it remembers which clusters were looked at."""
+    seen = [(f"version-{one.cluster}", str(one.version)) for one in result.before if one.cluster][:REMEMBERED]
+    hidden = [*(pair for pair in hidden if not pair[0].startswith("version-")), *seen]
     data = {"path": path, "title": title, "hidden": hidden, "reason": reason, "result": result}
     return View("confirm.html", data)
+
+
+def unchanged(visit: Visit) -> None:
+    """Refuse when a cluster that the preview showed is another one by now."""
+    seen = {name[8:]: value for name, value in visit.form.items() if name.startswith("version-")}
+    with visit.pipeline.database.read() as conn:
+        rows = catalogue.clusters(conn, [int(key) for key in seen if key.isdecimal() and len(key) < 19])
+    now = {str(key): str(row["version"]) for key, row in rows.items()}
+    for key, version in seen.items():
+        if now.get(key) != version:
+            raise deciding.StaleCluster(f"cluster {key} has changed since you looked")
 
 
 def _groups(groups: Sequence[deciding.Group]) -> str:
@@ -225,6 +240,7 @@ def undo(visit: Visit) -> View | Response:
         title = visit.gettext("Undo decision %(n)s") % {"n": number}
         return confirm(visit, f"/decisions/{number}/undo", title, [], reason, result)
     said(reason)
+    unchanged(visit)
     result = deciding.undo(visit.pipeline, number, visit.person.name, reason)
     visit.note("undo", f"decision {number}", _groups(result.before), _groups(result.after))
     return RedirectResponse(f"/decisions/{result.decision}", 303)

@@ -18,7 +18,7 @@ from harvester.reviewing import Item
 from harvester.web import seeing
 from harvester.web.kept import kept
 from harvester.web.pages.merges import _groups as told_groups
-from harvester.web.pages.merges import confirm
+from harvester.web.pages.merges import confirm, unchanged
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
@@ -222,6 +222,7 @@ def bulk(visit: Visit) -> View | Response:
         hidden = [("verdict", verdict), *(("pair", one) for one in chosen)]
         title = visit.gettext("Merge these pairs") if verdict == "merge" else visit.gettext("Keep these pairs apart")
         return confirm(visit, "/review/bulk", title, hidden, reason, _together(results))
+    unchanged(visit)
     reason = reason or visit.gettext("judged in review")
     for left, right in pairs:
         result = _foreseen(visit, verdict, left, right, reason, preview=False)
