@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 
 import msgspec
 
@@ -104,25 +104,40 @@ def read_pairs(lines: Iterable[str], place: str = "pairs") -> list[LabelledPair]
         ConfigError: a column is missing or a label is neither yes nor no.
     """
     pairs = []
-    for number, row in enumerate(_rows(lines, ("left", "right", "duplicate"), place), start=2):
+    for where, row in _rows(lines, ("left", "right", "duplicate"), place):
         label = row["duplicate"].strip().lower()
         if label not in _YES | _NO:
-            raise ConfigError(f"duplicate must be 1 or 0, not {label!r}", place=f"{place}:{number}")
+            raise ConfigError(f"duplicate must be 1 or 0, not {label!r}", place=where)
         pairs.append(LabelledPair(row["left"], row["right"], label in _YES))
     return pairs
 
 
 def read_clusters(lines: Iterable[str], place: str = "clusters") -> dict[str, str]:
-    """record → cluster, from a CSV `record,cluster`; raises like `read_pairs`."""
-    return {row["record"]: row["cluster"] for row in _rows(lines, ("record", "cluster"), place)}
+    """record → cluster, from a CSV `record,cluster`; raises like `read_pairs`, also for a record in two clusters."""
+    found: dict[str, str] = {}
+    for where, row in _rows(lines, ("record", "cluster"), place):
+        if found.setdefault(row["record"], row["cluster"]) != row["cluster"]:
+            raise ConfigError(f"{row['record']} stands in two clusters", place=where)
+    return found
 
 
-def _rows(lines: Iterable[str], columns: Sequence[str], place: str) -> Iterable[dict[str, str]]:
-    reader = csv.DictReader(lines)
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+def _rows(lines: Iterable[str], columns: Sequence[str], place: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(file:line, row) of a CSV whose columns are parted by commas, or by semicolons or tabs as spreadsheets do."""
+    rest = iter(lines)
+    head = next(rest, "")
+    parted = max(",;\t", key=head.count)
+    reader = csv.DictReader(chain([head], rest), delimiter=parted, skipinitialspace=True)
+    named = list(reader.fieldnames or ())
+    missing = [column for column in columns if column not in named]
     if missing:
-        raise ConfigError(f"column {', '.join(missing)} is missing", place=f"{place}:1")
-    return reader
+        told = f"the first line is: {head.strip()[:60]}" if head.strip() else "the file is empty"
+        raise ConfigError(f"column {', '.join(missing)} is missing; {told}", place=f"{place}:1")
+    for row in reader:
+        where = f"{place}:{reader.line_num}"
+        empty = [column for column in columns if not row[column]]
+        if empty:
+            raise ConfigError(f"{', '.join(empty)} is empty", place=where)
+        yield where, row
 
 
 def evaluate(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 
 import msgspec
 import pytest
@@ -120,3 +122,31 @@ def test_a_fold_is_scored_by_a_fit_that_did_not_see_it() -> None:
     scores = train.out_of_fold(made, [pair.left for pair in pairs], folds=3)
     found = train.thresholds(made, scores, 0.0, precision=0.9)
     assert found.review <= found.merge
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "pairs:1: column left, right, duplicate is missing; the file is empty"),
+        ("a,b,1\nc,d,0\n", "pairs:1: column left, right, duplicate is missing; the first line is: a,b,1"),
+        ("left,right,duplicate\na,b\n", "pairs:2: duplicate is empty"),
+        ("left,right,duplicate\na,b,1\n\nc,,0\n", "pairs:4: right is empty"),
+        ("left,right,duplicate\na,b,maybe\n", "pairs:2: duplicate must be 1 or 0, not 'maybe'"),
+    ],
+)
+def test_a_file_of_pairs_that_cannot_be_read_says_where_and_why(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        read_pairs(io.StringIO(text))
+
+
+def test_a_record_in_two_clusters_is_a_mistake_of_the_file() -> None:
+    with pytest.raises(ConfigError, match="clusters:3: r1 stands in two clusters"):
+        read_clusters(io.StringIO("record,cluster\nr1,A\nr1,B\n"))
+
+
+@pytest.mark.parametrize("parted", [",", ";", "\t", ", "])
+def test_spreadsheets_part_columns_their_own_way(parted: str) -> None:
+    rows = [("duplicate", "left", "right"), ("1", "a", "b"), ("FALSE", "c", "d")]
+    text = "".join(parted.join(row) + "\r\n" for row in rows)
+    found = read_pairs(io.StringIO(text, newline=""))
+    assert [tuple(msgspec.structs.astuple(one)) for one in found] == [("a", "b", True), ("c", "d", False)]
