@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 # From so many rows on COPY pays for its temporary table.
 COPY_FROM = 50
@@ -81,8 +82,13 @@ def _staged(conn: Connection, table: Table, columns: Sequence[str], rows: Sequen
 
 
 def _copy(conn: Connection, target: str, names: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    driver = conn.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    """COPY goes past SQLAlchemy; what fails there must look like any other failure, or nobody tries again."""
+    driver: Any = conn.connection.driver_connection
+    statement = f"COPY {target} ({names}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except conn.dialect.loaded_dbapi.Error as error:
+        kind = conn.dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(statement, None, error, kind, connection_invalidated=driver.closed) from error

@@ -253,7 +253,7 @@ def guarded(call: Callable[[], Any]) -> int:
     except Exception as error:
         if not _of_the_database(error):
             raise
-        trouble = str(getattr(error, "orig", error)).strip()
+        trouble = " ".join(str(getattr(error, "orig", error)).split())
         click.echo(clean(_("the database: {trouble}", trouble=told(trouble))), err=True)
         return 4 if "malformed" in trouble or "checksum" in trouble else 1
     if _signal:
