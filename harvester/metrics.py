@@ -36,7 +36,7 @@ def text(samples: Iterable[Sample]) -> str:
             lines += [f"# HELP {one.name} {one.help}", f"# TYPE {one.name} gauge"]
             told.add(one.name)
         labels = ",".join(f'{name}="{_escape(value)}"' for name, value in one.labels)
-        lines.append(f"{one.name}{{{labels}}} {one.value:g}" if labels else f"{one.name} {one.value:.15g}")
+        lines.append(f"{one.name}{{{labels}}} {one.value:.15g}" if labels else f"{one.name} {one.value:.15g}")
     return "\n".join([*lines, ""])
 
 

@@ -126,6 +126,13 @@ def test_prometheus_can_read_every_line(union: Nights) -> None:
     assert "induk_halted 0" in text
 
 
+@pytest.mark.parametrize("labels", [(), (("source", "alun"),)])
+def test_moments_and_large_counts_are_told_to_the_last_digit(labels: tuple[tuple[str, str], ...]) -> None:
+    told = [1_795_384_963.0, 12_345_678, 0.25]
+    lines = metrics.text(metrics.Sample(f"x{number}", "y", one, labels) for number, one in enumerate(told)).splitlines()
+    assert [float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")] == told
+
+
 def test_a_label_cannot_break_out() -> None:
     [_, _, one] = metrics.text([metrics.Sample("x", "y", 1, (("source", 'a"b\\c\nd'),))]).splitlines()
     assert one == r'x{source="a\"b\\c\nd"} 1'
