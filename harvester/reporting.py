@@ -72,10 +72,9 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
     recovered = tuple(_recovered(sources, tasks, told, night))
     matching, outputs = str(notes.get("matching", "")), dict(notes.get("outputs", {}))
     verdict, code = nightly.judge(sources, tasks, matching=matching, outputs=outputs)
-    totals = {
-        name: sum(getattr(one, name) for one in sources)
-        for name in ("received", "created", "updated", "deleted", "quarantined")
-    }
+    names = ("received", "created", "updated", "quarantined")
+    totals = {name: sum(getattr(one, name) for one in sources) for name in names}
+    totals["deleted"] = sum(one.deleted for one in sources if one.verdict != "halted")  # those wait for a person
     union = {"records": int(funnel["records"]), "clusters": int(funnel["clusters"])}
     union |= {"changes": int(notes.get("changes", 0)), "queued": queued}
     rank = nightly.severity(tasks, recovered, code)

@@ -65,6 +65,19 @@ def test_a_harvest_that_brings_nothing_at_all_is_no_quiet_success(make: Make) ->
     assert tasks(report) == ["down:kosong"]
 
 
+def test_deletions_that_wait_for_a_person_are_not_told_as_done(make: Make) -> None:
+    union = make("alun")
+    union.work()
+    union.tomorrow()
+    for number in range(8):
+        union.stores["alun"].delete(f"{number:05}", at=union.clock.now())
+    report = union.work()
+    assert (report.exit, state(report, "alun").deleted, report.totals["deleted"]) == (3, 8, 0)
+    assert ", 0 deleted" in "\n".join(report_of_a_night.lines(report, "en"))
+    controlling.approve(union.opened, state(report, "alun").run, "rina")
+    assert reporting.report(union.opened).totals["deleted"] == 8
+
+
 def test_within_its_nights_of_tolerance_a_partner_is_listed_and_beyond_them_the_night_fails(make: Make) -> None:
     union = make("alun", "bukit", partner={"bukit": {"tolerate_nights": 2}})
     union.work()
