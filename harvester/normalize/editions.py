@@ -19,7 +19,10 @@ _IMPRESSION = re.compile(
     r"(?:\s*,?\s*(?:tahun\s+|th\.\s*)?(?:(?:jan|feb|mar|apr|mei|jun|jul|agu|sep|okt|nov|des)\w*\.?\s+)?(?:1[89]|20)[0-9]{2})?",
     re.IGNORECASE,
 )
-_EDITION_WORD = "edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|druk|izd|painos|vyd"
+_EDITION_WORD = (
+    r"edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|upplagan?|uppl|udgave|udg|druk|izd"
+    r"|\w{0,20}painos|vyd"
+)
 _EDITION = re.compile(
     rf"(?<!\w)(?:{_EDITION_WORD}|الطبعة|ṭabʻah|tabʻah|tab'ah)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*|al-)?(?P<after>{_N})(?!\w)"
     rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|d|th|e|a|de|ste|ème|eme|\.|ª)*[,\s]\s*"

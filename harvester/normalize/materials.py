@@ -24,6 +24,11 @@ _SCHOOL = re.compile(
     r"lks|lembar kerja siswa|semester [12])\b",
     re.IGNORECASE,
 )
+_PLACE = re.compile(
+    r"\d\s*[-–]\s*\d|\((?:1[89]|20)\d\d\)|(?<!\w)(?:hlm|hal|halaman|h|pp?|pages?|s|seiten?|no|nr|nomor|number|heft"
+    r"|jrg|jg|th|thn|tahun|edisi|issue)\b\.?\s*:?\s*\d|^\d+:\d+|(?<!\w)(?:edisi|nomor|issue)\b",
+    re.IGNORECASE,
+)
 _GMD = {
     "electronic": re.compile(
         r"electronic|elektroni[ks]|computer file|komputer|cd-?rom|e-?book|sumber digital", re.IGNORECASE
@@ -71,6 +76,12 @@ def says_schoolbook(text: str) -> bool:
     ):
         return _SCHOOL.search(low) is not None
     return False
+
+
+@lru_cache(maxsize=4096)
+def tells_place(text: str) -> bool:
+    """Whether the part of a host names pages, a number or a year of a periodical: `Vol. 3 (2005), hlm. 12-30`."""
+    return _PLACE.search(text) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,13 @@ def marc_material(
     'thesis'
     >>> marc_material(leader="00000nam a22", titles=["Matematika kelas VII"], gmd=[], thesis=[], types=[], hosts=[])
     'schoolbook'
+
+    The host of what calls itself a monograph must tell a place in a journal: volumes of sets have hosts, too.
+
+    >>> for host in ("Jil. 12, no. 3, hlm. 12-30", "13,1"):
+    ...     marc_material(leader="00000nam a22", titles=[], gmd=[], thesis=[], types=[], hosts=[host])
+    'article'
+    'book'
     """
     found = materials.material_of_leader(leader)
     if found in ("book", "manuscript", "electronic"):
@@ -28,6 +35,6 @@ def marc_material(
             if any(materials.says_schoolbook(text) for text in titles):
                 return "schoolbook"
     # A host field turns an independent text into an article only for language material.
-    if found in ("book", "part") and hosts:
+    if (found == "part" and hosts) or (found == "book" and any(map(materials.tells_place, hosts))):
         return "article"
     return found

@@ -26,10 +26,12 @@ def publisher_apart(publication: Publication) -> Publication:
     Publication(place='Paris', publisher='Gallimard')
     >>> publisher_apart(Publication("Medina, Texas")).publisher, publisher_apart(Publication("Jakarta")).publisher
     ('', '')
+    >>> publisher_apart(Publication("Western Reserve Historical Society, 1973")).publisher
+    ''
     """
     if publication.publisher or ", " not in publication.place:
         return publication
     place, _, publisher = publication.place.partition(", ")
-    if ", " in publisher or _PLACE.fullmatch(publisher):
+    if ", " in publisher or _PLACE.fullmatch(publisher) or publisher.strip(" .[]©c?").isdigit():
         return publication
     return Publication(place, publisher)
