@@ -187,12 +187,12 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
 
 
 def _mapping_of(one: HarvestedRecord, recipe: Recipe) -> mappings.Mapping:
-    place = f"{recipe.source.code}/{one.identifier}"
     if not one.identifier.strip():
-        raise RecordError("the record has no identifier", reason="no-identifier", place=place)
+        message = "the record has no identifier"
+        raise RecordError(message, reason="no-identifier", place=f"{recipe.source.code}/{one.identifier}")
     if one.format not in FAMILY_OF_FORMAT:
         message = f"the record is in no format that can be read: {one.format[:60]!r}"
-        raise RecordError(message, reason="unknown-format", place=place)
+        raise RecordError(message, reason="unknown-format", place=f"{recipe.source.code}/{one.identifier}")
     return recipe.mapping(one.format)
 
 

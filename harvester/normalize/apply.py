@@ -33,6 +33,7 @@ for _target in TARGETS.values():
     if _target.part:
         _PARTS.setdefault(_target.field, []).append(_target.part)
 _WITH_PARTS = tuple(_PARTS)
+_DOTTED = frozenset(f"{field}.{part}" for field, parts in _PARTS.items() for part in parts)
 Made = dict[str, list[Any]]
 
 __all__ = ["Context", "content_hash", "normalize", "normalize_batch"]
@@ -194,7 +195,7 @@ def _record(made: Made, context: Context) -> NormalizedRecord:
             fields[name] = values[0]
     if len(spoken := fields.get("languages", ())) > 1:
         fields["languages"] = tuple(one for one in spoken if one not in ("mul", "und")) or spoken
-    if any("." in name for name in made):
+    if not _DOTTED.isdisjoint(made):
         _join_parts(fields)
     fields["holdings"] = holdings_of(fields.get("holdings", ()), fields.get("control_number", ""), context)
     return NormalizedRecord(**fields)

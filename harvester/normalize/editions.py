@@ -51,7 +51,7 @@ _MARKS = " ,.;:/()[]-"
 @lru_cache(maxsize=4096)
 def impression_of(text: str) -> Impression | None:
     """The printing named in *text*; None when it names none."""
-    if not text:
+    if not text or (text.isascii() and not _may_be_printing(text.lower())):
         return None
     match = _IMPRESSION.search(text)
     if match is None:
@@ -59,6 +59,19 @@ def impression_of(text: str) -> Impression | None:
     token = match["number"] or match["before"] or match["dutch"] or match["german"] or ""
     number = number_of(token) if token else None
     return Impression(match.group(0).strip(_MARKS), number)
+
+
+def _may_be_printing(low: str) -> bool:
+    """Whether a word is there without which _IMPRESSION finds nothing; a chain of `in` is quick."""
+    return (
+        "cet" in low
+        or "ctk" in low
+        or "print" in low
+        or "impression" in low
+        or "oplage" in low
+        or "druck" in low
+        or "nachdr" in low
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -41,7 +41,8 @@ def extent_of(text: str, size: str) -> Extent | None:
 
 def is_file_type(text: str) -> bool:
     """Whether *text* of dc:format is a media type (application/pdf, text) and no extent."""
-    return _FILE.fullmatch(text.strip()) is not None
+    # the extent of a book begins with its number
+    return not text[:1].isdigit() and _FILE.fullmatch(text.strip()) is not None
 
 
 def _pages(text: str) -> int | None:

@@ -94,7 +94,31 @@ def material_named(text: str) -> str:
 def form_named(text: str) -> str:
     """The carrier form that *text* names; "" when it names none."""
     low = text.lower()
+    if low.isascii() and not _may_name_form(low):
+        return ""
     return next((name for name, words in _FORMS.items() if words.search(low)), "")
+
+
+def _may_name_form(low: str) -> bool:
+    """Whether a word is there without which no pattern of _FORMS finds anything."""
+    return (
+        "micro" in low
+        or "mikro" in low
+        or "online" in low
+        or "daring" in low
+        or "book" in low
+        or "web" in low
+        or "internet" in low
+        or "rom" in low
+        or "computer " in low
+        or "electronic" in low
+        or "elektroni" in low
+        or "pdf" in low
+        or "large " in low
+        or " besar" in low
+        or "braille" in low
+        or "tactile" in low
+    )
 
 
 def material_of_leader(leader: str) -> str:

@@ -30,6 +30,9 @@ _FORMS = (
 _INDONESIAN = frozenset(_FORMS.split())
 _PHRASE = re.compile(r"\bnovel indonesia\b")
 _WORD = re.compile(r"\w+")
+_CLOSED = re.compile(r"(?:\b\w|\b(?:Inc|Dept|Jr|Sr|St|Co))\.$")
+_LOCAL = frozenset(word.encode() for word in _INDONESIAN)
+_WORDS = bytes(code if chr(code).isalnum() or chr(code) == "_" else 32 for code in range(128)) + bytes(128)
 
 
 @functions.register("subject")
@@ -60,7 +63,7 @@ def subject(field: Field, scheme: str = "") -> Subject | None:
         return None
     head = " ".join(main).rstrip(" ,;:/")
     # The heading's own full stop is punctuation unless it closes an initial or an abbreviation.
-    if head.endswith(".") and not re.search(r"(?:\b\w|\b(?:Inc|Dept|Jr|Sr|St|Co))\.$", head):
+    if head.endswith(".") and not _CLOSED.search(head):
         head = head[:-1]
     term = " -- ".join([head, *divisions] if head else divisions)
     if not scheme:
@@ -71,4 +74,8 @@ def subject(field: Field, scheme: str = "") -> Subject | None:
 
 def _plausible(term: str) -> bool:
     text = term.lower()
-    return _INDONESIAN.isdisjoint(_WORD.findall(text)) and _PHRASE.search(text) is None
+    if text.isascii():
+        local = not _LOCAL.isdisjoint(text.encode().translate(_WORDS).split())
+    else:
+        local = not _INDONESIAN.isdisjoint(_WORD.findall(text))
+    return not local and ("novel indonesia" not in text or _PHRASE.search(text) is None)
