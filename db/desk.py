@@ -105,6 +105,12 @@ def clock_of_runs(conn: Connection) -> str:
     return str(tuple(conn.execute(query).one()))
 
 
+def clock_of_matches(conn: Connection) -> str:
+    """A text that changes whenever a match, or what decides like one, ends."""
+    query = select(func.max(run.c.ended_at)).where(run.c.kind.not_in(("decide", "harvest", "import", "publish")))
+    return str(conn.execute(query).scalar_one())
+
+
 def _newest(table: Any) -> Any:
     return select(func.max(table.c.id))
 

@@ -7,11 +7,18 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from db import desk
 from harvester.web.visit import Visit
 
 T = TypeVar("T")
 MOST = 200
+CLOCKS: dict[str, Callable[[Connection], tuple[Any, ...]]] = {
+    "anything": desk.clock_of_changes,
+    "runs": lambda conn: (desk.clock_of_runs(conn),),
+    "matches": lambda conn: ("matches", desk.clock_of_matches(conn)),
+}
 _KEPT: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _LOCK = Lock()
 
@@ -19,11 +26,12 @@ _LOCK = Lock()
 def kept(visit: Visit, name: str, make: Callable[[], T], *, until: str = "anything") -> T:
     """What *make* returns, made once for each state of the catalogue.
 
-    *until* says when it is stale: "anything" a change, decision, verdict or run; "runs" only when a run ends or starts.
+    *until* says when it is stale: "anything" a change, decision, verdict or run; "runs" only when a run ends or starts,
+    "matches" only when a match ends.
     The answer must be the same for everybody: what depends on the person is filtered by the caller.
     """
     with visit.pipeline.database.read() as conn:
-        state = desk.clock_of_changes(conn) if until == "anything" else (desk.clock_of_runs(conn),)
+        state = CLOCKS[until](conn)
     key = (str(visit.pipeline.database.url), visit.pipeline.match.hash, name, *state)
     with _LOCK:
         if key in _KEPT:

@@ -48,7 +48,7 @@ def cases(visit: Visit, number: int) -> list[Case]:
     skipped = set(visit.query("skip").split("."))
     found: list[Case] = []
     for size in (PORTION, MOST):
-        items = kept(visit, f"queue of {size}", partial(_queue, visit, size), until="runs")
+        items = kept(visit, f"queue of {size}", partial(_queue, visit, size), until="matches")
         found = [case for one in items if (case := _case(visit, one)) and case.mark not in skipped]
         found = _still_open(visit, found, number)
         if found:
@@ -92,7 +92,7 @@ def review(visit: Visit) -> View:
     """The next pair, or as a sheet the next LIST of them."""
     found = cases(visit, LIST if visit.suffix else 1)
     case = found[0] if found else None
-    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="runs")
+    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="matches")
     with visit.pipeline.database.read() as conn:
         versions = catalogue.clusters(conn, case.clusters) if case else {}
         records, heads = _records(visit, conn, case)

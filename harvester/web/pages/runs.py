@@ -38,7 +38,7 @@ def tonight(visit: Visit) -> View:
         last = desk.counts_since(conn, _ago(visit, 1))
         reports = stored.open_reports(conn)
         queued = work.queued(conn)
-    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="runs")
+    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="matches")
     totals = kept(visit, "totals", lambda: _totals(visit))
     data = {
         "partners": lines,
