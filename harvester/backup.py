@@ -13,6 +13,7 @@ from db import backup as stored
 from db.engine import Database
 from harvester import faultpoint
 from harvester.errors import ConfigError, IntegrityError
+from harvester.i18n import N_
 from harvester.model import Clock
 
 MANIFEST = "manifest.json"
@@ -108,4 +109,4 @@ def oldest(folder: Path, keep: int) -> list[Path]:
 def summary(manifest: Mapping[str, Any]) -> str:
     """One line about a backup."""
     counts = manifest["counts"]
-    return f"{counts['record']} records, {counts['cluster']} clusters, feed {manifest['feed']['seq']}"
+    return N_(f"{counts['record']} records, {counts['cluster']} clusters, feed {manifest['feed']['seq']}")

@@ -10,8 +10,10 @@ import click
 from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, clean, common, open_pipeline
 from harvester.errors import UsageError
+from harvester.i18n import N_
 
 SHOWN = 4000
+NAMES = [N_("source_id"), N_("first_run"), N_("format")]  # of a row, besides the heads of the list
 
 
 @click.group("quarantine")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._speech import _
+from harvester.cli._speech import _, say
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 
 
@@ -46,9 +46,9 @@ def inspecting_rows(normalized: dict[str, Any]) -> list[list[str]]:
     """The fields of a normalized record as (field, value) lines."""
     rows: list[list[str]] = []
     for name, value in normalized.items():
-        for one in value if isinstance(value, list) else [value]:
+        for one in value if isinstance(value, list | tuple) else [value]:
             text = ", ".join(f"{key}: {part}" for key, part in one.items()) if isinstance(one, dict) else str(one)
-            rows.append([name, text])
+            rows.append([say(name), text])
     return rows
 
 

@@ -19,6 +19,7 @@ from harvester.demo import quirks
 from harvester.demo.sample import EVENING
 from harvester.demo.simulator import Simulator
 from harvester.demo.store import SampleClock
+from harvester.registry import suggestion
 from tests.pipeline.test_journey import koha_store
 
 CONFIG = "name: {id: Uji, en: Test}\ndatabase: sqlite:///induk.db\npoliteness: {delay_seconds: 0, attempts: 1}\n"
@@ -104,6 +105,27 @@ def test_every_mistake_in_the_configuration_is_named_at_once_and_nothing_is_aske
     assert err.count("kampus.yaml:") == 2, "each mistake, once"
     assert "koha" in err
     assert len(partner.requests) == asked
+
+
+def test_doctor_sees_the_mistakes_that_config_check_sees(call: Call) -> None:
+    path = call.folder / "partners.d" / "kampus.yaml"
+    path.write_text("code: kampus\nsource: {url: 'https://x.example/oai', preset: kohaa}\n", encoding="utf-8")
+    code, out, _ = call("doctor")
+    assert code == 1
+    assert "did you mean koha?" in out
+
+
+@pytest.mark.parametrize(
+    "known,hint",
+    [
+        ([], "there is none yet"),
+        (["koha", "slims"], "known: koha, slims"),
+        ([f"f{n}" for n in range(60)], "there are 60,"),
+    ],
+)
+def test_a_hint_lists_what_there_is_but_not_sixty_names(known: list[str], hint: str) -> None:
+    assert suggestion("zzz", known).startswith(hint)
+    assert len(suggestion("zzz", known)) < 100
 
 
 def test_a_catalogue_that_contradicts_itself_ends_with_4(call: Call) -> None:

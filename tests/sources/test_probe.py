@@ -190,6 +190,14 @@ def test_a_site_without_oai_pmh_says_what_answered() -> None:
         probed(f"http://127.0.0.1:{server.port}/")
 
 
+@pytest.mark.parametrize("status,why", [(401, "log-in refused"), (404, "HTTP 404")])
+def test_an_endpoint_that_does_not_answer_says_why(status: int, why: str) -> None:
+    refused = Reply(b"", status)
+    with ScriptedServer(lambda request: refused) as server, pytest.raises(SourceError) as found:
+        probed(f"http://127.0.0.1:{server.port}/oai")
+    assert why in str(found.value)
+
+
 def test_a_dead_server_is_an_error_of_the_source() -> None:
     with pytest.raises(SourceError):
         probed("http://127.0.0.1:9/oai")
