@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from db import catalogue, ledger
+from db import catalogue, derivations, ledger
 from db import links as links_of
 from harvester.errors import UsageError
 from harvester.match import compare
@@ -20,13 +20,15 @@ _decode = msgspec.msgpack.Decoder(Profile).decode
 def explain(pipeline: Pipeline, left: str, right: str) -> dict[str, Any]:
     """The evidence on a pair of records, merged or not.
 
-    `then` is the stored decision (None: no blocking key ever proposed the pair), `today` what the rules say now.
+    `then` is the stored decision (None: no blocking key ever proposed the pair) with the hash of its rules, `today`
+    what the `rules` in force say now.
     """
     with pipeline.database.read() as conn:
         nodes = [_node(conn, address) for address in (left, right)]
         stored = None
         if nodes[0][0] != nodes[1][0]:
             stored = catalogue.decision_between(conn, nodes[0][0], nodes[1][0])
+        made = derivations.get(conn, stored["derivation_id"]) if stored else None
         states = [catalogue.states_of_records(conn, [record_id])[0] for _, _, record_id in nodes]
         links = _links(conn, Address.parse(left), Address.parse(right))
     today = compare.explain(nodes[0][1], nodes[1][1], pipeline.match)
@@ -36,7 +38,8 @@ def explain(pipeline: Pipeline, left: str, right: str) -> dict[str, Any]:
         "same_cluster": states[0].cluster_id is not None and states[0].cluster_id == states[1].cluster_id,
         "clusters": [one.cluster_id for one in states],
         "equal_profiles": nodes[0][0] == nodes[1][0],
-        "then": _then(stored),
+        "then": _then(stored, made["match_hash"] if made else ""),
+        "rules": pipeline.match.hash,
         "today": _plain(today),
         "links": links,
         "thresholds": {"merge": pipeline.match.merge_at, "review": pipeline.match.review_at},
@@ -67,12 +70,12 @@ def _links(conn: Any, left: Address, right: Address) -> list[dict[str, Any]]:
     return found
 
 
-def _then(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+def _then(stored: dict[str, Any] | None, rules: str) -> dict[str, Any] | None:
     if stored is None:
         return None
     evidence = json.loads(stored["evidence"] or b"[]")
     names = ("verdict", "score", "reason", "run_id")
-    return {**{name: stored[name] for name in names}, "evidence": evidence}
+    return {**{name: stored[name] for name in names}, "rules": rules, "evidence": evidence}
 
 
 def _plain(decision: Decision) -> dict[str, Any]:

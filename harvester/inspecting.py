@@ -150,9 +150,15 @@ def cluster(pipeline: Pipeline, number: int) -> dict[str, Any]:
 
 
 def history(pipeline: Pipeline, number: int) -> list[dict[str, Any]]:
-    """The events of a cluster, oldest first."""
+    """The events of a cluster, also of one that ended, oldest first.
+
+    Raises:
+        UsageError: there never was one of this number.
+    """
     with pipeline.database.read() as conn:
         rows = catalogue.events(conn, number)
+        if not rows and number not in catalogue.clusters(conn, [number]):
+            raise UsageError(f"no cluster {number}")
     return [{**row, "body": json.loads(row["body"])} for row in rows]
 
 

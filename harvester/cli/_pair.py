@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from harvester.cli._speech import _, say
@@ -11,9 +12,10 @@ BAR = 18
 
 
 def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
-    """The evidence, the verdict, and where the records stand."""
+    """The evidence, the verdict, and where the records stand; what had nothing to compare only with -v."""
     today = answer["today"]
-    lines = [(say(one["feature"]), say(one["outcome"]), one) for one in today["evidence"]]
+    told = [one for one in today["evidence"] if shell.verbose or one["outcome"] != "missing"]
+    lines = [(say(one["feature"]), say(one["outcome"]), one) for one in told]
     width = max([12, *(len(feature) for feature, _outcome, _one in lines)])
     shell.say(f"{'':{width}}  {answer['left'][:26]:26}  {answer['right'][:26]:26}  {_('evidence')}")
     for feature, outcome, one in lines:
@@ -23,22 +25,29 @@ def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
     limits = _("merge from {merge:+g}, review from {review:+g} (5 points = 1 unit of log-odds)", **answer["thresholds"])
     total = _("total {score:+.1f}", score=today["score"])
     shell.say(f"{total}   {limits}   →  {say(today['verdict']).upper()}  {say(today['reason'])}")
-    shell.say(_sentence(answer))
+    for sentence in _sentences(answer):
+        shell.say(sentence)
 
 
-def _sentence(answer: dict[str, Any]) -> str:
+def _sentences(answer: dict[str, Any]) -> Iterator[str]:
+    """What people said, what was decided then and by which rules, and where the records stand."""
     for row in answer["links"]:
-        return _("A person said {kind}-link: {reason} ({author}, {at}).", **row)
-    if answer["equal_profiles"]:
-        return _("Both records say the same in everything that is compared.")
-    where = _("They stand in two clusters.")
-    if answer["same_cluster"]:
-        where = _("They stand in one cluster ({number}).", number=answer["clusters"][0])
+        yield _("A person said {kind}-link: {reason} ({author}, {at}).", **row)
     then = answer["then"]
-    if then is None:
-        return f"{_('No blocking key proposed this pair; computed now.')} {where}"
-    verdict = say(then["verdict"])
-    decided = _(
-        "Decided in run {run}: {verdict} at {score:+.1f}.", run=then["run_id"], verdict=verdict, score=then["score"]
-    )
-    return f"{decided} {where}"
+    if answer["equal_profiles"]:
+        yield _("Both records say the same in everything that is compared.")
+    elif then is None:
+        yield _("No blocking key proposed this pair; computed now.")
+    else:
+        told = {"run": then["run_id"], "verdict": say(then["verdict"]), "score": then["score"]}
+        yield _("Decided in run {run}: {verdict} at {score:+.1f}.", **told) + " " + _by_rules(answer, then)
+    if answer["same_cluster"]:
+        yield _("They stand in one cluster ({number}).", number=answer["clusters"][0])
+    else:
+        yield _("They stand in two clusters.")
+
+
+def _by_rules(answer: dict[str, Any], then: dict[str, Any]) -> str:
+    if then["rules"] == answer["rules"]:
+        return _("Those are the rules in force ({rules}).", rules=answer["rules"][:12])
+    return _("By rules {then}; in force are {now}.", then=then["rules"][:12], now=answer["rules"][:12])

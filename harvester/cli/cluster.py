@@ -50,8 +50,16 @@ def history(shell: Shell, number: int) -> None:
     from harvester import inspecting
 
     rows = inspecting.history(open_pipeline(shell), number)
-    lines = [[row["at"], row["kind"], row["actor"], json.dumps(row["body"], ensure_ascii=False)[:200]] for row in rows]
+    lines = [[row["at"], row["kind"], row["actor"], _told(row["body"])] for row in rows]
     shell.emit(rows, lambda: shell.table(["at", "what", "by", "details"], lines))
+
+
+def _told(body: dict[str, Any]) -> str:
+    """What happened as name: value; the evidence of a pair is `induk match explain`'s."""
+    kept = {name: value for name, value in body.items() if name != "evidence" and value not in (None, "", [], {})}
+    return "; ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in kept.items()
+    )
 
 
 # ---- what a person decides -----------------------------------------------------------------------------

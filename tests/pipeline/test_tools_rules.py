@@ -121,3 +121,24 @@ def test_while_a_match_or_a_harvest_is_at_work_nothing_is_promoted(
 def test_without_earlier_rules_there_is_no_way_back(union: Consortium) -> None:
     with pytest.raises(UsageError, match="no other match rules"):
         simulating.rollback(union.settings(), {}, union.clock)
+
+
+def test_an_explanation_says_what_was_decided_then_by_which_rules_and_what_todays_say(
+    union: Consortium, tmp_path: Path
+) -> None:
+    call = Call(union.folder)
+    pair = next(one for one in sorted(clusters(union)) if len(one) == 2)
+    answer = call.json("match", "explain", *pair)
+    assert answer["then"]["rules"] == answer["rules"] == rules.load().hash
+    told = call("match", "explain", *pair)[1]
+    assert "missing" not in told, "what had nothing to compare is no evidence"
+    assert "missing" in call("match", "explain", *pair, "-v")[1]
+    number = answer["clusters"][0]
+    assert call("cluster", "split", str(number), "-g", pair[0], "--author", "ani", "-m", "two printings")[0] == 0
+    told = call("match", "explain", *pair)[1]
+    for sentence in ("cannot-link: two printings (ani", "Decided in run", "They stand in two clusters."):
+        assert sentence in told
+    history = call("cluster", "history", str(number))[1]
+    assert "two printings" in history
+    assert "evidence" not in history
+    assert call("cluster", "history", "99999")[0] == 2
