@@ -63,7 +63,7 @@ def store(
     )
     raws += sorted((digest(one.received), None, len(one.received), pack(one.received)) for one in rows if one.received)
     bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws)
-    nodes = _store_nodes(conn, [one.profiled for one in rows])
+    nodes = store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
     versions = [_version_row(one, before, ids, run_id, now) for one in rows]
     bulk.insert(conn, record_version, _VERSION, sorted(versions))
@@ -142,8 +142,8 @@ def _warning_rows(one: Prepared, record_id: int) -> list[tuple[Any, ...]]:
     return [(record_id, number, *line) for number, line in enumerate(one.warnings)]
 
 
-def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, int]:
-    """Write nodes and the keys of new ones; returns profile hash → node id."""
+def store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, int]:
+    """Write nodes with their keys, those of nodes that no record has anew; returns profile hash → node id."""
     wanted = {one.hash: one for one in profiled}
     query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
     ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
@@ -153,9 +153,20 @@ def _store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, 
     lines = [(one.hash, one.solid, packed(one.profile), number) for one in new]
     bulk.insert_new(conn, node, ("profile_hash", "solid", "profile", "dictionary_id"), lines)
     fresh = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, [one.hash for one in new]))
+    held = [ids[key] for key in wanted if key in ids]
+    idle = _idle(conn, held)
+    if idle:  # what the rules of then made of the same profile
+        conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, idle)))
     ids |= {bytes(row[0]): int(row[1]) for row in conn.execute(fresh)} if new else {}
-    _store_keys(conn, ids, new)
+    _store_keys(conn, ids, [*new, *(one for key, one in wanted.items() if ids[key] in idle)])
     return ids
+
+
+def _idle(conn: Connection, node_ids: Sequence[int]) -> set[int]:
+    """Those of the nodes that no active record has."""
+    taken = exists().where(record.c.node_id == node.c.id)
+    query = select(node.c.id).where(within(conn, node.c.id, node_ids), ~taken)
+    return {row[0] for row in conn.execute(query)} if node_ids else set()
 
 
 def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
@@ -172,7 +183,7 @@ def forget_decisions(conn: Connection) -> None:
 
 def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
     """Give records (by id) the profiles that today's rules make of them."""
-    ids = _store_nodes(conn, profiled.values())
+    ids = store_nodes(conn, profiled.values())
     _store_keys(conn, ids, profiled.values())
     solid = [{"key": ids[one.hash], "flag": one.solid} for one in profiled.values()]
     conn.execute(update(node).where(node.c.id == bindparam("key")).values(solid=bindparam("flag")), solid)

@@ -37,6 +37,7 @@ from db.tables import (
     record_version,
     rejected_payload,
     rekey_pair,
+    reprofiled,
     run,
     source,
     window_other,
@@ -182,8 +183,8 @@ def _payloads() -> ColumnElement[bool]:
 
 
 def _nobody(node_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """No record has the node, neither now nor in the cluster that it stands in."""
-    return and_(~exists().where(record.c.node_id == node_id), ~exists().where(membership.c.node_id == node_id))
+    """No record has the node, neither now nor in the cluster that it stands in, nor by the rules that come."""
+    return and_(*(~exists().where(table.c.node_id == node_id) for table in (record, membership, reprofiled)))
 
 
 def _undecided() -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ from db.tables import (
     record_version,
     rekey,
     rekey_pair,
+    reprofiled,
     run,
 )
 from db.upsert import insert_new
@@ -106,7 +107,7 @@ def _payloads(conn: Connection, hashes: list[bytes]) -> int:
 
 def _nodes(conn: Connection) -> int:
     """Drop profiles that no record has any more, with their keys and the evidence of their pairs."""
-    placed = exists().where(membership.c.node_id == node.c.id)
+    placed = or_(*(exists().where(table.c.node_id == node.c.id) for table in (membership, reprofiled)))
     idle = [
         row[0] for row in conn.execute(select(node.c.id).where(~exists().where(record.c.node_id == node.c.id), ~placed))
     ]

@@ -403,6 +403,17 @@ key_stat = Table(  # only the suspended keys stand here
     Column("at", Text, nullable=False),
 )
 
+reprofiled = Table(  # what other rules make of the records, until those are put in force: db/reprofiling.py
+    "reprofiled",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("version", Integer, nullable=False),  # of the record: a newer one is profiled again
+    Column("rules", LargeBinary, nullable=False),
+    Column("node_id", Id, ForeignKey("node.id"), nullable=False, index=True),
+    Column("solid", Boolean, nullable=False),
+    Column("keys", LargeBinary),  # msgpack: of a node that has other keys now
+)
+
 match_queue = Table(  # the dirty records
     "match_queue",
     metadata,

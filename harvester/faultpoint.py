@@ -32,6 +32,10 @@ POINTS = (
 DESK_POINTS = (
     "constants.noted",
     "constants.batch.committed",
+    "rebuild.batch.written",
+    "rebuild.batch.committed",
+    "rebuild.swap.written",
+    "rebuild.swap.committed",
     "normalize.batch.written",
     "normalize.batch.committed",
     "normalize.swap.written",

@@ -11,10 +11,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from db.prepared import Prepared, Profiled
 from harvester.garbage import collect_rarely
@@ -25,8 +27,10 @@ from harvester.model import Damage
 from harvester.preparing import Made, Recipe, Work, prepare_batch
 
 Rows = list[tuple[Any, ...] | Damage]
+R = TypeVar("R")
 MANY = 150
 CHUNK = 250
+AHEAD = 2  # jobs begun for each process
 
 
 class Preparation:
@@ -80,6 +84,23 @@ class Workers:
             self._number = 1
             return Preparation(work, recipe, ())
 
+    def each(self, function: Callable[..., R], jobs: Iterable[tuple[Any, ...]]) -> Iterator[R]:
+        """What *function* gives for each of the jobs, in order; a few are begun before they are asked for."""
+        begun: deque[tuple[tuple[Any, ...], Future[R] | None]] = deque()
+        for job in jobs:
+            begun.append((job, self._begin(function, job)))
+            if len(begun) > AHEAD * self._number:
+                yield _ended(function, *begun.popleft())
+        while begun:
+            yield _ended(function, *begun.popleft())
+
+    def _begin(self, function: Callable[..., R], job: tuple[Any, ...]) -> Future[R] | None:
+        try:
+            return self._started().submit(function, *job) if self._number > 1 else None
+        except BrokenProcessPool:
+            self._number = 1
+            return None
+
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
@@ -107,7 +128,22 @@ def _watch_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def _ended(function: Callable[..., R], job: tuple[Any, ...], begun: Future[R] | None) -> R:
+    """The result of a job; made here when there is no other process, or it died."""
+    try:
+        return function(*job) if begun is None else begun.result()
+    except BrokenProcessPool:
+        return function(*job)
+
+
 _rules: dict[Any, Rules] = {}
+
+
+def rules_at(path: Path | None) -> Rules:
+    """The match rules of the file (None: the shipped ones), read once a process."""
+    if path not in _rules:
+        _rules[path] = match_rules.load(path)
+    return _rules[path]
 
 
 def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:

@@ -14,6 +14,8 @@ from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of
 from harvester.errors import ConfigError
 
+EVERY = 5.0  # seconds between two lines of progress
+
 
 @click.group("match", invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Profile and match every record again, by today's rules.")
@@ -33,7 +35,15 @@ def _rebuild(shell: Shell) -> None:
     from harvester.clock import SystemClock
 
     shell.confirm(_("Match every record again? Consumers will see each cluster that changes."))
-    rebuilding.rebuild(settings_of(shell), os.environ, SystemClock())
+    rebuilding.rebuild(settings_of(shell), os.environ, SystemClock(), lambda seen: _note(shell, seen))
+
+
+def _note(shell: Shell, seen: Any) -> None:
+    """A line of progress with rate and time left."""
+    minutes, seconds = divmod(round(seen.left), 60)
+    left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if not shell.json:
+        shell.note(_("{done:,} of {total:,}; {rate:,.0f} a second, {left} left", **{**seen._asdict(), "left": left}))
 
 
 _SUMMED = ("records", "pairs", "merges", "changes")
@@ -41,11 +51,25 @@ _SUMMED = ("records", "pairs", "merges", "changes")
 
 def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None = None) -> int:
     """Match with progress and print the funnel's second half; *before* is what a promotion has matched already."""
-    from db import catalogue
+    import time
+
+    from db import catalogue, work
     from harvester import pipeline
+    from harvester.rebuilding import Progress
+
+    with opened.database.read() as conn:
+        total = work.queued(conn)
+    done, told = 0, time.monotonic()
+    started = told
 
     def progress(batch: Any) -> None:
-        if shell.verbose:
+        nonlocal done, told
+        done += batch.records
+        now = time.monotonic()
+        if not shell.verbose and now - told >= EVERY:
+            told, rate = now, done / max(now - started, 1e-6)
+            _note(shell, Progress(done, total, rate, max(total - done, 0) / rate))
+        elif shell.verbose:
             shell.note(
                 _(
                     "matched {records} records, {pairs} pairs, {changes} changes",
