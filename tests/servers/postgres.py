@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests import canaries
+
 
 def binaries() -> Path | None:
     """The folder of the newest installed PostgreSQL, or None."""
@@ -28,7 +30,7 @@ class Server:
     def __init__(self, port: int, user: list[str], folder: Path, bin_folder: Path) -> None:
         self.port = port
         self._user = user
-        self._folder = folder
+        self.folder = folder
         self._bin = bin_folder
         self._made = 0
 
@@ -37,10 +39,29 @@ class Server:
         self._made += 1
         name = f"induk{self._made}"
         self._psql(f"CREATE DATABASE {name}" + (f" TEMPLATE {template.rpartition('/')[2]}" if template else ""))
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://postgres:{canaries.DATABASE}@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
         self._psql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def start(self) -> None:
+        """Start it; at work already, it stays so."""
+        options = (
+            f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off "
+            "-c full_page_writes=off -c max_connections=200"
+        )
+        if self.control("status", check=False):
+            self.control("-l", str(self.folder / "log"), "-w", "-o", options, "start")
+
+    def limit_files(self, size: str) -> None:
+        """No file may grow beyond *size* bytes by a connection that is made from now on."""
+        keeper = (self.folder / "d" / "postmaster.pid").read_text().split()[0]
+        subprocess.run([*self._user, "prlimit", f"--fsize={size}:", "--pid", keeper], check=True)
+
+    def control(self, *words: str, check: bool = True) -> int:
+        """Run pg_ctl; returns its exit code."""
+        command = [*self._user, str(self._bin / "pg_ctl"), "-D", str(self.folder / "d"), *words]
+        return subprocess.run(command, check=check, capture_output=True, cwd="/").returncode
 
     def _psql(self, statement: str) -> None:
         command = [str(self._bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
@@ -48,12 +69,12 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Start a server on a free port of loopback."""
+def running(small: Path | None = None) -> Iterator[Server]:
+    """Start a server on a free port of loopback; its data stands in *small*, a folder with little room, if given."""
     bin_folder = binaries()
     assert bin_folder is not None
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="ipg", dir="/tmp"))
+    folder = small or Path(tempfile.mkdtemp(prefix="ipg", dir="/tmp"))
     try:
         if user:
             shutil.chown(folder, "postgres", "postgres")
@@ -61,18 +82,14 @@ def running() -> Iterator[Server]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         init = [str(bin_folder / "initdb"), "-D", str(folder / "d"), "-U", "postgres", "-A", "trust", "-N"]
+        init += ["--wal-segsize=1"] if small else []
         subprocess.run([*user, *init, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, cwd="/")
-        options = (
-            f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off "
-            "-c full_page_writes=off -c max_connections=200"
-        )
-        start = [str(bin_folder / "pg_ctl"), "-D", str(folder / "d"), "-l", str(folder / "log"), "-w", "-o", options]
-        subprocess.run([*user, *start, "start"], check=True, capture_output=True, cwd="/")
+        server = Server(port, user, folder, bin_folder)
+        server.start()
         try:
-            yield Server(port, user, folder, bin_folder)
+            yield server
         finally:
-            stop = [str(bin_folder / "pg_ctl"), "-D", str(folder / "d"), "-m", "immediate", "stop"]
-            subprocess.run([*user, *stop], check=False, capture_output=True, cwd="/")
+            server.control("-m", "immediate", "stop", check=False)
     finally:
         for _ in range(3):
             with suppress(OSError):
