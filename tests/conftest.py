@@ -6,15 +6,17 @@ line; with STRICT=1, as in CI, that is a failure.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from db import migrate
 from db.engine import Database
+from tests import canaries
 from tests.servers import postgres
 
 NEEDS = {
@@ -62,10 +64,31 @@ def corpus(request: pytest.FixtureRequest) -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def secrets_stay_secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """None of the secrets that fixtures configure stands in a file that a test left."""
+    logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # at DEBUG it tells every row
+    yield
+    assert [str(path) for path in canaries.below(tmp_path_factory.getbasetemp())] == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that printed, logged or sent one of them has failed."""
+    report = yield
+    if report.when == "teardown":
+        for title, text in report.sections:
+            canaries.saw(title, text)
+        if found := canaries.taken():
+            report.outcome, report.longrepr = "failed", f"a secret stands in: {', '.join(sorted(set(found)))}"
+    return report
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     with postgres.running() as server:
         yield server
+        assert [str(path) for path in canaries.below(server.folder)] == []
 
 
 BOTH = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]

@@ -13,9 +13,10 @@ from typing import Any
 
 from db import dump, migrate, verify, work
 from db.engine import Database
-from harvester import faultpoint, pipeline, settings
+from harvester import faultpoint, log, pipeline, settings
 from harvester.clock import SystemClock
 from harvester.model import Clock, Partner, Source
+from tests import canaries
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["harvester.pipeline", "harvester.sources.oai_pmh", "harvester.sources.files"])
@@ -26,6 +27,7 @@ database: {url}
 politeness: {{delay_seconds: 0, attempts: 2}}
 match: {{batch: {batch}}}
 """
+SECRETS = "mail: {{password: '{mail}'}}\nweb: {{session_secret: '{session}'}}\n"
 
 
 class Consortium:
@@ -37,16 +39,25 @@ class Consortium:
         self.url = url
         self.clock = clock or SystemClock()
         (folder / "partners.d").mkdir(exist_ok=True)
-        (folder / "induk.yaml").write_text(CONFIG.format(url=url, batch=batch), encoding="utf-8")
+        told = {place: canaries.reference(folder, place) for place in ("mail", "session")}
+        text = CONFIG.format(url=url, batch=batch) + SECRETS.format(**told)
+        (folder / "induk.yaml").write_text(text, encoding="utf-8")
         database = Database(url)
         migrate.upgrade(database)
         database.close()
 
     def add(self, code: str, *, partner: Mapping[str, Any] | None = None, **source: Any) -> None:
         """Add a partner with one source."""
-        made = Source(code=code, **source)
+        kept = {"credentials": canaries.references(self.folder, source.get("protocol", ""))}
+        made = Source(code=code, **kept | source)
         known = Partner(code=code, name_id=code, name_en=code, sources=(made,), **(partner or {}))
         settings.write_partner(self.folder, known)
+
+    def configure(self, text: str) -> None:
+        """Add to the settings; what names a key again takes its place."""
+        path, keys = self.folder / "induk.yaml", {line.partition(":")[0] for line in text.splitlines()}
+        kept = [line for line in path.read_text(encoding="utf-8").splitlines() if line.partition(":")[0] not in keys]
+        path.write_text("\n".join([*kept, text]), encoding="utf-8")
 
     def settings(self) -> settings.Settings:
         return self.settings_in(self.folder)
@@ -57,7 +68,8 @@ class Consortium:
 
     def open(self) -> pipeline.Pipeline:
         """The pipeline; the caller closes its database."""
-        return pipeline.open_pipeline(self.settings(), {}, self.clock)
+        known = self.settings()
+        return pipeline.open_pipeline(known, {}, self.clock, log=log.make("debug", "json", log.secrets_of(known, {})))
 
     @contextmanager
     def opened(self) -> Iterator[pipeline.Pipeline]:

@@ -20,6 +20,7 @@ from harvester.demo.sample import EVENING
 from harvester.demo.simulator import Simulator
 from harvester.demo.store import SampleClock
 from harvester.registry import suggestion
+from tests import canaries
 from tests.pipeline.test_journey import koha_store
 
 CONFIG = "name: {id: Uji, en: Test}\ndatabase: sqlite:///induk.db\npoliteness: {delay_seconds: 0, attempts: 1}\n"
@@ -45,6 +46,7 @@ class Call:
         with runner.isolation() as streams:
             box.append(guarded(lambda: induk.main(list(words), prog_name="induk", standalone_mode=False)))
             out, err = streams[0].getvalue().decode(), streams[1].getvalue().decode()
+        canaries.saw(f"induk {words[0]}", out, err)
         return box[0], out, err
 
     def json(self, *words: str) -> Any:

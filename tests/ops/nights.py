@@ -53,8 +53,7 @@ class Nights:
                 self.put(code, number)
         self.simulator = Simulator(self.stores, {code: quirks.variant(quirks.KOHA, page_size=10) for code in codes})
         self.consortium = Consortium(folder, url, clock=self.clock)
-        path = folder / "induk.yaml"
-        path.write_text(path.read_text(encoding="utf-8") + config, encoding="utf-8")
+        self.consortium.configure(config)
         self._partner = partner or {}
         self._source = source or {}
         self._opened: pipeline.Pipeline | None = None

@@ -22,6 +22,7 @@ from harvester.reports import nightly
 from harvester.reports.nightly import NightReport, SourceNight, Task
 from harvester.reports.phrases import PHRASES
 from harvester.settings_schema import Mail
+from tests import canaries
 from tests.ops.nights import Nights
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -187,6 +188,7 @@ class SmtpServer:
             if word == b"DATA":
                 writer.write(b"354 go on\r\n")
                 body = await reader.readuntil(b"\r\n.\r\n")
+                canaries.saw("a mail", body)
                 self.mails.append(message_from_bytes(body[:-5], policy=policy.default))
             writer.write(ANSWERS.get(word, b"250 ok\r\n"))
             await writer.drain()
@@ -211,6 +213,7 @@ class Hook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        canaries.saw("a webhook", self.path, body)
         self.asked.append((self.command, self.path, body))
         self.send_response(204)
         self.end_headers()

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests import canaries
+
 # vufind-org/vufind solr/vufind/biblio/conf/schema.xml
 _SINGLE = (
     "id fullrecord fulltext author_sort title title_sort title_sub title_short title_full title_auth publishDateSort "
@@ -149,6 +151,7 @@ class SolrServer:
         return [one for one in self.core.visible.values() if not one.get(hidden)]
 
     def answer(self, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, dict[str, Any]]:
+        canaries.saw("an update of Solr", path, body)
         self.requests.append((path, len(body)))
         if self.busy:
             self.busy -= 1

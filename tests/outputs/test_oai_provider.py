@@ -20,12 +20,20 @@ from harvester.model import Source, Window
 from harvester.outputs.oai_provider import Repository, respond
 from harvester.sources import sources
 from harvester.sources.environment import Environment, Limits
+from tests.canaries import SECRETS
 from tests.outputs.oai_server import OaiServer
 from tests.outputs.union import Union, book, held_by, write_marc
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
+SIGNS = SECRETS["session"].encode()
 REPOSITORY = Repository(
-    "Katalog Induk", "http://127.0.0.1/oai", "induk.test", "admin@example.id", b"secret", write_marc, 7
+    "Katalog Induk",
+    "http://127.0.0.1/oai",
+    "induk.test",
+    "admin@example.id",
+    SECRETS["session"].encode(),
+    write_marc,
+    7,
 )
 
 

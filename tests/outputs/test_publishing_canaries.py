@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from db import views
 from harvester import publishing
+from tests import canaries
 from tests.outputs.solr_server import SolrServer
 from tests.outputs.test_publishing import change_policy, run
 from tests.pipeline.shelf import Book, Union
@@ -26,7 +27,7 @@ outputs:
   dump: {{kind: jsonl, url: dump}}
   marc: {{kind: marcxml, url: marc, options: {{compress: ""}}}}
   disc: {{kind: iso2709, url: disc}}
-  solr: {{kind: solr, url: "{solr}"}}
+  solr: {solr}
 """
 PERSONAL = ("21120111130045", "kenari@mail.example.id", "0812-5555-1212", "0099887766", "kenari%40url.example.id")
 # field → (tag, subfield); each gets a canary of its own
@@ -100,7 +101,10 @@ def solr() -> Iterator[SolrServer]:
 def union(tmp_path: Path, database_url: str, solr: SolrServer) -> Iterator[Union]:
     made = Union(tmp_path / "union", database_url)
     config = tmp_path / "union" / "induk.yaml"
-    config.write_text(config.read_text(encoding="utf-8") + OUTPUTS.format(solr=solr.url), encoding="utf-8")
+    config.write_text(
+        config.read_text(encoding="utf-8") + OUTPUTS.format(solr=canaries.solr(config.parent, solr.url)),
+        encoding="utf-8",
+    )
     made.restart()
     yield made
     made.close()

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from harvester.cli import induk
 from harvester.cli.common import guarded
+from tests import canaries
 from tests.journey import Consortium
 from tests.outputs.solr_server import SolrServer
 from tests.pipeline.shelf import Book, Union
@@ -71,7 +72,7 @@ def nights(folder: Path, url: str, number: int) -> int:
     with SolrServer() as solr:
         union = Union(folder / "union", url, codes=SHELVES)
         config = folder / "union" / "induk.yaml"
-        outputs = f'outputs:\n  solr: {{kind: solr, url: "{solr.url}"}}\n  dump: {{kind: jsonl, url: dump}}\n'
+        outputs = f"outputs:\n  solr: {canaries.solr(config.parent, solr.url)}\n  dump: {{kind: jsonl, url: dump}}\n"
         config.write_text(config.read_text(encoding="utf-8") + outputs, encoding="utf-8")
         for night in range(1, number + 1):
             evening(union, dice, 300 if night == 1 else 40)

@@ -13,6 +13,7 @@ from harvester.clock import SystemClock
 from harvester.model import Damage, HarvestedRecord, Page, Source, Window
 from harvester.sources import Environment
 from harvester.sources.files import open_files, open_paths
+from tests import canaries
 
 TITLES = [
     ("b1", "Toer, Pramoedya Ananta", "Bumi manusia"),
@@ -74,7 +75,8 @@ def tarred(**files: bytes) -> bytes:
 
 
 def source(url: str | Path, **options: Any) -> Source:
-    return Source(code="uji", protocol="files", url=str(url), options=options, internal=True)
+    known = canaries.credentials("files")
+    return Source(code="uji", protocol="files", url=str(url), options=options, internal=True, credentials=known)
 
 
 def drop(folder: Path, name: str, content: bytes, age: float = 3600) -> Path:

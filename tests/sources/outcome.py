@@ -11,6 +11,7 @@ from harvester.sources import Environment, Limits
 from harvester.sources.fetch import Answer, Fetcher
 from harvester.sources.oai_pmh import OaiPmh
 from harvester.sources.proof import ListFacts, completeness
+from tests import canaries
 from tests.sources.scripted_server import TestClock
 
 WHOLE = Window()
@@ -56,7 +57,8 @@ def harvest(
 ) -> Outcome:
     """What our harvester brings home from *url*, judged by the completeness proof."""
     outcome = Outcome(url=url)
-    given = {"code": "p", "protocol": "oai-pmh", "url": url, "internal": True, "metadata_prefix": "oai_dc", **source}
+    given = {"code": "p", "protocol": "oai-pmh", "url": url, "internal": True, "metadata_prefix": "oai_dc"}
+    given |= {"credentials": canaries.credentials("oai-pmh"), **source}
     known = {} if learned is None else learned
     environment = Environment(clock=outcome.clock, limits=limits, learned=known, jitter=lambda: 0.5)
     harvester = OaiPmh(Source(**given), environment)  # type: ignore[arg-type]
@@ -94,7 +96,8 @@ def _take(outcome: Outcome, page: Page) -> None:
 def fetcher(url: str, *, limits: Limits = QUICK, approvals: frozenset[str] = frozenset(), **source: object) -> Fetcher:
     """A fetcher for *url*, internal unless said otherwise."""
     environment = Environment(clock=TestClock(), limits=limits, approvals=approvals, contact="katalog@induk.example")
-    given = {"code": "p", "protocol": "oai-pmh", "internal": True, **source}
+    given = {"code": "p", "protocol": "oai-pmh", "internal": True}
+    given |= {"credentials": canaries.credentials("oai-pmh"), **source}
     return Fetcher(Source(url=url, **given), environment)  # type: ignore[arg-type]
 
 

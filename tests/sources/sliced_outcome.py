@@ -8,6 +8,7 @@ from harvester.errors import IndukError
 from harvester.model import Source, Window
 from harvester.sources import Environment, Limits, sources
 from harvester.sources.proof import ListFacts, completeness
+from tests import canaries
 from tests.sources.outcome import QUICK, WHOLE, Outcome
 from tests.sources.outcome import _take as take
 from tests.sources.scripted_server import TestClock
@@ -17,7 +18,8 @@ def opened(
     protocol: str, url: str, *, limits: Limits = QUICK, learned: dict[str, str] | None = None, **source: Any
 ) -> Any:
     """A harvester of a server on loopback; *source* are fields of the source, options among them."""
-    given = {"code": "p", "protocol": protocol, "url": url, "internal": True, **source}
+    given = {"code": "p", "protocol": protocol, "url": url, "internal": True}
+    given |= {"credentials": canaries.credentials(protocol), **source}
     environment = Environment(clock=TestClock(), limits=limits, learned=learned or {}, jitter=lambda: 0.01)
     return sources.get(protocol)(Source(**given), environment)
 

@@ -13,12 +13,13 @@ from harvester.model import Source
 from harvester.redact import redact
 from harvester.sources import Environment, Limits
 from harvester.sources.fetch import Fetcher
+from tests.canaries import SECRETS
 from tests.sources import naive_harvester
 from tests.sources.outcome import fetcher
 from tests.sources.scripted_server import Reply, ScriptedServer, TestClock, in_turn
 
-BASIC = {"username": "perpus", "password": "rahasia-s4ngat"}
-KEYS = {"bearer": "tok&en+canary", "query.kunci": "k%nci canary", "header.X-Key": "hdr-canary"}
+BASIC = {"username": "perpus", "password": SECRETS["basic"]}
+KEYS = {"bearer": SECRETS["bearer"], "query.kunci": SECRETS["query"], "header.X-Key": SECRETS["header"]}
 
 
 ANSWERS = [
@@ -28,8 +29,8 @@ ANSWERS = [
     Reply(b"", 404),
     Reply(reset=True),
     Reply(b"<html><title>x</title></html>"),
-    Reply(b"", 302, (("Location", "http://lain.example/?kunci=k%25nci%20canary"),)),
-    Reply(b"", 302, (("Location", "http://perpus:rahasia-s4ngat@lain.example/"),)),
+    Reply(b"", 302, (("Location", f"http://lain.example/?kunci={quote(SECRETS['query'])}"),)),
+    Reply(b"", 302, (("Location", f"http://perpus:{quote_plus(SECRETS['basic'])}@lain.example/"),)),
     Reply(bytes(3 << 20)),
     Reply(raw=[b"nonsense\r\n\r\n"]),
 ]
@@ -59,7 +60,7 @@ def test_no_secret_stands_in_any_message(
     for secret in set(credentials.values()) - {"perpus"}:
         for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret)):
             assert form not in shown
-    assert base64.b64encode(b"perpus:rahasia-s4ngat").decode() not in shown
+    assert base64.b64encode(f"perpus:{SECRETS['basic']}".encode()).decode() not in shown
 
 
 def test_requests_puts_the_key_into_its_messages() -> None:
@@ -70,18 +71,18 @@ def test_requests_puts_the_key_into_its_messages() -> None:
 
 def test_keys_are_sent_but_not_logged_by_the_libraries(caplog: pytest.LogCaptureFixture) -> None:
     """urllib3 logs whole addresses at DEBUG; the key is added behind its back."""
-    credentials = (("query.apikey", "kunci-canary"),)
+    credentials = (("query.apikey", SECRETS["query"]),)
     with caplog.at_level("DEBUG"), ScriptedServer(in_turn(Reply(b"<a/>"))) as server:
         one = fetcher(server.url, credentials=credentials)
         one.get(arguments=(("verb", "Identify"),))
         one.get()
         one.post(arguments=(("verb", "Identify"),))
     assert [request.target for request in server.requests] == [
-        "/oai?verb=Identify&apikey=kunci-canary",
-        "/oai?apikey=kunci-canary",
-        "/oai?apikey=kunci-canary",
+        f"/oai?verb=Identify&apikey={quote(SECRETS['query'], safe='')}",
+        f"/oai?apikey={quote(SECRETS['query'], safe='')}",
+        f"/oai?apikey={quote(SECRETS['query'], safe='')}",
     ]
-    assert "kunci-canary" not in caplog.text
+    assert SECRETS["query"] not in caplog.text
 
 
 @pytest.mark.parametrize("name", ["passwort", "query.", "token"])

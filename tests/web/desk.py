@@ -19,6 +19,7 @@ from harvester import accounts
 from harvester.demo.sample import Sample
 from harvester.pipeline import Pipeline
 from harvester.web.app import create_app
+from tests import canaries
 from tests.journey import Consortium, enrol_sample
 
 # name → role, partners. Of the partners `melati` is a library's, `smpn1` a school's, who sends a sheet.
@@ -33,7 +34,7 @@ PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def password(name: str) -> str:
     """Everybody's password in these tests."""
-    return f"kata-sandi-{name}"
+    return f"{canaries.SECRETS['account']}{name}"
 
 
 class Desk:
@@ -104,7 +105,7 @@ class Session(requests.Session):
 def served(pipeline: Pipeline) -> Iterator[str]:
     """The pages of *pipeline* on a free port of loopback; yields their address."""
     config = uvicorn.Config(
-        create_app(pipeline), host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="off"
+        canaries.watching(create_app(pipeline)), host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="off"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

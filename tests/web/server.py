@@ -12,6 +12,7 @@ import uvicorn
 
 from harvester.pipeline import Pipeline
 from harvester.web.serving import application
+from tests import canaries
 
 
 class WebServer:
@@ -21,7 +22,7 @@ class WebServer:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        app = application(pipeline, environ or {})
+        app = canaries.watching(application(pipeline, environ or {}))
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 

@@ -128,7 +128,7 @@ def test_a_proxy_names_the_user_only_where_that_is_configured(desk: Desk) -> Non
     assert requests.get(f"{desk.base}/merges.json", headers=named, timeout=30).status_code == 401
     config = desk.consortium.folder / "induk.yaml"
     text = config.read_text()
-    config.write_text(text + "web: {proxy_header: X-Remote-User}\n")
+    desk.consortium.configure("web: {proxy_header: X-Remote-User}\n")
     opened = desk.consortium.open()
     config.write_text(text)
     with served(opened) as base:
