@@ -232,12 +232,21 @@ def template() -> Path:
 
 
 _quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-TestFeed = pytest.mark.slow(Feed.TestCase)
 # a failing run is told as it was: making it smaller would run a hundred more of these
-TestFeed.settings = settings(
+_settings = settings(
     max_examples=50,
     stateful_step_count=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=_quiet,
 )
+TestFeed = pytest.mark.slow(Feed.TestCase)
+TestFeed.settings = _settings
+
+
+class LongFeed(Feed):
+    """The same at length."""
+
+
+TestLongFeed = pytest.mark.prove(LongFeed.TestCase)
+TestLongFeed.settings = settings(_settings, max_examples=1500, stateful_step_count=20)
