@@ -64,9 +64,7 @@ def waiting(conn: Connection, source_id: int | None = None) -> list[Row]:
 
 def not_set_back(conn: Connection, source_id: int | None = None) -> list[Row]:
     """Those of the waiting harvests whose changes still stand in the ledger: the process died between the two."""
-    return [
-        row for row in waiting(conn, source_id) if not row["notes"].get("reverted") and not row["notes"].get("released")
-    ]
+    return [row for row in waiting(conn, source_id) if "aside" not in row["notes"]]
 
 
 def may_match(conn: Connection) -> ColumnElement[bool] | None:

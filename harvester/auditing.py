@@ -15,12 +15,13 @@ from harvester import probing, schedule
 from harvester.admitting import address, admit
 from harvester.clock import stamp
 from harvester.errors import SourceError, UsageError
-from harvester.harvesting import Job, count_page, delete_absent
+from harvester.job import Job
 from harvester.model import Page, Value, Window
 from harvester.pipeline import HARVEST_LOCK, Pipeline
 from harvester.preparing import dedupe, sort_page
 from harvester.sources.probe_advice import CHECK_DAYS
 from harvester.sources.proof import Completeness, ListFacts, completeness
+from harvester.storing import count_page, delete_absent
 
 BACKFILL = 500  # records fetched one by one in one audit; more than that is work for a full harvest
 

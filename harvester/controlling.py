@@ -97,7 +97,7 @@ def _bring_again(pipeline: Pipeline, row: dict[str, Any], author: str, why: str)
     done = [
         restoring.bring_again(place, one, {"releases": one["id"], "by": author, "why": why})
         for one in held
-        if not one["notes"].get("released")
+        if one["notes"].get("reverted")
     ]
     return sum(one.restored + one.deleted for one in done)
 

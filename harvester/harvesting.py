@@ -10,67 +10,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from db import control, dictionaries, ledger, work
-from db.engine import Database
-from db.prepared import Known, digest
+from db import control, ledger, work
+from db.prepared import digest
 from harvester import faultpoint
-from harvester.admitting import admit
 from harvester.clock import stamp
 from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
-from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
-from harvester.laps import Laps, Spent, timed
-from harvester.model import Clock, Harvester, Page, Value, Window
-from harvester.preparing import Recipe, Sorted, dedupe, sort_page, to_prepare
+from harvester.guards import Ruling
+from harvester.job import Job, Outcome
+from harvester.laps import timed
+from harvester.model import Harvester, Page, Window
 from harvester.sources import HALTING, windows
 from harvester.sources.proof import ListFacts, completeness, wants_a_person
-from harvester.workers import Preparation, Workers
+from harvester.storing import Draft, begin, delete_absent, store_page
 
 MAX_RESTARTS = 3
-
-
-class Job(Value, frozen=True):
-    """What a harvest of one source needs; `full` sweeps the whole list and looks for absent records."""
-
-    database: Database
-    clock: Clock
-    recipe: Recipe
-    source_id: int
-    derivation_id: int
-    limits: DeletionLimits
-    workers: Workers
-    kind: str = "harvest"
-    full: bool = False
-    delta: bool = False  # what comes is never the whole: nothing is absent from it
-    since: str = ""
-    until: str = ""
-    limit: int = 0
-    incremental: bool = True
-    sweeps_absent: bool = False
-    unstable: bool = False
-    trust_list_size: bool = True
-    shrink_percent: float = 20
-    overlap: timedelta = timedelta(minutes=15)
-    night: str = ""
-    progress: Callable[[Mapping[str, int]], None] = lambda counts: None
-    log: Callable[..., None] = lambda event, **values: None
-    spent: Spent = lambda stage, seconds: None
-    gate: Callable[[int, Sequence[int]], tuple[str, Mapping[str, Any]]] = lambda run_id, windows: ("", {})
-
-
-class Outcome(Value, frozen=True):
-    """The verdict on a run. proof: proven | claimed | "" (when it is not complete)."""
-
-    run_id: int
-    verdict: str
-    reason: str = ""
-    proof: str = ""
 
 
 class _Short(Halted):
@@ -253,7 +211,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
         with job.database.write() as conn:
             work.set_window(conn, row["id"], {"ended": True})
     taken = 0
-    held: _Draft | None = None  # a page that other processes are preparing while the next one is fetched
+    held: Draft | None = None  # a page that other processes are preparing while the next one is fetched
     try:
         while page is not None:
             faultpoint.reach("harvest.page.fetched")
@@ -261,11 +219,11 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
             mark = _moved(mark, page)
             following, trouble = (None, None) if page.token else _peek(pages)
             ended = not page.token and following is None and trouble is None
-            draft = _draft(job, page, {**mark, "token": page.token, "ended": ended})
-            _store_draft(job, run_id, row, held)
+            draft = begin(job, page, {**mark, "token": page.token, "ended": ended})
+            store_page(job, run_id, row, held)
             held = draft
             if trouble is not None or not draft.preparation.elsewhere:
-                _store_draft(job, run_id, row, held)
+                store_page(job, run_id, row, held)
                 held = None
             taken += len(page.records)
             if trouble is not None:
@@ -279,33 +237,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
                 message = "the list ended although the source promised more"
                 raise SourceUnavailable(message, place=job.recipe.source.code)
     finally:
-        _store_draft(job, run_id, row, held)
-
-
-class _Draft(NamedTuple):
-    """A page on its way into the ledger, and the checkpoint behind it."""
-
-    page: Page
-    checkpoint: Mapping[str, Any]
-    preparation: Preparation
-    barred: tuple[bytes, ...] = ()
-
-
-def _draft(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> _Draft:
-    """Begin to prepare what is new on the page."""
-    with job.database.read() as conn:
-        purged = control.purged(conn, job.source_id)
-    page, barred = admit(page, job.recipe.source, purged)
-    live = [one for one in page.records if not one.deleted]
-    with job.database.read() as conn:
-        known = ledger.known(conn, job.source_id, {one.identifier for one in live})
-    recipe = job.recipe._replace(shelf=dictionaries.in_use(job.database, lambda: stamp(job.clock.now())))
-    return _Draft(page, checkpoint, job.workers.start(to_prepare(live, known), recipe), barred)
-
-
-def _store_draft(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft | None) -> None:
-    if draft is not None:
-        _store_page(job, run_id, window, draft)
+        store_page(job, run_id, row, held)
 
 
 def _peek(pages: Iterator[Page]) -> tuple[Page | None, SourceError | None]:
@@ -404,145 +336,6 @@ def _second_pass(job: Job, row: Mapping[str, Any], open_harvester: Callable[[], 
         return again == control.identifiers_seen(conn, row["id"])
 
 
-# ---- a page ------------------------------------------------------------------------------------------
-
-
-def _store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: _Draft) -> None:
-    """Parse and normalize with no transaction open, then write the page and its checkpoint in one."""
-    page, checkpoint = draft.page, draft.checkpoint
-    laps = Laps(clock=perf_counter)
-    made = draft.preparation.result()
-    laps.lap("prepare")
-    number = int(checkpoint["pages"]) - 1
-    live = [one for one in page.records if not one.deleted]
-    dead = {one.identifier: one.datestamp for one in page.records if one.deleted}
-    with job.database.read() as conn:
-        known = ledger.known(conn, job.source_id, {one.identifier for one in page.records})
-        rejected = control.rejected_payloads(conn, job.source_id)
-    result, refused = _without_rejected(sort_page(live, known, job.recipe, made), known, rejected)
-    faultpoint.reach("harvest.page.parsed")
-    now = stamp(job.clock.now())
-    damages = dedupe([*result.damages, *((one, "") for one in page.damages)])
-    told = [
-        (known[name].record_id, datestamp)
-        for name, datestamp in dead.items()
-        if name in known and known[name].state == "active" and name not in {one.identifier for one in live}
-    ]
-    counts = count_page(page, result, known, len(told), excluded=len(draft.barred) + refused, barred=len(draft.barred))
-
-    def commit(conn: Connection) -> None:
-        if not work.advance_window(conn, window["id"], number, checkpoint):
-            # the answer to a COMMIT may be lost, but not what it did: the page's row stands in the same transaction
-            if work.has_page(conn, window["id"], window["attempts"], number, run_id):
-                return
-            raise SourceUnavailable("another run moved this window", place=job.recipe.source.code)
-        ledger.store(
-            conn,
-            result.changed,
-            known,
-            source_id=job.source_id,
-            run_id=run_id,
-            window_id=window["id"],
-            derivation_id=job.derivation_id,
-            now=now,
-        )
-        # a record that is there but can no longer be read is neither absent nor missing from the list
-        spoilt = [known[one.identifier].record_id for one, _ in damages if one.identifier in known]
-        ledger.touch(conn, (*result.unchanged, *spoilt), window["id"])
-        ledger.note_raw(conn, result.reworded)
-        ledger.keep_damaged(conn, job.source_id, run_id, damages)
-        # withdrawn by its partner, it waits no longer either
-        ledger.resolve_damaged(conn, job.source_id, [*(one.identifier for one in result.changed), *dead])
-        ledger.note_absent(conn, [known[name].record_id for name in dead if name in known], window["id"])
-        ledger.propose(conn, job.source_id, told, kind="explicit", run_id=run_id, now=now)
-        work.note_others(conn, window["id"], [*_others(page, result, known), *draft.barred])
-        work.learn(conn, job.source_id, _learned(page))
-        _note_page(conn, run_id, window, number, page, now)
-        work.count(conn, run_id, counts)
-        faultpoint.reach("harvest.page.written")
-
-    laps.lap("sort")
-    job.database.give_way()
-    job.database.persist(lambda: _in_transaction(job, commit))
-    laps.lap("store")
-    faultpoint.reach("harvest.page.committed")
-    inside = {f"- {stage}": took for stage, took in draft.preparation.seconds.items()}
-    for stage, took in (laps.seconds | inside).items():
-        job.spent(stage, took)
-    job.progress(counts)
-
-
-def _in_transaction(job: Job, commit: Callable[[Connection], None]) -> None:
-    with job.database.write() as conn:
-        commit(conn)
-
-
-def _without_rejected(result: Sorted, known: Mapping[str, Known], rejected: frozenset[bytes]) -> tuple[Sorted, int]:
-    """*result* without what a reverted run had brought, which counts as seen only; how many those are."""
-    refused = [one for one in result.changed if one.payload_hash in rejected]
-    if not refused:
-        return result, 0
-    seen = tuple(known[one.identifier].record_id for one in refused if one.identifier in known)
-    kept = tuple(one for one in result.changed if one.payload_hash not in rejected)
-    return result._replace(changed=kept, unchanged=(*result.unchanged, *seen)), len(refused)
-
-
-def _learned(page: Page) -> dict[str, str]:
-    """Facts about the server that the page's flags tell: `learned:NAME=VALUE`."""
-    facts = (flag.removeprefix("learned:").partition("=") for flag in page.flags if flag.startswith("learned:"))
-    return {name: value for name, _, value in facts}
-
-
-def _others(page: Page, result: Sorted, known: Mapping[str, Known]) -> list[bytes]:
-    """What the page brought that is no record here, as digests: it counts for the completeness of the list."""
-    here = known.keys() | {one.identifier for one in result.changed}
-    others = [one.identifier.encode("utf-8", "replace") for one in page.records if one.identifier not in here]
-    return [digest(one) for one in others] + [
-        digest(one.identifier.encode("utf-8", "replace") or one.payload) for one in page.damages
-    ]
-
-
-def _note_page(conn: Any, run_id: int, window: Mapping[str, Any], number: int, page: Page, now: str) -> None:
-    row = {
-        "window_id": window["id"],
-        "attempt": window["attempts"],
-        "number": number,
-        "token_hash": digest(page.token.encode()) if page.token else b"",
-        "records_hash": digest(*(one.identifier.encode("utf-8", "replace") for one in page.records)),
-        "records": len(page.records),
-        "run_id": run_id,
-        "at": now,
-    }
-    work.add_page(conn, row)
-
-
-def count_page(
-    page: Page, result: Sorted, known: Mapping[str, Known], told: int, *, excluded: int = 0, barred: int = 0
-) -> dict[str, int]:
-    """The page's counters; received = created + updated + unchanged + deleted + quarantined + excluded.
-
-    Of the *excluded*, *barred* are no longer on the page.
-
-    `deleted` counts what the source told; whether it is applied is the run's to say. A deletion of what we never
-    had, and a repetition of the same bytes, change nothing.
-    """
-    created = sum(1 for one in result.changed if one.identifier not in known)
-    received = len(page.records) + len(page.damages) + barred
-    quarantined = len(result.damages) + len(page.damages)
-    updated = len(result.changed) - created
-    return {
-        "received": received,
-        "created": created,
-        "updated": updated,
-        "unchanged": received - created - updated - told - quarantined - excluded,
-        "excluded": excluded,
-        "deleted": told,
-        "quarantined": quarantined,
-        "pages": 1,
-        "broken_pages": int("salvaged" in page.flags),
-    }
-
-
 # ---- deletions ---------------------------------------------------------------------------------------
 
 
@@ -568,30 +361,3 @@ def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: b
             ledger.resolve_damaged(conn, job.source_id, gone)
 
     return delete_absent(job, run_id, missing, hold=hold, close=close)
-
-
-def delete_absent(
-    job: Job,
-    run_id: int,
-    missing: Sequence[tuple[int, str]],
-    *,
-    hold: bool = False,
-    close: Callable[[Connection, bool], None] = lambda conn, applied: None,
-) -> Ruling:
-    """Propose *missing* (record id, datestamp) as absent; apply all that is proposed if the guard lets it pass.
-
-    With *hold* nothing is applied: a person decides about the run first. *close* is part of the transaction.
-    """
-    now = stamp(job.clock.now())
-    with job.database.write() as conn:
-        ledger.propose(conn, job.source_id, missing, kind="absent", run_id=run_id, now=now)
-        rows = ledger.proposals(conn, job.source_id)
-        active = ledger.active_count(conn, job.source_id)
-        month_ago = stamp(job.clock.now() - timedelta(days=30))
-        ruling = rule_on_deletions(len(rows), active, ledger.deleted_since(conn, job.source_id, month_ago), job.limits)
-        close(conn, ruling.allowed and not hold)
-        if ruling.allowed and not hold:
-            ledger.apply_deletions(conn, rows, run_id, now)
-            faultpoint.reach("harvest.deletions.written")
-    faultpoint.reach("harvest.deletions.committed")
-    return ruling

@@ -15,7 +15,7 @@ from db.prepared import Prepared
 from harvester import pipeline as journey
 from harvester.admitting import admit
 from harvester.errors import UsageError
-from harvester.harvesting import Outcome
+from harvester.job import Outcome
 from harvester.model import Damage, HarvestedRecord, Page, Partner, Source, Window
 from harvester.pipeline import Order, Pipeline
 from harvester.preparing import Recipe, prepare_batch, to_prepare

@@ -7,7 +7,7 @@
 
 Three stages with three durable queues between them (pages of a window, dirty records, changes). Each commits its
 result, clears its mark and moves its cursor in the same transaction: killed anywhere and run again, nothing is lost
-or doubled. The parts: harvesting.py (windows, pages, deletions), preparing.py (one record for the ledger),
+or doubled. The parts: harvesting.py (windows, deletions), storing.py (a page), preparing.py (one record),
 matching.py (one batch), resolving.py (clusters again), merge_log.py (what people read of it).
 """
 
@@ -35,8 +35,8 @@ from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
 from harvester.guards import DeletionLimits
-from harvester.harvesting import Job, Outcome
 from harvester.harvesting import harvest as harvest_source
+from harvester.job import Job, Outcome
 from harvester.laps import Spent
 from harvester.match import rules as match_rules
 from harvester.matching import Batch, Desk, match_batch
@@ -246,6 +246,10 @@ def set_held_back(pipeline: Pipeline, code: str) -> None:
     with pipeline.database.read() as conn:
         rows = gates.not_set_back(conn, pipeline.source_ids[code])
     for row in rows:
+        if not row["created"] + row["updated"] + row["deleted"]:
+            with pipeline.database.write() as conn:
+                work.note_in_run(conn, row["id"], {"aside": 0})
+            continue
         restoring.set_back(place_of(pipeline, code), row, {"reverts": row["id"], "by": "gate", "why": row["reason"]})
 
 

@@ -25,7 +25,7 @@ from harvester import auditing, schedule
 from harvester import pipeline as journey
 from harvester.clock import stamp
 from harvester.errors import IndukError, Locked
-from harvester.harvesting import Outcome
+from harvester.job import Outcome
 from harvester.model import Value
 from harvester.pipeline import HARVEST_LOCK, Order, Pipeline
 from harvester.schedule import Due, Past, Plan

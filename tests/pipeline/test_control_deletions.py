@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from db import ledger, work
 from db.tables import record_version
-from harvester import controlling, harvesting, resolving
+from harvester import controlling, harvesting, resolving, storing
 from harvester import pipeline as journey
 from harvester.demo import quirks
 from harvester.errors import UsageError
@@ -117,7 +117,7 @@ def test_nothing_goes_without_a_person(tmp_path: Path, loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES, ids=[one.label for one in LOSSES])
 def test_without_guard_and_proof_it_would_go(tmp_path: Path, loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harvesting, "rule_on_deletions", lambda *given: Ruling(True))
+    monkeypatch.setattr(storing, "rule_on_deletions", lambda *given: Ruling(True))
     monkeypatch.setattr(harvesting, "wants_a_person", lambda *given: False)
     monkeypatch.setattr(harvesting, "completeness", lambda *given: Completeness("complete", "proven", ""))
     monkeypatch.setattr(harvesting, "HALTING", frozenset())

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db import control, ledger
 from db.compress import DictionaryError, unpack
 from db.tables import change, cluster_event, metadata, payload, zstd_dictionary
-from harvester import deciding, harvesting, inspecting, purging
+from harvester import deciding, inspecting, purging, storing
 from harvester.cli import induk
 from harvester.errors import UsageError
 from tests.pipeline.lone import Lone, dublin_core, lone
@@ -216,6 +216,6 @@ def test_z079_many_leaders_that_say_deleted_count_for_the_guard(tmp_path: Path) 
 def test_z079_a_harvester_that_reads_no_leader_would_keep_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harvester.admitting import Admitted
 
-    monkeypatch.setattr(harvesting, "admit", lambda page, source, purged: Admitted(page))
+    monkeypatch.setattr(storing, "admit", lambda page, source, purged: Admitted(page))
     with pytest.raises(AssertionError):
         test_z079_a_leader_that_says_deleted_is_a_deletion_unless_the_source_says_it_means_nothing(tmp_path, "d")
