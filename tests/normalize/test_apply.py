@@ -104,7 +104,7 @@ def test_a_trace_replays_to_the_same_record_and_names_file_and_line():
 
 
 def test_a_mapping_of_another_family_is_refused_as_a_record_error():
-    with pytest.raises(RecordError, match="reads marc, not XmlRecord") as caught:
+    with pytest.raises(RecordError, match="reads marc, not xml") as caught:
         normalize(dc(title="X"), load("marc21"), CONTEXT)
     assert (caught.value.stage, caught.value.place) == ("map", "ugm/17")
 
