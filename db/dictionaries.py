@@ -6,8 +6,11 @@ when there are five times as many records as at the last, or twice as many and t
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -30,6 +33,7 @@ NEWEST = 300
 SIZE = 96 << 10
 LEAST = 1 << 10  # a smaller one is not worth its reading
 LONGEST = 16 << 10  # bytes of one sample
+BUDGET = 8 << 20  # bytes of the samples of one kind
 PORTION = 1_000  # rows packed again in one transaction
 _USERS = (payload, normalized, node, renormalized)
 _known: WeakKeyDictionary[Engine, dict[int, bytes]] = WeakKeyDictionary()
@@ -84,7 +88,7 @@ def in_use(database: Database, now: Callable[[], str]) -> Shelf:
     try:
         with database.lock(LOCK):
             train(database, now())
-    except Locked:
+    except (Locked, BrokenProcessPool):  # somebody is at it, or it was killed: the next page tries again
         pass
     with database.read() as conn:
         return current(conn)
@@ -118,22 +122,34 @@ def _ratio(conn: Connection, after: int) -> float:
 
 
 def train(database: Database, now: str) -> Shelf:
-    """Make a new dictionary of each kind from the records as they are; what is stored stays as it is packed."""
-    with database.read() as conn:
-        samples, records = _samples(conn), _records(conn)
-    made = {kind: _made([row for number, row in enumerate(one) if number % APART]) for kind, one in samples.items()}
-    raws = [body for _, body in samples["raw"][::APART]]
-    pack = packer(Dictionary(0, made["raw"]) if made["raw"] else None)
-    ratio = sum(len(pack(one)) for one in raws) / max(sum(map(len, raws)), 1)
-    rows = [
-        {"kind": kind, "body": body, "made_at": now, "records": records, "ratio": ratio}
-        for kind, body in made.items()
-        if body
-    ]
+    """Make a new dictionary of each kind from the records as they are; what is stored stays as it is packed.
+
+    In a process of its own, which takes its memory (some 100 MiB) with it when it ends.
+    """
+    url = database.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        rows = pool.submit(_trained, url, now).result()
     with database.write() as conn:
         if rows:
             conn.execute(insert(zstd_dictionary), rows)
         return current(conn)
+
+
+def _trained(url: str, now: str) -> list[dict[str, Any]]:
+    """The rows of the new dictionaries."""
+    database = Database(url)
+    with database.read() as conn:
+        samples, records = _samples(conn), _records(conn)
+    database.close()
+    made = {kind: _made([row for number, row in enumerate(one) if number % APART]) for kind, one in samples.items()}
+    raws = [body for _, body in samples["raw"][::APART]]
+    pack = packer(Dictionary(0, made["raw"]) if made["raw"] else None)
+    ratio = sum(len(pack(one)) for one in raws) / max(sum(map(len, raws)), 1)
+    return [
+        {"kind": kind, "body": body, "made_at": now, "records": records, "ratio": ratio}
+        for kind, body in made.items()
+        if body
+    ]
 
 
 def _made(samples: list[tuple[int, bytes]]) -> bytes:
@@ -168,9 +184,14 @@ def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
     )
     opened = opener(conn)
     found: dict[str, list[tuple[int, bytes]]] = {kind: [] for kind in Shelf._fields}
+    left = BUDGET
     for source_id, *packed in conn.execute(query):
-        for kind, body, number in zip(Shelf._fields, packed[::2], packed[1::2], strict=True):
-            found[kind].append((source_id, opened(body, number)[:LONGEST]))
+        bodies = [opened(body, number)[:LONGEST] for body, number in zip(packed[::2], packed[1::2], strict=True)]
+        left -= max(map(len, bodies))
+        if left < 0:
+            break
+        for kind, body in zip(Shelf._fields, bodies, strict=True):
+            found[kind].append((source_id, body))
     return found
 
 
