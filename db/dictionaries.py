@@ -128,20 +128,22 @@ def train(database: Database, now: str) -> Shelf:
     """
     url = database.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows = pool.submit(_trained, url, now).result()
+        rows = pool.submit(_trained, url, now, LEAST).result()
     with database.write() as conn:
         if rows:
             conn.execute(insert(zstd_dictionary), rows)
         return current(conn)
 
 
-def _trained(url: str, now: str) -> list[dict[str, Any]]:
+def _trained(url: str, now: str, least: int) -> list[dict[str, Any]]:
     """The rows of the new dictionaries."""
     database = Database(url)
     with database.read() as conn:
         samples, records = _samples(conn), _records(conn)
     database.close()
-    made = {kind: _made([row for number, row in enumerate(one) if number % APART]) for kind, one in samples.items()}
+    made = {
+        kind: _made([row for number, row in enumerate(one) if number % APART], least) for kind, one in samples.items()
+    }
     raws = [body for _, body in samples["raw"][::APART]]
     pack = packer(Dictionary(0, made["raw"]) if made["raw"] else None)
     ratio = sum(len(pack(one)) for one in raws) / max(sum(map(len, raws)), 1)
@@ -152,11 +154,11 @@ def _trained(url: str, now: str) -> list[dict[str, Any]]:
     ]
 
 
-def _made(samples: list[tuple[int, bytes]]) -> bytes:
+def _made(samples: list[tuple[int, bytes]], least: int) -> bytes:
     """A dictionary; empty where the records have too little in common."""
     content = phrases.content(samples, SIZE)
     number = 1 + sum(content) % 255
-    return finished(content, [body for _, body in samples[:500]], number) if len(content) >= LEAST else b""
+    return finished(content, [body for _, body in samples[:500]], number) if len(content) >= least else b""
 
 
 def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
