@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from db import bulk, dictionaries, work
 from db.compress import pack, packer, unpack
@@ -17,12 +17,14 @@ from db.tables import (
     harvest_window,
     key_stat,
     match_key,
+    membership,
     node,
     normalized,
     payload,
     quarantine,
     record,
     record_version,
+    reprofiled,
     run,
     source,
     warning,
@@ -182,13 +184,25 @@ def forget_decisions(conn: Connection) -> None:
 
 
 def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
-    """Give records (by id) the profiles that today's rules make of them."""
+    """Give records (by id) the profiles that today's rules make of them; what nothing names any more goes."""
+    left = select(record.c.node_id).where(within(conn, record.c.id, profiled), record.c.node_id.is_not(None))
+    before = {row[0] for row in conn.execute(left.distinct())}
     ids = store_nodes(conn, profiled.values())
     _store_keys(conn, ids, profiled.values())
     solid = [{"key": ids[one.hash], "flag": one.solid} for one in profiled.values()]
     conn.execute(update(node).where(node.c.id == bindparam("key")).values(solid=bindparam("flag")), solid)
     rows = [{"key": record_id, "found": ids[one.hash]} for record_id, one in profiled.items()]
     conn.execute(update(record).where(record.c.id == bindparam("key")).values(node_id=bindparam("found")), rows)
+    _drop_unused(conn, before - set(ids.values()))
+
+
+def _drop_unused(conn: Connection, nodes: set[int]) -> None:
+    """Drop those of *nodes* that no record, membership or decision names, with their keys."""
+    names = [record.c.node_id, membership.c.node_id, reprofiled.c.node_id, decision.c.left_node, decision.c.right_node]
+    used = or_(*(exists().where(one == node.c.id) for one in names))
+    idle = [row[0] for row in conn.execute(select(node.c.id).where(within(conn, node.c.id, nodes), ~used))]
+    conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, idle)))
+    conn.execute(delete(node).where(within(conn, node.c.id, idle)))
 
 
 def touch(conn: Connection, record_ids: Sequence[int], window_id: int | None) -> None:
