@@ -87,9 +87,9 @@ def main(arguments: list[str] | None = None) -> Any:
     from harvester.cli.common import guarded
 
     begin(sys.argv[1:] if arguments is None else arguments, os.environ)
-    translate(induk)
+    said = translate(induk)
     os.environ.setdefault("PYTHONUTF8", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(guarded(lambda: induk.main(args=arguments, prog_name="induk", standalone_mode=False)))
+    sys.exit(guarded(lambda: said.main(args=arguments, prog_name="induk", standalone_mode=False)))

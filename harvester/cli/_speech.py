@@ -8,6 +8,7 @@ from __future__ import annotations
 import gettext
 import inspect
 from collections.abc import Mapping, MutableMapping, Sequence
+from copy import copy
 
 import click
 
@@ -83,16 +84,18 @@ def say(code: str) -> str:
 
 
 def translate(command: click.Command) -> click.Command:
-    """*command*, and what is below it, with its help in the language of this call."""
+    """A copy of *command*, and of what is below it, with its help in the language of this call."""
     if _spoken[0] == "en":
         return command
-    for parameter in command.params:
+    made = copy(command)
+    made.params = [copy(one) for one in command.params]
+    for parameter in made.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = _(parameter.help)
-    command.help = command.help and _(inspect.cleandoc(command.help))
-    for below in getattr(command, "commands", {}).values():
-        translate(below)
-    return command
+    made.help = command.help and _(inspect.cleandoc(command.help))
+    if isinstance(made, click.Group):
+        made.commands = {name: translate(below) for name, below in made.commands.items()}
+    return made
 
 
 # what the system, its databases and YAML say in English

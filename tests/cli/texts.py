@@ -19,6 +19,7 @@ import click
 
 from harvester import errors
 from harvester.cli import induk
+from harvester.cli._speech import speak
 
 ROOT = Path(__file__).parents[2]
 HOLE = "\0"
@@ -50,6 +51,7 @@ PATTERNS = {"open journal systems|pkp"}  # texts that are no sentences
 def helps() -> dict[str, str]:
     """Each help text of the command tree → the command that shows it."""
     found: dict[str, str] = {}
+    speak("en")
     for name, command in walk(induk, "induk"):
         texts = [command.help, *(one.help for one in command.params if isinstance(one, click.Option))]
         found |= {inspect.cleandoc(text): name for text in texts if text}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from db import work
 from harvester import accounts, pipeline
 from harvester.i18n import sentences
 from harvester.match.rules import SHIPPED
-from harvester.web.app import create_app
 from tests.pipeline.shelf import Book, Union
-from tests.web.desk import Desk, password
+from tests.web.desk import Desk, Session, password, served
 
 HUKUM = Book("Pengantar ilmu hukum", author="Rahardjo, Satjipto", edition="Edisi 2", publisher="Alumni", year="1986")
 OURS = "these are two impressions of ours"
@@ -37,11 +34,10 @@ def union(tmp_path: Path) -> Iterator[Union]:
 
 def seen(union: Union, path: str, language: str) -> str:
     """The page as an administrator reads it in *language*."""
-    client = TestClient(create_app(union.pipeline), base_url="http://127.0.0.1", headers={"accept-language": language})
-    token = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
-    assert token
-    client.post("/login", data={"csrf": token[1], "name": "ani", "password": password("ani")})
-    answer = client.get(path)
+    with served(union.pipeline) as base:
+        session = Session(base, language)
+        session.log_in("ani")
+        answer = session.see(path)
     assert answer.status_code == 200
     return answer.text
 
