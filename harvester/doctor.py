@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import migrate, nights, verify
 from db.engine import Database
-from harvester import pipeline
+from harvester import rule_files
 from harvester.errors import IndukError
 from harvester.secret import Secret
 from harvester.settings import Settings
@@ -51,8 +51,8 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     known = look("configuration", load)
     if known is None:
         return findings
-    look("rules", lambda: ", ".join(rules.hash[:8] for rules in pipeline.load_rules(known)))
-    look("mappings", lambda: pipeline.check_mappings(known))
+    look("rules", lambda: ", ".join(rules.hash[:8] for rules in rule_files.load_rules(known)))
+    look("mappings", lambda: rule_files.check_mappings(known))
     database = look("database", lambda: _database(known))
     if database is not None:
         look("schema", lambda: migrate.require(database))

@@ -13,14 +13,12 @@ matching.py (one batch), resolving.py (clusters again), merge_log.py (what peopl
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,7 +28,7 @@ from db import control, gates, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
-from harvester import constants, faultpoint, gating, promoted, restoring, schedule, worklist
+from harvester import constants, faultpoint, gating, promoted, restoring, rule_files, schedule, worklist
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely
@@ -100,12 +98,14 @@ def open_pipeline(
     collect_rarely()
     database = Database(settings.database_url(environ))
     promoted.settle(settings, database)
-    match, merge = load_rules(settings)
-    check_mappings(settings)
+    match, merge = rule_files.load_rules(settings)
+    rule_files.check_mappings(settings)
     migrate.require(database)
     now = stamp(clock.now())
     with database.write() as conn:
-        derivation_id = stored_rules.current(conn, match.hash, match.text, merge.hash, merge.text, version(), now)
+        derivation_id = stored_rules.current(
+            conn, match.hash, match.text, merge.hash, merge.text, rule_files.version(), now
+        )
         ids: dict[str, int] = {}
         for partner in settings.partners:
             policy_hash = digest(msgspec.json.encode(partner.policy))
@@ -135,45 +135,6 @@ def over(
 ) -> Pipeline:
     """A pipeline that matches over *database* by these rules; it knows no source."""
     return Pipeline(settings, database, clock, match, merge, derivation_id, {}, Turns(), Workers(1))
-
-
-def load_rules(settings: Settings) -> tuple[match_rules.Rules, survivorship.Rules]:
-    """The match and survivorship rules in force: files beside induk.yaml first, then the shipped ones."""
-    match = match_rules.load(rules_path(settings, settings.match.rules))
-    return match, survivorship.load(rules_path(settings, settings.match.survivorship))
-
-
-def rules_path(settings: Settings, name: str) -> Path | None:
-    """The rule file *name* beside induk.yaml; None when the shipped one is meant."""
-    found = settings.folder / "mappings" / "rules" / f"{name}.yaml"
-    return found if found.is_file() else None
-
-
-def check_mappings(settings: Settings) -> None:
-    """Raise a ConfigError with every mistake in the mappings that the sources use."""
-    from harvester.normalize import mapping
-
-    problems: list[str] = []
-    for source in settings.sources:
-        if source.mapping:
-            try:
-                mapping.load(source.mapping, mapping_folders(settings))
-            except ConfigError as error:
-                problems += [one for one in error.problems if one not in problems]
-    if problems:
-        raise ConfigError(f"{len(problems)} mistakes in mapping files", problems=tuple(problems))
-
-
-def mapping_folders(settings: Settings) -> tuple[Path, ...]:
-    """Where mappings are looked for before the shipped ones."""
-    return tuple(path for path in (settings.folder / "mappings",) if path.is_dir())
-
-
-def version() -> str:
-    """The version of this code, as rule sets note it."""
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("induk")
-    return "source"
 
 
 # ---- harvest -----------------------------------------------------------------------------------------
@@ -353,9 +314,9 @@ def recipe(pipeline: Pipeline, source: Source, partner: Partner) -> Recipe:
         opac_url=partner.opac_url,
         lending=partner.lending,
         as_of=pipeline.now()[:10],
-        directories=mapping_folders(pipeline.settings),
+        directories=rule_files.mapping_folders(pipeline.settings),
         rules=pipeline.match,
-        rules_path=rules_path(pipeline.settings, pipeline.settings.match.rules),
+        rules_path=rule_files.rules_path(pipeline.settings, pipeline.settings.match.rules),
         constants=tuple((name, value) for name, value in fixed),
         unheeded=unheeded,
     )

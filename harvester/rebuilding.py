@@ -21,7 +21,7 @@ from db import constants, ledger, migrate, reprofiling, rules, whole, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
-from harvester import faultpoint, pipeline
+from harvester import faultpoint, pipeline, rule_files
 from harvester.clock import stamp
 from harvester.errors import Locked
 from harvester.heeding import without
@@ -60,9 +60,9 @@ def rebuild(
     Raises:
         Locked: a match is at work.
     """
-    match, merge = pipeline.load_rules(settings)
+    match, merge = rule_files.load_rules(settings)
     database = Database(settings.database_url(environ))
-    path = pipeline.rules_path(settings, settings.match.rules)
+    path = rule_files.rules_path(settings, settings.match.rules)
     with closing(database), closing(Workers(settings.harvest.workers)) as workers:
         migrate.require(database)
         # no match runs meanwhile, but people's acts and harvests go on
@@ -79,12 +79,12 @@ def _put_in_force(
     inside: Database, settings: Settings, clock: Clock, match: Rules, merge: survivorship.Rules, tag: bytes
 ) -> None:
     """Let what is prepared be served: a new derivation, every record queued, every pair judged."""
-    path = pipeline.rules_path(settings, settings.match.rules)
+    path = rule_files.rules_path(settings, settings.match.rules)
     with inside.write() as conn:
         while rest := reprofiling.changed(conn, BATCH):
             reprofiling.keep(conn, tag, rest, _profiles(_bodies(conn, rest), path))
         hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
-        number = rules.start(conn, hashes, (match.text, merge.text), pipeline.version(), stamp(clock.now()))
+        number = rules.start(conn, hashes, (match.text, merge.text), rule_files.version(), stamp(clock.now()))
         active = reprofiling.swap(conn)
     _judge(pipeline.over(inside, settings, clock, match, merge, number), active)
 
@@ -107,7 +107,7 @@ def _tag(database: Database, match_hash: str) -> bytes:
     """A name of what decides over the profiles: the rules, this version, and the constants of the sources."""
     with database.read() as conn:
         held = {key: sorted(one.constants.items()) for key, one in sorted(constants.counted(conn).items())}
-    return digest(match_hash.encode(), pipeline.version().encode(), repr(held).encode())
+    return digest(match_hash.encode(), rule_files.version().encode(), repr(held).encode())
 
 
 def _prepare(
@@ -188,7 +188,7 @@ def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> 
     Readers and consumers have the groups of before until then, and those of the new rules from then on; killed
     anywhere, nothing was done. The caller is `alone`. Returns the funnel of the match run.
     """
-    merge = pipeline.load_rules(settings)[1]
+    merge = rule_files.load_rules(settings)[1]
     with database.whole() as inside:
         made = pipeline.match(_renew(inside, settings, clock, match, merge))
         faultpoint.reach("promote.matched")
@@ -199,7 +199,7 @@ def _renew(inside: Database, settings: Settings, clock: Clock, match: Rules, mer
     """A new derivation, every active record with its profile by these rules and queued, and every pair judged."""
     hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
     with inside.write() as conn:
-        number = rules.start(conn, hashes, (match.text, merge.text), pipeline.version(), stamp(clock.now()))
+        number = rules.start(conn, hashes, (match.text, merge.text), rule_files.version(), stamp(clock.now()))
         ledger.forget_decisions(conn)
         wrong = whole.ignored(conn)
         active: list[int] = []

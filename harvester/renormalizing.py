@@ -17,7 +17,7 @@ from db import constants, derivations, dictionaries, ledger, whole, work
 from db.prepared import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
-from harvester import faultpoint
+from harvester import faultpoint, rule_files
 from harvester import pipeline as journey
 from harvester.errors import Halted, UsageError
 from harvester.model import Damage, HarvestedRecord, NormalizedRecord, Value
@@ -123,7 +123,7 @@ def _begun(pipeline: Pipeline, codes: Sequence[str]) -> tuple[int, dict[str, Any
 
 def _plan(pipeline: Pipeline, codes: Sequence[str]) -> str:
     """A name of what is done: sources, mappings, policy texts that stand in holdings, version."""
-    parts = [journey.version()]
+    parts = [rule_files.version()]
     with pipeline.database.read() as conn:
         formats = {code: derivations.formats(conn, pipeline.source_ids[code]) for code in codes}
     for code in codes:

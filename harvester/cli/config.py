@@ -19,11 +19,11 @@ def command() -> None:
 @common
 def check(shell: Shell) -> None:
     """Check induk.yaml, partners.d and the mappings they use; every mistake at once, as file:line."""
-    from harvester import pipeline
+    from harvester import rule_files
 
     settings = settings_of(shell)
-    pipeline.load_rules(settings)
-    pipeline.check_mappings(settings)
+    rule_files.load_rules(settings)
+    rule_files.check_mappings(settings)
     found = {"partners": len(settings.partners), "sources": len(settings.sources)}
     shell.emit(
         found,

@@ -68,14 +68,14 @@ def backup(shell: Shell, folder: Path | None, keep: int | None) -> None:
     import shutil
 
     from harvester import backup as backups
-    from harvester import pipeline
+    from harvester import rule_files
     from harvester.clock import SystemClock
 
     folder = folder or settings_of(shell).data_folder / "backups"
     if shell.dry_run:
         shell.emit({"folder": str(folder)}, lambda: shell.say(_("would write a backup into {folder}", folder=folder)))
         return
-    made, manifest = backups.back_up(open_database(shell), folder, SystemClock(), pipeline.version())
+    made, manifest = backups.back_up(open_database(shell), folder, SystemClock(), rule_files.version())
     for old in backups.oldest(folder, keep) if keep else []:
         shutil.rmtree(old)
     answer = {"folder": str(made), **manifest}

@@ -19,10 +19,10 @@ def command() -> None:
 
 def _folders(shell: Shell) -> tuple[Path, ...]:
     """Mappings beside induk.yaml, where there is one; mapping work needs no configuration."""
-    from harvester import pipeline
+    from harvester import rule_files
 
     try:
-        return tuple(pipeline.mapping_folders(settings_of(shell)))
+        return tuple(rule_files.mapping_folders(settings_of(shell)))
     except ConfigError:
         if shell.config:
             raise

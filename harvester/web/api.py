@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from db import changes as feed
 from db.search import Query as SearchQuery
-from harvester import answers, asking, pipeline
+from harvester import answers, asking, rule_files
 from harvester.errors import UsageError
 from harvester.formats import iso2709_write, marc_json, marcxml_write
 from harvester.outputs import dublin_core
@@ -233,7 +233,11 @@ def _ok(kind: Any, *, moved: bool = False, resync: bool = False) -> dict[int | s
 def description(made: APIRouter) -> dict[str, Any]:
     """The OpenAPI description of the routes of *made*."""
     found = get_openapi(
-        title="Induk", version=pipeline.version(), summary="A union catalogue", description=__doc__, routes=made.routes
+        title="Induk",
+        version=rule_files.version(),
+        summary="A union catalogue",
+        description=__doc__,
+        routes=made.routes,
     )
     kinds = [one for one in vars(answers).values() if isinstance(one, type) and one.__module__ == answers.__name__]
     _, schemas = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
