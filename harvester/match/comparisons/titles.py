@@ -148,7 +148,8 @@ def alike(left: str, right: str) -> bool:
 def numbers(left: Profile, right: Profile) -> str:
     """Numbers in the title that are not the number of a part; `different` when each side has one of its own.
 
-    misprint: one of each side, of three digits and more, that differ in one digit: 1660-1714, 1600-1714.
+    misprint: of several on each side all but one are equal, and those differ in one of three digits and more:
+    1660-1714, 1600-1714. One number alone may be that of a volume.
     """
     if left.numbers == right.numbers:
         return "equal" if left.numbers else "missing"
@@ -156,7 +157,8 @@ def numbers(left: Profile, right: Profile) -> str:
     theirs = [number for number in right.numbers if number not in left.numbers]
     if not mine or not theirs:
         return "one_side"
-    return "misprint" if len(mine) == len(theirs) == 1 and _one_digit(mine[0], theirs[0]) else "different"
+    several = len(left.numbers) == len(right.numbers) > 1
+    return "misprint" if several and len(mine) == 1 and _one_digit(mine[0], theirs[0]) else "different"
 
 
 def _one_digit(left: str, right: str) -> bool:
