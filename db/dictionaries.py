@@ -1,7 +1,7 @@
 """Trained zstd dictionaries: one in use for each kind of bytes, the older ones for what was packed with them.
 
 They are made from a sample of the stored records, and hold only what many records have: db.phrases. A new one is made
-when there are five times as many records as at the last, or twice as many and the newest pack clearly worse.
+when there are ten times as many records as at the last, or twice as many and the newest pack clearly worse.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from harvester.errors import Locked
 
 LOCK = "dictionaries"
 FIRST = 2_000  # records from which on dictionaries are made
-SAMPLE = 2_500
+SAMPLE = 1_500
 APART = 10  # every tenth record of a sample only tells how well the others serve
-GROWTH = 5  # times as many records as at the last training: a new one
+GROWTH = 10  # times as many records as at the last training: a new one
 LITTLE = 2  # times as many: a new one if the newest take WORSE times as many bytes as was measured then
 WORSE = 1.2
 NEWEST = 300

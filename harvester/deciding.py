@@ -49,15 +49,20 @@ def merge(
     expected_version: Versions | None = None,
     preview: bool = False,
 ) -> Result:
-    """Put whole clusters together; each thing is a cluster id or the address of one of its records."""
+    """Put whole clusters together; each thing is a cluster id or the address of one of its records.
+
+    Things of one cluster: it is confirmed to be right, and leaves the worklist until it gets another member.
+    """
     _signed(author)
     with pipeline.database.read() as conn:
+        clusters = {_cluster_of(conn, thing) for thing in things}
         side: dict[Address, None] = {}
-        for thing in things:
-            side |= dict.fromkeys(_members(conn, _cluster_of(conn, thing)))
+        for one in sorted(clusters):
+            side |= dict.fromkeys(_members(conn, one))
     if len(side) < 2:
         raise UsageError("there is nothing to merge: name two clusters, or a record of each")
-    draft = Draft("merge", "must", author, reason, (tuple(sorted(side)),))
+    action = "merge" if len(clusters) > 1 else "confirm"
+    draft = Draft(action, "must", author, reason, (tuple(sorted(side)),))
     return carry_out(pipeline, Plan((draft,)), expected_version=expected_version, preview=preview)
 
 

@@ -28,6 +28,7 @@ MAX_BYTES = 200_000_000
 COLUMNS = ("decision", "action", "kind", "author", "reason", "at", "side", "record", "field", "value", "seen")
 ACTIONS = {  # what may be imported → what it says of its sides
     "merge": "must",
+    "confirm": "must",
     "must": "must",
     "never": "cannot",
     "apart": "cannot",

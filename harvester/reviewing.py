@@ -209,7 +209,9 @@ def _parts(one: Decided, left: set[Address], right: set[Address]) -> bool:
 def _clusters(conn: Connection, pipeline: Pipeline, limit: int, partner: str) -> Iterator[Item]:
     lines = worklist.current(conn, pipeline.match, pipeline.derivation_id).lines
     judged = links.labelled(conn, [_sorted(one) for one in lines])
-    wanted = [one for one in lines if _sorted(one) not in judged and (not partner or partner in one.partners)][:limit]
+    sound = _confirmed(conn, {one.cluster for one in lines})
+    mine = (one for one in lines if not partner or partner in one.partners)
+    wanted = [one for one in mine if _sorted(one) not in judged and one.cluster not in sound][:limit]
     others = {one.values["cluster"] for line in wanted for one in line.reasons if "cluster" in one.values}
     titles = {key: str(row["title"]) for key, row in catalogue.briefs(conn, others).items()}
     for one in wanted:
@@ -217,6 +219,17 @@ def _clusters(conn: Connection, pipeline: Pipeline, limit: int, partner: str) ->
         told = tuple(reason.sentence(titles=titles) for reason in why)
         ends, numbers = (one.left, one.right), (one.cluster,)
         yield Item("cluster", one.worth, *ends, numbers, one.records, one.score, told, why=why, names=titles)
+
+
+def _confirmed(conn: Connection, clusters: set[int]) -> set[int]:
+    """Those of the clusters of which a person said that all their records belong together."""
+    sides = {
+        key: {Address(one.source, one.identifier) for one in states}
+        for key, states in catalogue.members(conn, clusters).items()
+    }
+    said = links.concerning(conn, {address for side in sides.values() for address in side})
+    joined = [set(one.addresses) for one in said if one.action == "confirm"]
+    return {key for key, side in sides.items() if any(side <= one for one in joined)}
 
 
 def _sorted(one: Suspicion) -> tuple[Address, Address]:

@@ -23,6 +23,7 @@ WORDS: dict[str, str] = {
     "pin_changed": N_("pinned value changed at its source"),
     # people's decisions
     "merge": N_("merge"),
+    "confirm": N_("confirmed as right"),
     "never": N_("never together"),
     "must": N_("always together"),
     "undo": N_("undo"),
@@ -144,6 +145,14 @@ WORDS: dict[str, str] = {
     "control_number": N_("control number"),
     "control_agency": N_("control agency"),
     "updated": N_("changed by the partner"),
+    # what a run counts
+    "count received": N_("received"),
+    "count created": N_("new"),
+    "count updated": N_("updated"),
+    "count unchanged": N_("unchanged"),
+    "count excluded": N_("excluded"),
+    "count deleted": N_("deleted"),
+    "count quarantined": N_("quarantined"),
     "cataloguing": N_("description rules"),
     "local": N_("local values"),
     "suppressed": N_("suppressed"),

@@ -75,6 +75,17 @@ def test_a_cluster_with_two_editions_that_a_person_joined_is_suspect_until_confi
     assert shown(union, "cluster") == []
 
 
+def test_a_confirmed_cluster_leaves_the_worklist_until_it_gets_another_member(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD})
+    deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
+    assert len(shown(union, "cluster")) == 1
+    deciding.merge(union.pipeline, ["alun/1", "bukit/1"], "budi", "kedua cetakan dilihat")
+    assert shown(union, "cluster") == []
+    union.night({"alun/1": SECOND, "bukit/1": THIRD, "alun/2": SECOND._replace(note="2")})
+    deciding.must(union.pipeline, "alun/1", "alun/2", "ana", "")
+    assert len(shown(union, "cluster")) == 1
+
+
 def test_a_cluster_that_suddenly_grew_is_suspect(union: Union) -> None:
     union.night({"alun/1": PELANGI, "alun/2": PELANGI._replace(note="2")})
     assert shown(union, "cluster") == []
