@@ -1,7 +1,7 @@
 """Trained zstd dictionaries: one in use for each kind of bytes, the older ones for what was packed with them.
 
 They are made from a sample of the stored records, and hold only what many records have: db.phrases. A new one is made
-when there are ten times as many records as at the last, or twice as many and the newest pack clearly worse.
+when there are ten times as many records as at the last, or four times as many and the newest pack clearly worse.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, delete, exists, func, insert, select
 
-from db import bulk, phrases
-from db.compress import Dictionary, DictionaryError, Shelf, finished, packer, unpack
+from db import bulk
+from db.compress import Dictionary, DictionaryError, Shelf, packer, unpack
 from db.engine import Database, within
 from db.tables import node, normalized, payload, record, renormalized, zstd_dictionary
+from db.training import trained
 from harvester.errors import Locked
 
 LOCK = "dictionaries"
 FIRST = 2_000  # records from which on dictionaries are made
 SAMPLE = 1_500
-APART = 10  # every tenth record of a sample only tells how well the others serve
 GROWTH = 10  # times as many records as at the last training: a new one
-LITTLE = 2  # times as many: a new one if the newest take WORSE times as many bytes as was measured then
+LITTLE = 4  # times as many: a new one if the newest take WORSE times as many bytes as was measured then
 WORSE = 1.2
 NEWEST = 300
-SIZE = 96 << 10
 LEAST = 1 << 10  # a smaller one is not worth its reading
 LONGEST = 16 << 10  # bytes of one sample
 BUDGET = 8 << 20  # bytes of the samples of one kind
@@ -126,39 +125,16 @@ def train(database: Database, now: str) -> Shelf:
 
     In a process of its own, which takes its memory (some 100 MiB) with it when it ends.
     """
-    url = database.url.render_as_string(hide_password=False)
+    with database.read() as conn:
+        samples, records = _samples(conn), _records(conn)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows = pool.submit(_trained, url, now, LEAST).result()
+        made, ratio = pool.submit(trained, samples, LEAST).result()
+    told = {"made_at": now, "records": records, "ratio": ratio}
+    rows = [{"kind": kind, "body": body, **told} for kind, body in made.items() if body]
     with database.write() as conn:
         if rows:
             conn.execute(insert(zstd_dictionary), rows)
         return current(conn)
-
-
-def _trained(url: str, now: str, least: int) -> list[dict[str, Any]]:
-    """The rows of the new dictionaries."""
-    database = Database(url)
-    with database.read() as conn:
-        samples, records = _samples(conn), _records(conn)
-    database.close()
-    made = {
-        kind: _made([row for number, row in enumerate(one) if number % APART], least) for kind, one in samples.items()
-    }
-    raws = [body for _, body in samples["raw"][::APART]]
-    pack = packer(Dictionary(0, made["raw"]) if made["raw"] else None)
-    ratio = sum(len(pack(one)) for one in raws) / max(sum(map(len, raws)), 1)
-    return [
-        {"kind": kind, "body": body, "made_at": now, "records": records, "ratio": ratio}
-        for kind, body in made.items()
-        if body
-    ]
-
-
-def _made(samples: list[tuple[int, bytes]], least: int) -> bytes:
-    """A dictionary; empty where the records have too little in common."""
-    content = phrases.content(samples, SIZE)
-    number = 1 + sum(content) % 255
-    return finished(content, [body for _, body in samples[:500]], number) if len(content) >= least else b""
 
 
 def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
@@ -168,6 +144,9 @@ def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
         return {kind: [] for kind in Shelf._fields}
     dice = random.Random(high)  # noqa: S311 - a sample, not a secret
     ids = dice.sample(range(low, high + 1), min(2 * SAMPLE, high + 1 - low))
+    active = select(record.c.id).where(within(conn, record.c.id, ids), record.c.state == "active")
+    alive = {row[0] for row in conn.execute(active)}
+    ids = [one for one in ids if one in alive][:SAMPLE]
     query = (
         select(
             record.c.source_id,
@@ -181,8 +160,7 @@ def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
         .join(payload, payload.c.hash == record.c.stored_hash)
         .join(normalized, normalized.c.record_id == record.c.id)
         .join(node, node.c.id == record.c.node_id)
-        .where(within(conn, record.c.id, ids), record.c.state == "active")
-        .limit(SAMPLE)
+        .where(within(conn, record.c.id, ids))
     )
     opened = opener(conn)
     found: dict[str, list[tuple[int, bytes]]] = {kind: [] for kind in Shelf._fields}

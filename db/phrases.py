@@ -21,11 +21,11 @@ _WORDS = re.compile(rb"[0-9A-Za-z\x80-\xff]+[^0-9A-Za-z\x80-\xff]*|[^0-9A-Za-z\x
 
 
 class _Level(NamedTuple):
-    """The phrases of *words* words: their texts by number, and which begins at each word of each sample (0: none)."""
+    """The phrases of *words* words: their texts by number; in each sample, at which of its words which begins."""
 
     words: int
     texts: list[bytes]
-    lines: list[list[int]]
+    lines: list[dict[int, int]]
 
 
 def content(samples: Sequence[tuple[int, bytes]], size: int) -> bytes:
@@ -47,17 +47,17 @@ def _levels(samples: Sequence[tuple[int, bytes]]) -> list[_Level]:
     """Phrases of 1, 2, 4, … words, the longest first: each is two of half its length, both in enough records."""
     sources = [source for source, _ in samples]
     rows = [_WORDS.findall(body) for _, body in samples]
-    texts = [b"", *_enough(sources, (set(row) for row in rows))]
+    texts = _enough(sources, map(set, rows))
     numbers = {text: number for number, text in enumerate(texts)}
-    lines = [[numbers.get(word, 0) for word in row] for row in rows]
+    lines = [{at: numbers[word] for at, word in enumerate(row) if word in numbers} for row in rows]
     levels = [_Level(1, texts, lines)]
     words = 1
-    while words < LONGEST and len(texts) > 1:
-        twos = (set(zip(line, line[words:], strict=False)) for line in lines)
-        found = [one for one in _enough(sources, twos) if one[0] and one[1]]
-        pairs = {one: number for number, one in enumerate(found, 1)}
-        texts = [b"", *(texts[left] + texts[right] for left, right in found)]
-        lines = [[pairs.get(one, 0) for one in zip(line, line[words:], strict=False)] for line in lines]
+    while words < LONGEST and texts:
+        twos = [{at: (one, line[at + words]) for at, one in line.items() if at + words in line} for line in lines]
+        found = _enough(sources, (set(line.values()) for line in twos))
+        pairs = {one: number for number, one in enumerate(found)}
+        texts = [texts[left] + texts[right] for left, right in found]
+        lines = [{at: pairs[two] for at, two in line.items() if two in pairs} for line in twos]
         words *= 2
         levels.append(_Level(words, texts, lines))
     return levels[::-1]
@@ -87,10 +87,10 @@ def _uses(levels: Sequence[_Level], number: int) -> Counter[bytes]:
     uses: Counter[bytes] = Counter()
     for sample in range(number):
         mine = [(one.words, one.texts, one.lines[sample]) for one in levels]
-        at, end = 0, len(mine[-1][2])
-        while at < end:
+        at, end = 0, max(mine[-1][2], default=-1)
+        while at <= end:
             for words, texts, line in mine:
-                if at < len(line) and line[at]:
+                if at in line:
                     uses[texts[line[at]]] += 1
                     at += words
                     break
