@@ -13,7 +13,7 @@ Samples = Sequence[tuple[int, bytes]]  # source id, bytes of one record
 
 
 def trained(samples: Mapping[str, Samples], least: int) -> tuple[dict[str, bytes], float]:
-    """The dictionary of each kind, empty where it would have less than *least* bytes; bytes packed for each byte raw."""
+    """The dictionary of each kind, empty below *least* bytes; and bytes packed for each byte raw."""
     bodies = {
         kind: _made([row for number, row in enumerate(one) if number % APART], least) for kind, one in samples.items()
     }
