@@ -28,9 +28,15 @@ def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 def entry_words(author: Contributor, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *author* under which a statement of responsibility would name them."""
-    front, comma, _ = author.name.partition(",")
-    words = name_words(front if comma and author.kind == "person" else author.name, vocabulary)
+    name = plain_name(author)
+    front, comma, _ = name.partition(",")
+    words = name_words(front if comma and author.kind == "person" else name, vocabulary)
     return tuple(word for word in words if len(word) > 2) or words
+
+
+def plain_name(agent: Contributor) -> str:
+    """The name; that of a meeting without number, date and place, which others leave out."""
+    return agent.name if agent.kind != "meeting" else agent.name.partition(" (")[0]
 
 
 def first_author(record: NormalizedRecord) -> Contributor | None:
@@ -59,7 +65,7 @@ def all_names(record: NormalizedRecord, vocabulary: Vocabulary) -> tuple[str, ..
     for person in record.contributors[:MAX_NAMES]:
         if person.role in ("advisor", "examiner"):
             continue
-        for name in (person.name, person.original):
+        for name in (plain_name(person), person.original):
             if name:
                 found.update([word for word in name_words(name, vocabulary) if len(word) > 2])
     return tuple(sorted(found))[: MAX_NAMES * 2]

@@ -16,6 +16,7 @@ from harvester.match.agents import (
     institution_words,
     name_skeletons,
     name_words,
+    plain_name,
     publisher_words,
     responsibility_words,
 )
@@ -90,7 +91,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         variants=_variants(record, area),
         skeleton=bones,
         generic=_is_generic(area, known),
-        author=name_words(author.name, known) if author else (),
+        author=name_words(plain_name(author), known) if author else (),
         entry=entry_words(author, known) if author else (),
         author_kind=author.kind if author else "",
         born=born(author) if author else 0,

@@ -127,7 +127,8 @@ def _names(record: NormalizedRecord) -> list[Field]:
 def _name(person: Contributor) -> Parts:
     role = "j" if person.kind == "meeting" else "e"
     titles = [("c", person.titles)] if person.kind == "person" else []
-    return [("a", person.name), *titles, ("d", person.dates), (role, "" if person.role == "creator" else person.role)]
+    dates = "" if person.kind == "meeting" and "(" in person.name else person.dates  # it stands in the name
+    return [("a", person.name), *titles, ("d", dates), (role, "" if person.role == "creator" else person.role)]
 
 
 def _name_indicators(person: Contributor) -> str:

@@ -21,11 +21,11 @@ _IMPRESSION = re.compile(
 )
 _EDITION_WORD = (
     r"edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|upplagan?|uppl|udgave|udg|druk|izd"
-    r"|\w{0,20}painos|vyd"
+    r"|\w{0,20}painos|laitos|vyd|edici[oó]n|edi[cç][aã]o|edizione|изд(?:ание)?|вид(?:ання)?|wyd"
 )
 _EDITION = re.compile(
     rf"(?<!\w)(?:{_EDITION_WORD}|الطبعة|ṭabʻah|tabʻah|tab'ah)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*|al-)?(?P<after>{_N})(?!\w)"
-    rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|d|th|e|a|de|ste|ème|eme|\.|ª)*[,\s]\s*"
+    rf"|(?<!\w)(?P<before>[0-9]{{1,3}}|{_WORDS})(?:-?(?:st|nd|rd|d|th|e|a|de|ste|ème|eme|е|ое|\.|ª))*[,\s]\s*"
     rf"(?:[^\s,;]+,?\s+){{0,4}}?\[?(?:{_EDITION_WORD})\b",
     re.IGNORECASE,
 )
@@ -35,14 +35,17 @@ _REVISED = re.compile(
 )
 # "1st American from the 2d German ed." is the first: the second is the one that was translated.
 _BASIS = re.compile(r"\s*,?\s+from\s+the\s.*", re.IGNORECASE)
-# Chinese "Di 1 ban", "Ti 1 pan", Korean "Chʻopʻan" (the first).
+# Chinese "Di 1 ban", "Hsin 1 pan", Japanese "Dai 1-han", Korean "Che 1-pʻan"; and "Chʻopʻan", "Shohan": the first.
 _EAST_ASIAN = re.compile(
-    r"\b(?:di|ti)\s?(?P<digits>[0-9]{1,2}|yi|er|san|si|wu)\s(?:ban|pan)\b|\bch[ʻ'’]?op[ʻ'’]?an\b|初版|초판|第(?P<han>[一二三四五])版",
+    r"(?<!\w)(?P<digits>[0-9]{1,2}|(?<=di )(?:yi|er|san|si|wu)|(?<=ti )(?:i|erh|san|ssu|wu))[\s-]"
+    r"(?:ban|p[ʻ'’]?an|han)\b"
+    r"|\b(?:ch[ʻ'’]?op[ʻ'’]?an|chu ban|ch[ʻ'’]?u pan|shohan)\b"
+    r"|初版|초판|[第제]?\s?(?P<han>[一二三四五六七八九]|[0-9]{1,2})\s?[版판]",
     re.IGNORECASE,
 )
 _COUNTED = {
     word: number
-    for number, words in enumerate(("yi 一", "er 二", "san 三", "si 四", "wu 五"), 1)
+    for number, words in enumerate(("yi i 一", "er erh 二", "san 三", "si ssu 四", "wu 五", "六", "七", "八", "九"), 1)
     for word in words.split()
 }
 _MARKS = " ,.;:/()[]-"

@@ -14,7 +14,7 @@ _PAGE_WORD = (
     r"|páginas|sivua|sidor|sider|str|stron"
 )
 _PAGES = re.compile(
-    rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&]*)+)\s*(?:{_PAGE_WORD})\b",
+    rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&)]*)+)\s*(?:{_PAGE_WORD})\b",
     re.UNICODE,
 )
 _FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 _WORDS = {
-    1: "satu pertama kesatu perdana first one erste ersten premier premiere première eerste الأولى الاولى ūlá ula",
-    2: "dua kedua second two zweite zweiten deuxieme deuxième tweede الثانية thāniyah tsaniyah",
-    3: "tiga ketiga third three dritte troisieme troisième derde الثالثة thālithah tsalitsah",
-    4: "empat keempat fourth four vierte quatrieme quatrième vierde",
-    5: "lima kelima fifth five fünfte cinquieme cinquième vijfde",
-    6: "enam keenam sixth six sechste sixième zesde",
+    1: "satu pertama kesatu perdana first one erste ersten premier premiere première eerste الأولى الاولى ūlá ula"
+    " primera prima första første ensimmäinen первое",
+    2: "dua kedua second two zweite zweiten deuxieme deuxième tweede الثانية thāniyah tsaniyah"
+    " segunda seconda andra anden annen toinen второе",
+    3: "tiga ketiga third three dritte troisieme troisième derde الثالثة thālithah tsalitsah"
+    " tercera terza tredje kolmas третье",
+    4: "empat keempat fourth four vierte quatrieme quatrième vierde cuarta quarta fjärde fjerde neljäs четвертое",
+    5: "lima kelima fifth five fünfte cinquieme cinquième vijfde quinta femte viides пятое",
+    6: "enam keenam sixth six sechste sixième zesde sexta sjätte sjette kuudes шестое",
     7: "tujuh ketujuh seventh seven siebte septième zevende",
     8: "delapan kedelapan eighth eight achte huitième achtste",
     9: "sembilan kesembilan ninth nine neunte neuvième negende",

@@ -17,7 +17,7 @@ _RANGE_TYPES = {
     "d": "continuing",
     "u": "continuing",
 }
-_HIJRI = re.compile(r"\b(1[0-4][0-9]{2})\s*(?:H|AH|هـ|ه)\b\.?", re.IGNORECASE)
+_HIJRI = re.compile(r"\b(1[0-4][0-9]{2}|[3-9][0-9]{2})\s*(?:H|AH|هـ|ه)\b\.?", re.IGNORECASE)
 _GREGORIAN = re.compile(r"\b((?:1[5-9]|20)[0-9]{2})\s*M\b")
 _YEAR = r"(?:1[0-9]|20)[0-9]{2}"
 _RANGE = re.compile(rf"({_YEAR})\s*\??\]?\s*[-–—/]\s*\[?((?:1[0-9]|20)?[0-9]{{2}})?(?![0-9])(\s*\?)?")
@@ -27,6 +27,14 @@ _COPYRIGHT = re.compile(rf"(?:©|\bc|\bcop(?:yright)?\.?\s?|℗|\bp|hak cipta\s?
 _ANY_YEAR = re.compile(rf"(?<![0-9]){_YEAR}(?![0-9])")
 _CORRECTED = re.compile(rf"\[?i\.\s?e\.?,?\s?({_YEAR})")
 _ISO = re.compile(r"(1[0-9]{3}|20[0-9]{2})(?:-[01][0-9](?:-[0-3][0-9](?:T\S*)?)?)?")
+_BETWEEN = re.compile(
+    rf"\b(?:between|antara|zwischen|entre)\s({_YEAR})\??\s(?:and|dan|und|et|y)\s({_YEAR})", re.IGNORECASE
+)
+# A manuscript of the tenth century: three digits are a year only where something says so.
+_EARLY = re.compile(
+    r"(?P<open>\[)?(?P<about>(?:ca|circa|c|approximately|sekitar|um)\b\.?\s?)?(?P<year>[1-9][0-9]{2})(?P<doubt>\s?\?)?(?P<era>\s?A\.?D\b\.?)?(?P<close>\])?\.?",
+    re.IGNORECASE,
+)
 _PLAIN = re.compile(rf"\[?({_YEAR})\]?\.?")
 
 
@@ -49,6 +57,8 @@ def _ordinary(text: str) -> Dates:
     certain = "?" not in text and "[" not in text and not re.search(r"\bca\.?\b|\bsekitar\b", text)
     if match := _CORRECTED.search(text):
         return Dates(int(match[1]), int(match[1]), "single", text=text)
+    if (match := _BETWEEN.search(text)) and int(match[1]) <= int(match[2]) <= LATEST:
+        return Dates(int(match[1]), int(match[2]), "range", False, text=text)
     if match := _DECADE.search(text):
         return Dates(int(match[1]), int(match[1]) + 9, "range", False, text=text)
     if match := _RANGE.search(text):
@@ -71,6 +81,9 @@ def _ordinary(text: str) -> Dates:
         stem = match[1] + (match[2] or "")
         low, high = int(stem.ljust(4, "0")), int(stem.ljust(4, "9"))
         return Dates(low, min(high, LATEST), "range", False, text=text)
+    if (match := _EARLY.fullmatch(text)) and any(match[name] for name in ("about", "doubt", "era")):
+        year = int(match["year"])
+        return Dates(year, year, "single", certain, text=text)
     return Dates(text=text, kind="unknown", certain=False)
 
 
@@ -88,7 +101,7 @@ def _hijri(text: str) -> Dates | None:
 def coded_dates(coded: str) -> Dates | None:
     """The dates of 008/06-14 (type and two dates, `u` for an unknown digit); None when they say nothing."""
     kind, first, second = coded[:1].lower(), coded[1:5], coded[5:9]
-    span = _span(first)
+    span = _early(first) if first.startswith("0") else _span(first)
     if span is None:
         return None
     low, high = span
@@ -119,6 +132,14 @@ def _span(digits: str) -> tuple[int, int] | None:
         return None
     low, high = int(text.replace("u", "0")), int(text.replace("u", "9"))
     return (low, min(high, LATEST)) if low <= LATEST else None
+
+
+def _early(digits: str) -> tuple[int, int] | None:
+    """The span of a year before 1000, of a manuscript; less than 500 is rather a form left as it was."""
+    text = digits.lower()
+    if not re.fullmatch(r"0[5-9][0-9u]{2}", text):
+        return None
+    return int(text.replace("u", "0")), int(text.replace("u", "9"))
 
 
 def joined(coded: Dates | None, told: Dates | None) -> Dates:

@@ -55,6 +55,7 @@ def normal(format: str, payload: bytes) -> NormalizedRecord | None:
 
 def seen(record: NormalizedRecord) -> dict[str, str]:
     creators = [one.name for one in record.contributors if one.main or one.role in ("creator", "author")]
+    numbers = [one.value for one in record.classifications if one.scheme == "ddc"]
     isbns = [one.value for one in record.identifiers if one.kind == "isbn" and one.status == "valid"]
     found = {
         "title": record.title.proper,
@@ -66,7 +67,7 @@ def seen(record: NormalizedRecord) -> dict[str, str]:
         "isbn": " ".join(dict.fromkeys(isbns)),
         "language": " ".join(record.languages),
         "material": record.material,
-        "ddc": " ".join(one.value for one in record.classifications if one.scheme == "ddc"),
+        "ddc": " ".join(dict.fromkeys(numbers)),
     }
     return {name: "" if value is None else str(value) for name, value in found.items()}
 
@@ -84,15 +85,15 @@ def test_at_least_200_records_of_at_least_10_libraries_are_labelled() -> None:
     assert len(named) == len(set(named))
 
 
-# The labels of the second set stay as they were written, with the two that are mistakes of the reader.
+# The labels of the blind sets stay as they were written, with those that are mistakes of the reader.
 @pytest.mark.parametrize(("name", "bar"), [(LABELLED, 0.99), (BLIND, 0.95), (BLIND_2, 0.95)])
 def test_normalizing_agrees_with_the_labels(corpus: Path, name: str, bar: float) -> None:
     right, asked = Counter[str](), Counter[str]()
     for path, number, label in labels(name):
         format, _, file = path.rpartition("@")
         record = records(corpus / file, format)[number - 1]
-        assert record is not None
-        for field, got in seen(record).items():
+        found = seen(record) if record else dict.fromkeys(FIELDS, "(quarantined)")
+        for field, got in found.items():
             if label[field] == "?":
                 continue
             asked[field] += 1

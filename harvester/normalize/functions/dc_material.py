@@ -23,11 +23,19 @@ _TYPES = (
     ("electronic", re.compile(r"\b(?:software|dataset|interactive ?resource|perangkat lunak)\b", re.IGNORECASE)),
     ("book", re.compile(r"\b(?:book|buku|monograph?|ebook|e-book)\b", re.IGNORECASE)),
 )  # fmt: skip
+# "International Journal of X; Vol 2, No 2 (2011); 199-205", as OJS writes where an article stands.
+_ISSUE = re.compile(
+    r";\s*vol\b\.?\s*[\w/-]+,?\s*(?:no|nr|issue|nomor)\b\.?\s*[\w/-]+\s*\((?:19|20)[0-9]{2}\)", re.IGNORECASE
+)
 
 
 @functions.register("dc_material")
-def dc_material(*, types: list[str], titles: list[str], texts: list[str] | None = None) -> str:
+def dc_material(
+    *, types: list[str], titles: list[str], texts: list[str] | None = None, sources: list[str] | None = None
+) -> str:
     """The material class from dc:type, then from the words of the title; further texts are asked for a thesis only.
+
+    A source that names volume, number and year of a journal makes an article of what has no type.
 
     A first `Skripsi` or `Thesis` in any type wins over `NonPeerReviewed` and `Text`.
 
@@ -35,6 +43,8 @@ def dc_material(*, types: list[str], titles: list[str], texts: list[str] | None 
     ('thesis', 'article')
     >>> dc_material(types=["Text"], titles=["Buku siswa matematika kelas VII"]), dc_material(types=[], titles=["X"])
     ('schoolbook', 'book')
+    >>> dc_material(types=[""], titles=["X"], sources=["Jurnal Adat; Vol 2, No 2 (2011): Juni; 199-205"])
+    'article'
     """
     if any(materials.says_thesis(text) for text in types):
         return "thesis"
@@ -43,4 +53,6 @@ def dc_material(*, types: list[str], titles: list[str], texts: list[str] | None 
             return name
     if any(materials.says_thesis(text) for text in texts or ()):
         return "thesis"
+    if not any(types) and any(_ISSUE.search(text) for text in sources or ()):
+        return "article"
     return "schoolbook" if any(materials.says_schoolbook(title) for title in titles) else "book"
