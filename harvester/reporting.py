@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from db import catalogue, changes, gates, nights, work
+from db import catalogue, changes, constants, gates, nights, work
 from harvester import schedule
 from harvester.clock import stamp
 from harvester.model import Partner, Source
@@ -65,6 +65,7 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
         told = nights.notes(conn, TOLD)
         held, gaps, funnel = changes.held(conn), changes.gaps(conn), catalogue.funnel(conn)
         queued = work.queued(conn)
+        counted = {code: one for code, of in pipeline.source_ids.items() if (one := constants.of_source(conn, of))}
     sources = tuple(_source(pipeline, facts, source, partner, now) for source, partner in _active(pipeline, facts))
     found = [*_integrity(gaps), *_decisions(pipeline, waiting, now), *_feed(held), *_troubles(pipeline, sources)]
     found += _queue(pipeline, int(funnel["pairs"]["review"]), told)
@@ -78,7 +79,7 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
     union = {"records": int(funnel["records"]), "clusters": int(funnel["clusters"])}
     union |= {"changes": int(notes.get("changes", 0)), "queued": queued}
     rank = nightly.severity(tasks, recovered, code)
-    return NightReport(night, verdict, code, rank, sources, tasks, totals, union, matching, outputs, recovered)
+    return NightReport(night, verdict, code, rank, sources, tasks, totals, union, matching, outputs, recovered, counted)
 
 
 class _Facts(msgspec.Struct, frozen=True):

@@ -84,6 +84,8 @@ class NightReport(msgspec.Struct, frozen=True):
     matching: str = ""
     outputs: Mapping[str, str] = {}
     recovered: tuple[str, ...] = ()
+    constants: Mapping[str, Mapping[str, str]] = {}
+    """Source → field → the value that nearly all its records have, so that matching passes it over."""
 
 
 def judge(
@@ -137,8 +139,21 @@ def lines(report: NightReport, language: str) -> list[str]:
     told += [phrase("matching", language, reason=shortened(report.matching, language))] if report.matching else []
     failing = {name: shortened(reason, language) for name, reason in report.outputs.items() if reason}
     told += [phrase("output", language, name=name, reason=failing[name]) for name in sorted(failing)[:3]]
+    told += _constants(report, language)
     told += _tasks(report, language)
     return [*told, *_sources(report, language, LONGEST - len(told))]
+
+
+def _constants(report: NightReport, language: str) -> list[str]:
+    if not report.constants:
+        return []
+    names = {one.source: one.name(language) for one in report.sources}
+    found = []
+    for code, held in sorted(report.constants.items()):
+        values = ", ".join(f"{field} {value}" for field, value in sorted(held.items()))
+        found.append(f"{names.get(code, code)} ({values})")
+    more = f" + {len(found) - 3}" if len(found) > 3 else ""
+    return [phrase("constants", language, names="; ".join(found[:3]) + more)]
 
 
 def _tasks(report: NightReport, language: str) -> list[str]:

@@ -29,6 +29,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "to_do": ("To do:", "Yang perlu dikerjakan:"),
     "not_complete": ("Not complete:", "Belum lengkap:"),
     "recovered": ("Recovered: {names}", "Pulih: {names}"),
+    "constants": (
+        "In nearly every record, so no evidence for matching: {names}",
+        "Ada di hampir semua cantuman, jadi bukan bukti untuk pencocokan: {names}",
+    ),
     "more": ("… and {count} more: {command}", "… dan {count} lagi: {command}"),
     "matching": ("Matching: {reason}", "Pencocokan: {reason}"),
     "output": ("Output {name}: {reason}", "Keluaran {name}: {reason}"),

@@ -129,6 +129,8 @@ def test_books_meet_although_one_system_says_the_same_of_all(two: Two) -> None:
     assert {row["name"]: row["value"] for row in covered if row["unheeded"]} == ALL
     assert [row["name"] for row in call.json("partner", "show", "inlis")["sources"][0]["constants"]] == sorted(ALL)
     assert "no evidence for matching: carrier" in call("partner", "show", "inlis")[1]
+    assert call.json("report", "nightly")["constants"] == {"inlis": ALL}
+    assert "no evidence for matching: inlis (carrier_form print, country ID, " in call("report", "nightly")[1]
     with two.union.opened() as made, served(made) as base:
         accounts.add(made.database, made.clock, "eko", "viewer", (), password("eko"))
         browser = Session(base)
