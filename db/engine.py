@@ -42,19 +42,17 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
-from harvester.clock import SystemClock
 from harvester.errors import ConfigError, Locked
-from harvester.model import Clock
 
 T = TypeVar("T")
 BUSY_MS = 30_000
 GLANCE = 0.01
 PATIENCE = 2.0  # seconds that a program stands aside: people hinder a night, but do not stop it
 AHEAD = "ahead"
-PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds; a PostgreSQL that is restarted is back within them
+PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds; a PostgreSQL that is restarted is back within them
 # serialization failure, deadlock, lock time-out, shut down, crashed, not yet up, failed over and still read-only
 _LATER = frozenset(("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"))
 
@@ -62,7 +60,7 @@ _LATER = frozenset(("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006
 class Database:
     """An open database: reading and writing transactions, and named locks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         if not self.sqlite and self.url.get_backend_name() != "postgresql":
@@ -105,8 +103,8 @@ class Database:
         with self.write(durable=True) as conn:
             yield _Inside(self, conn)
 
-    def persist(self, work: Callable[[], T], clock: Clock | None = None) -> T:
-        """What *work* gives: whole transactions, done again while the database is away or asks for another try.
+    def persist(self, work: Callable[[], T]) -> T:
+        """What *work* gives: whole transactions, done again when they lost their connection or their turn.
 
         Raises:
             Locked: the connection that held a lock of ours was lost, and another process has taken the lock.
@@ -117,7 +115,7 @@ class Database:
             except DBAPIError as error:
                 if not passing(error):
                     raise
-            (clock or SystemClock()).sleep(pause)
+            time.sleep(pause)
             self._hold_again()
         return work()
 
@@ -184,8 +182,9 @@ class Database:
             try:
                 yield
             finally:
-                del self._held[key]
-                with suppress(DBAPIError):  # a lost connection has let go by itself
+                # guarded: another thread that takes lost locks anew would take this one for ever
+                with self._guard, suppress(DBAPIError):  # a lost connection has let go by itself
+                    del self._held[key]
                     conn.execute(select(func.pg_advisory_unlock(key)))
 
     @contextmanager
@@ -218,7 +217,7 @@ class _Inside(Database):
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
         yield self._conn
 
-    def persist(self, work: Callable[[], T], clock: Clock | None = None) -> T:
+    def persist(self, work: Callable[[], T]) -> T:
         return work()
 
     @contextmanager
@@ -234,10 +233,8 @@ def passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     if error.connection_invalidated or state in _LATER or state.startswith("08"):
         return True
-    text = str(error.orig).lower()
-    if isinstance(error.orig, sqlite3.Error):
-        return "locked" in text  # by another program, such as a shell
-    return "connection" in text and not state  # never made: there is no SQLSTATE for that
+    # by another program, such as a shell
+    return isinstance(error.orig, sqlite3.Error) and "locked" in str(error.orig).lower()
 
 
 def _key(name: str) -> int:
@@ -281,7 +278,22 @@ def _postgres_engine(url: Any) -> Engine:
     options = "-c statement_timeout=600000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=600000"
     # a connection a lock and one a writer for each source at work: no cap of ours on their number
     arguments = {"options": options, "connect_timeout": 10}
-    return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=arguments)
+    engine = create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=arguments)
+    reached = threading.Event()
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, words: Any, named: Any) -> Any:
+        """A server that answered once is waited for: it is being restarted. A wrong address is told at once."""
+        for pause in PAUSES if reached.is_set() else ():
+            try:
+                return dialect.connect(*words, **named)
+            except dialect.dbapi.OperationalError:
+                time.sleep(pause)
+        made = dialect.connect(*words, **named)
+        reached.set()
+        return made
+
+    return engine
 
 
 def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:

@@ -175,7 +175,7 @@ def _one(pipeline: Pipeline, job: Due, night: str, progress: Progress, forced: b
         with _slot(pipeline, job, forced) as mine:
             if not mine:
                 return Worked(job.code, "skipped", "this slot was worked already", slot=job.slot)
-            outcome = _harvest_until(pipeline, job, night, progress)
+            outcome = pipeline.database.persist(lambda: _harvest_until(pipeline, job, night, progress))
             return Worked(job.code, outcome.verdict, outcome.reason, outcome.run_id, outcome.proof, job.slot)
     except Locked as error:
         return Worked(job.code, "locked", str(error), slot=job.slot)
@@ -255,7 +255,7 @@ def work_night(
 ) -> Night:
     """Harvest, match and publish; the result is what the report and the exit code are made of."""
     night = night_of(pipeline)
-    close_dead(pipeline)
+    pipeline.database.persist(lambda: close_dead(pipeline))
     worked = harvest(pipeline, jobs, night, progress, forced=forced)
     if worked and all(one.verdict in ("locked", "skipped") for one in worked):
         return Night(night, tuple(worked), stopped=pipeline.cancel())
@@ -280,7 +280,7 @@ def _upkeep(pipeline: Pipeline, one: Worked) -> Worked:
 
 def _match(pipeline: Pipeline) -> tuple[dict[str, Any], str]:
     try:
-        return journey.match(pipeline), ""
+        return pipeline.database.persist(lambda: journey.match(pipeline)), ""
     except Locked:
         return {}, "matching is at work in another process, which takes up what was harvested"
 

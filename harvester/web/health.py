@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from sqlalchemy.exc import DBAPIError
 
 from db import migrate
-from db.engine import ping
+from db.engine import Database
 from harvester import metrics
 from harvester.errors import IndukError
 from harvester.pipeline import Pipeline
@@ -35,9 +36,9 @@ def readyz(request: Request) -> PlainTextResponse:
 def unready(pipeline: Pipeline) -> str:
     """Why no work is possible; empty when it is. No message of a driver: it may name hosts and users."""
     try:
-        with pipeline.database.read() as conn:
-            ping(conn)
-        migrate.require(pipeline.database)
+        # a connection of its own: one that had answered before would be waited for
+        with closing(Database(pipeline.database.url)) as database:
+            migrate.require(database)
     except DBAPIError:
         return "the database does not answer"
     except IndukError as error:
