@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.web.browser import follow
 from tests.web.desk import Desk, password
 
 
@@ -44,7 +45,7 @@ def look(chromium: Any, desk: Desk) -> Iterator[Look]:
             viewport={"width": 1280, "height": 900},
         )
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
         page.on("console", lambda said: troubles.append(said.text) if "Content Security Policy" in said.text else None)
@@ -54,8 +55,7 @@ def look(chromium: Any, desk: Desk) -> Iterator[Look]:
             page.goto("/login")
             page.fill("input[name=name]", name)
             page.fill("input[name=password]", password(name))
-            page.click("main button")
-            page.wait_for_load_state()
+            follow(page, "main button")
         return page
 
     yield at

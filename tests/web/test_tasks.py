@@ -11,6 +11,7 @@ import pytest
 from db import catalogue, links
 from db import desk as looking
 from harvester.model import Address
+from tests.web.browser import follow
 from tests.web.desk import Desk
 
 pytestmark = pytest.mark.browser
@@ -48,17 +49,17 @@ def test_a_wrong_merge_is_found_understood_split_stays_and_is_undone(
     cluster, members = multi(desk, 0)
 
     page.goto(f"/merges?cluster={cluster}")
-    page.click("tbody tr:first-child td.nowrap a")  # a line of the log: why
+    follow(page, "tbody tr:first-child td.nowrap a")  # a line of the log: why
     assert page.locator("svg.evidence rect").count() or page.locator("table").count()
-    page.click(f"a[href='/clusters/{cluster}#split']")
+    follow(page, f"a[href='/clusters/{cluster}#split']")
 
     last = len(members) - 1
     page.check(f"input[name=group-{last}][value='2']")
     page.locator("form:has(input[value=split]) input[name=reason]").fill("another impression, seen on the shelf")
-    page.click("form:has(input[value=split]) button.stop")
+    follow(page, "form:has(input[value=split]) button.stop")
     assert home_of(desk, members[last]) == cluster  # only foreseen
     assert page.locator("main li").count() > 2
-    page.click("button.go")
+    follow(page, "button.go")
     assert "done=" in page.url
     new = home_of(desk, members[last])
     assert new != cluster
@@ -66,10 +67,10 @@ def test_a_wrong_merge_is_found_understood_split_stays_and_is_undone(
     desk.consortium.night()  # the next night harvests and matches again
     assert home_of(desk, members[last]) == new
 
-    page.click(".done a")  # the decision, from which it is undone
-    page.click("form[action$='/undo'] button")
+    follow(page, ".done a")  # the decision, from which it is undone
+    follow(page, "form[action$='/undo'] button")
     page.fill("textarea[name=reason]", "it was the same after all")
-    page.click("button.go")
+    follow(page, "button.go")
     assert home_of(desk, members[last]) == home_of(desk, members[0])
 
 
@@ -82,14 +83,14 @@ def test_a_reported_merge_reaches_the_worklist_and_is_settled(
     viewer = look("eko", language, javascript)
     viewer.goto(f"/clusters/{cluster}")
     viewer.fill("textarea[name=remark]", remark)
-    viewer.click("form[action$='/report'] button")
+    follow(viewer, "form[action$='/report'] button")
     assert viewer.locator(".done").count() == 1
 
     page = look("budi", language, javascript)
     page.goto("/suspects")
     row = page.locator("tr", has_text=remark)
     assert row.count() == 1
-    row.locator("li", has_text=remark).locator("button").click()
+    follow(page, row.locator("li", has_text=remark).locator("button"))
     page.goto("/suspects")
     assert page.get_by_text(remark).count() == 0
 
@@ -132,7 +133,8 @@ def test_pairs_are_reviewed_and_the_last_verdict_is_undone(
         right = page.input_value("input[name=right]")
         with page.expect_response(lambda answer: "verdict=" in answer.url):
             page.click(f"button[value={verdict}]")
-        page.wait_for_selector(".done")
+        pair = f"form:has(input[name=left][value='{left}']):has(input[name=right][value='{right}'])"
+        page.wait_for_selector(pair, state="detached")
         with desk.pipeline.database.read() as conn:
             labels = links.labels(conn)
         assert labels[-1]["duplicate"] == (verdict == "merge")
@@ -140,7 +142,6 @@ def test_pairs_are_reviewed_and_the_last_verdict_is_undone(
         assert together == (verdict == "merge")
     with page.expect_response(lambda answer: "verdict=undo" in answer.url):
         page.click("button[data-key=u]")
-    page.wait_for_selector(".done")
     assert home_of(desk, left) != home_of(desk, right)
 
 
@@ -152,13 +153,12 @@ def test_two_people_on_one_cluster_do_not_overwrite_each_other(look: Any, desk: 
         page.goto(f"/clusters/{cluster}")
         page.check("input[name=group-0][value='2']")
         page.locator("form:has(input[value=split]) input[name=reason]").fill("mine")
-        page.click("form:has(input[value=split]) button.stop")
-        page.wait_for_selector("textarea[name=reason]")
-    first.click("button.go")
+        follow(page, "form:has(input[value=split]) button.stop")
+    follow(first, "button.go")
     assert "done=" in first.url
     with desk.pipeline.database.read() as conn:
         decided = len(looking.merge_log(conn, looking.LogFilter(actor="ani"), 100))
-    second.click("button.go")
+    follow(second, "button.go")
     assert second.locator("[role=alert]").count() == 1
     with desk.pipeline.database.read() as conn:
         assert len(looking.merge_log(conn, looking.LogFilter(actor="ani"), 100)) == decided
@@ -183,16 +183,16 @@ def test_a_school_sends_a_sheet_with_errors_mends_it_and_sees_its_ledger(
 
     page = look("dewi", language, javascript)
     page.goto("/partners/smpn1")
-    page.click("a[href='/partners/smpn1/upload']")
+    follow(page, "a[href='/partners/smpn1/upload']")
     page.set_input_files("input[type=file]", str(bad))
     page.select_option("select[name=content]", "delta")
-    page.click("form.stack button.go")
+    follow(page, "form.stack button.go")
     assert page.get_by_text("judul kosong" if language == "id" else "the title is missing").count() >= 1
     page.set_input_files("input[type=file]", str(good))
     page.select_option("select[name=content]", "delta")
-    page.click("form.stack button.go")
+    follow(page, "form.stack button.go")
     assert page.get_by_text("judul kosong").count() == 0
-    page.click("form.actions button.go")
+    follow(page, "form.actions button.go")
     assert "/runs/" in page.url
     page.goto("/partners/smpn1/ledger?after=smpn1/inv:T")
     assert page.get_by_text(f"U{mark}-0002").count() >= 1
