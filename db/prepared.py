@@ -19,7 +19,7 @@ class Known(NamedTuple):
 class Profiled(NamedTuple):
     """What matching needs of a record: the profile (msgpack) and its hash, whether equals merge, its keys.
 
-    A key is a BlockingKey, or a plain tuple of the same values where it came from a worker process.
+    A key is (kind, hash, likeness), as in a BlockingKey.
     """
 
     hash: bytes

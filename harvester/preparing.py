@@ -16,7 +16,7 @@ from harvester.formats import formats
 from harvester.laps import Laps
 from harvester.match.compare import self_merges
 from harvester.match.constants import NONE, Constants
-from harvester.match.keys import keys
+from harvester.match.keys import plain_keys
 from harvester.match.profile import profile
 from harvester.match.rules import Rules
 from harvester.model import Damage, HarvestedRecord, Normalized, NormalizedRecord, Source, Warning
@@ -229,7 +229,7 @@ def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules, constants:
     profiles = [profile(record, rules, constants) for record in records]
     packed = [msgspec.msgpack.encode(one) for one in profiles]
     solid = [self_merges(one, rules) for one in profiles]
-    known = [keys(one, rules) for one in profiles]
+    known = [plain_keys(one) for one in profiles]
     return list(map(Profiled, map(digest, packed), solid, packed, known))
 
 

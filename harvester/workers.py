@@ -158,12 +158,8 @@ def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
 
 
 def _plain(one: Prepared) -> tuple[Any, ...]:
-    """*one* as plain tuples: a dozen keys of a class of their own take longer on their way than to be made.
-
-    What is packed already need not travel twice.
-    """
-    known = one.profiled._replace(keys=tuple([(kind, key, likeness) for kind, key, likeness in one.profiled.keys]))
-    return tuple(one._replace(profiled=tuple(known), normalized=b""))  # type: ignore[arg-type]
+    """*one* as plain tuples; what is packed already need not travel twice."""
+    return tuple(one._replace(profiled=tuple(one.profiled), normalized=b""))  # type: ignore[arg-type]
 
 
 def _whole(row: tuple[Any, ...]) -> Prepared:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from struct import Struct
 
 from harvester.match.rules import Rules
 from harvester.model import BlockingKey, Profile
@@ -18,6 +19,11 @@ LIKENESS_WORDS = 2
 
 def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
     """The keys of *profile*, each once, in a fixed order; at most forty."""
+    return tuple(map(BlockingKey._make, plain_keys(profile)))
+
+
+def plain_keys(profile: Profile) -> tuple[tuple[str, int, int], ...]:
+    """The same as tuples of kind, hash and likeness, which are made and sent in a third of the time."""
     # The volumes of a set are unlike carriers of its number; a subtitle more or less makes none.
     subject = signed_hash("\x1f".join((*profile.words[:LIKENESS_WORDS], *profile.parts, *profile.part_names)))
     whole = signed_hash("\x1f".join((" ".join(profile.author), str(profile.year), profile.title, *profile.parts)))
@@ -26,17 +32,18 @@ def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
         found[key] = whole
     if len(found) > MAX_KEYS:
         found = dict(list(found.items())[:MAX_KEYS])
-    return tuple([BlockingKey(kind, signed_hash(f"{kind}\x1f{text}"), like) for (kind, text), like in found.items()])
+    return tuple([(kind, signed_hash(f"{kind}\x1f{text}"), like) for (kind, text), like in found.items()])
 
 
 def signed_hash(text: str) -> int:
     """64 bits of BLAKE2b as a signed integer: the same on every machine and both databases."""
     made = _EMPTY.copy()  # takes half the time of a new one
     made.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
-    return int.from_bytes(made.digest(), "big", signed=True)
+    return _signed(made.digest())[0]  # type: ignore[no-any-return]
 
 
 _EMPTY = blake2b(digest_size=8)
+_signed = Struct(">q").unpack
 
 
 def _identifier_keys(profile: Profile) -> list[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -141,13 +141,12 @@ def _whole(record: Record) -> View:
 
 def _fill(drafts: Sequence[_Draft], mapping: Mapping) -> None:
     """Run rule after rule, each for all *drafts*: a rule whose code stays in the processor's cache takes less time."""
-    asking: dict[int, list[_Draft]] = defaultdict(list)
+    having: dict[str, list[_Draft]] = {}
     for draft in drafts:
-        for number in mapping.plan(draft.found):
-            asking[number].append(draft)
-    for number in sorted(asking):
-        name, once, run = mapping.planned[number]
-        for draft in asking[number]:
+        for tag in draft.found:
+            having.setdefault(tag, []).append(draft)
+    for number, (name, once, run, keys) in enumerate(mapping.planned):
+        for draft in drafts if keys is None else _having_any(having, keys):
             made = draft.made
             if (once and name in made) or draft.error is not None:
                 continue
@@ -162,6 +161,12 @@ def _fill(drafts: Sequence[_Draft], mapping: Mapping) -> None:
                     made[name] += values
                 else:
                     made[name] = list(values)
+
+
+def _having_any(having: dict[str, list[_Draft]], tags: frozenset[str]) -> Iterable[_Draft]:
+    """The drafts that have one of *tags*, each once."""
+    several = [having[tag] for tag in tags if tag in having]
+    return dict.fromkeys(chain.from_iterable(several)) if len(several) > 1 else chain.from_iterable(several)
 
 
 def _traced(mapping: Mapping, found: View, steps: list[Step], context: Context) -> Made:

@@ -6,7 +6,6 @@ A preset names for each format what it extends and only what differs; see docs/m
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from copy import copy
 from functools import lru_cache
@@ -21,11 +20,9 @@ from harvester.normalize.layers import FAMILY_OF_FORMAT, Layer, formats_of, mapp
 from harvester.normalize.library import Library, Source
 from harvester.normalize.removal import Removal, compile_removal
 from harvester.normalize.rules import Rule
-from harvester.normalize.views import View
 from harvester.registry import suggestion
 
 CONSTANT_FORMS = {"dc": ("format", "medium")}  # elements out of which a carrier form is read, by family
-MAX_PLANS = 5000  # different sets of tags whose rules are remembered
 PACKAGE = Path(mappings.__file__).parent
 
 
@@ -45,14 +42,8 @@ class Mapping:
         self.ignored: Removal | None = compile_removal(self._ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
-        self._plans: dict[frozenset[str], tuple[int, ...]] = {}
-        # by the rule's number: its field's name, whether it is skipped once the field has a value, how it is run
-        self.planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run) for r in self.rules]
-        self._always = frozenset(number for number, rule in enumerate(self.rules) if rule.keys is None)
-        self._by_key: dict[str, set[int]] = defaultdict(set)
-        for number, rule in enumerate(self.rules):
-            for key in rule.keys or ():
-                self._by_key[key].add(number)
+        # a rule's field, whether it is skipped once the field has a value, how it is run, the tags that it needs
+        self.planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run, r.keys) for r in self.rules]
         self.others: tuple[Mapping, ...] = ()  # a preset loaded without format: those of its other formats
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
@@ -76,17 +67,6 @@ class Mapping:
         made.ignored = compile_removal(made._ignore, made.format_family)
         made.hash = blake2b(f"{self.hash}\n{sorted(found)}".encode(), digest_size=16).hexdigest()
         return made
-
-    def plan(self, found: View) -> tuple[int, ...]:
-        """The numbers of the rules that can give something for a record with just these tags, which are remembered."""
-        tags = frozenset(found)
-        numbers = self._plans.get(tags)
-        if numbers is None:
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            fitting = self._always.union(*[self._by_key[tag] for tag in tags if tag in self._by_key])
-            numbers = self._plans[tags] = tuple(sorted(fitting))
-        return numbers
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels to worker processes as its text and is compiled there once."""

@@ -8,12 +8,13 @@ from harvester.normalize.functions import functions
 
 # The marks around a non-sorting article: of ISO 6630 and of Unicode (ISO 10646).
 _NON_SORTING = dict.fromkeys((0x88, 0x89, 0x98, 0x9C))
-_TAIL = re.compile(r"[\s/:;=,]+$")
+_TAIL = " /:;=,"
 # A last full stop belongs to an initial (J.), an abbreviation (Inc., Tbk.) or an ellipsis; otherwise it is ISBD.
 _ABBREVIATED = re.compile(
     r"(?:\.\.|\b[^\W\d_]|\b(?:Inc|Ltd|Co|Corp|Tbk|dkk|etc|al|ed|jil|vol|no|cet|Jr|Sr|St|ca)|\.\w{1,4})\.$",
     re.IGNORECASE,
 )
+_LONGEST = 6  # characters of an abbreviation with its full stop
 
 
 @functions.register("trim")
@@ -35,8 +36,7 @@ def trim(value: str) -> str:
         last = value[-1:]
     if last.isalnum():
         return value
-    if value[-1:] in " /:;=,":
-        value = _TAIL.sub("", value)
-    if value[-1:] == "." and not _ABBREVIATED.search(value):
+    value = value.rstrip(_TAIL)  # no other blanks are left
+    if value[-1:] == "." and not _ABBREVIATED.search(value, max(0, len(value) - _LONGEST)):
         value = value[:-1].rstrip()
     return value
