@@ -172,9 +172,17 @@ def _feeder(
         call = remembering(call)
     if signature.many:
         return lambda values: [made for value in values for made in call(value)]
-    if signature.gives in (str, bool):
-        return lambda values: [made for value in values if (made := call(value))]
-    return lambda values: [made for value in values if (made := call(value)) is not None]
+    plain = signature.gives in (str, bool)
+
+    def each(values: Values) -> Values:
+        found = []
+        for value in values:
+            made = call(value)
+            if made or (made is not None and not plain):
+                found.append(made)
+        return found
+
+    return each
 
 
 def remembering(call: Callable[..., Any]) -> Callable[[Field], Any]:
@@ -183,11 +191,11 @@ def remembering(call: Callable[..., Any]) -> Callable[[Field], Any]:
 
     def remembered(field: Field) -> Any:
         key = (field.tag, *field.parts)
-        if key in known:
-            return known[key]
-        if len(known) >= REMEMBERED:
-            known.clear()
-        made = known[key] = call(field)
+        made = known.get(key, known)
+        if made is known:  # which is no result
+            if len(known) >= REMEMBERED:
+                known.clear()
+            made = known[key] = call(field)
         return made
 
     return remembered

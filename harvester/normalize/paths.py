@@ -128,8 +128,13 @@ def _control(tags: tuple[str, ...], cut: slice | None) -> Read:
     whole = cut or slice(None)
 
     def read(found: View) -> list[str]:
-        # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
-        return [part for tag in tags for f in found.get(tag, ()) if (part := f[0][whole]).strip(" |#")]
+        texts = []
+        for tag in tags:
+            for f in found.get(tag, ()):
+                # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
+                if (part := f[0][whole]).strip(" |#"):
+                    texts.append(part)
+        return texts
 
     return read
 
@@ -139,10 +144,13 @@ def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
         tag = tags[0]
 
         def one(found: View) -> list[str]:
-            fields = found.get(tag)
-            if fields is None:
-                return []
-            return [text for f in fields for part in f[1:] if part[:1] == codes and (text := part[1:].strip())]
+            texts = []
+            if tag in found:
+                for f in found[tag]:
+                    for part in f[1:]:
+                        if part[:1] == codes and (text := part[1:].strip()):
+                            texts.append(text)
+            return texts
 
         return one
 
@@ -157,20 +165,6 @@ def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
             return texts
 
         return joined
-
-    if check is None and len(codes) == 1:
-
-        def many(found: View) -> list[str]:
-            return [
-                text
-                for tag in tags
-                if tag in found
-                for f in found[tag]
-                for part in f[1:]
-                if part[:1] == codes and (text := part[1:].strip())
-            ]
-
-        return many
 
     def several(found: View) -> list[str]:
         texts: list[str] = []
@@ -220,7 +214,13 @@ def _attribute(keys: tuple[str, ...], name: str, check: Check | None) -> Read:
 
 def _fields(keys: tuple[str, ...], check: Check | None) -> Fields:
     def fields(found: View) -> list[Field]:
-        made = [Field(key, f) for key in keys for f in found.get(key, ())]
-        return made if check is None else [field for field in made if check(field)]
+        made = []
+        for key in keys:
+            if key in found:
+                for f in found[key]:
+                    field = Field(key, f)
+                    if check is None or check(field):
+                        made.append(field)
+        return made
 
     return fields

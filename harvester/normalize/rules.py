@@ -109,7 +109,12 @@ def each_source(
     made = remembering(lambda field: build(field) if test is None or test(field) else None)
 
     def read(found: View) -> Values:
-        return [noun for field in fields(found) if (noun := made(field)) is not None]
+        nouns = []
+        for field in fields(found):
+            noun = made(field)
+            if noun is not None:
+                nouns.append(noun)
+        return nouns
 
     return read
 
@@ -146,11 +151,12 @@ def inner_reader(paths: list[Inner], calls: list[Call], default: Any) -> Callabl
     """How one attribute is read from a field."""
     if len(paths) == 1 and not calls and default is None:
         return paths[0]
+    applies = [call.apply for call in calls]
 
     def read(field: Field) -> Values:
         values: Values = paths[0](field) if len(paths) == 1 else [value for path in paths for value in path(field)]
-        for call in calls:
-            values = call.apply(values)
+        for apply in applies if values else ():
+            values = apply(values)
         return values if values or default is None else [default]
 
     return read
@@ -190,7 +196,7 @@ def running(source: Source, calls: tuple[Call, ...], condition: Condition | None
         if condition is not None and not condition(found):
             return []
         values = source(found)
-        for apply in applies:
+        for apply in applies if values else ():
             values = apply(values)
         return values if values or default is None else [default]
 
