@@ -15,7 +15,6 @@ from db.tables import (
     decision,
     deletion_proposal,
     harvest_window,
-    key_stat,
     match_key,
     membership,
     node,
@@ -175,12 +174,6 @@ def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[P
     # sorted by key: B-tree pages are then touched in order
     keys = sorted([(key, ids[one.hash], kind, likeness) for one in profiled for kind, key, likeness in one.keys])
     bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
-
-
-def forget_decisions(conn: Connection) -> None:
-    """Drop what the old rules decided: pairs, keys and their suspension; clusters and history stay."""
-    for table in (decision, key_stat, match_key):
-        conn.execute(delete(table))
 
 
 def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:

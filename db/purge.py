@@ -27,8 +27,10 @@ from db.tables import (
     quarantine,
     record,
     record_version,
+    rejudged,
     rekey,
     rekey_pair,
+    rekeyed,
     reprofiled,
     run,
 )
@@ -114,7 +116,10 @@ def _nodes(conn: Connection) -> int:
     if idle:
         pairs = or_(within(conn, decision.c.left_node, idle), within(conn, decision.c.right_node, idle))
         conn.execute(delete(decision).where(pairs))
-        conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, idle)))
+        beside = or_(within(conn, rejudged.c.left_node, idle), within(conn, rejudged.c.right_node, idle))
+        conn.execute(delete(rejudged).where(beside))
+        for table in (match_key, rekeyed):
+            conn.execute(delete(table).where(within(conn, table.c.node_id, idle)))
         conn.execute(delete(node).where(within(conn, node.c.id, idle)))
     return len(idle)
 

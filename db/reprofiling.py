@@ -1,25 +1,29 @@
-"""Profiles by other rules, stored beside those that are matched by, and put in their place in one short transaction.
+"""What other rules make of everything, stored beside what is served, and put in its place in one short transaction.
 
-A new node carries no record until then, and nodes without a record are no candidates: what is served does not change
-while this goes on, and others write in between. `reprofiled` says how far it is, so that it goes on after a kill.
+Profiles and keys of records, then the decisions on all pairs that they propose. A new node carries no record until the
+swap, and nodes without a record are no candidates: what is served does not change while this goes on, and others write
+in between. What is stored says how far it is, so that it goes on after a kill.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, exists, func, insert, literal, select, union_all, update
 
 from db import bulk, ledger
 from db.engine import within
 from db.prepared import Profiled
-from db.tables import decision, key_stat, match_key, match_queue, node, record, reprofiled
+from db.tables import decision, key_stat, match_key, match_queue, node, record, rejudged, rekeyed, reprofiled
 
-Key = tuple[str, int, int]
-KEYS = reprofiled.c["keys"]
-_keys = msgspec.msgpack.Decoder(list[Key]).decode
+Pair = tuple[int, int]
+Block = tuple[int, str, Sequence[int], Sequence[int]]
+JUDGED = ("left_node", "right_node", "verdict", "score", "reason", "evidence")
+KEY = ("hash", "node_id", "kind", "likeness")
+PORTION = 10_000
+_mine = and_(reprofiled.c.record_id == record.c.id, reprofiled.c.version == record.c.version)
 
 
 class Waiting(NamedTuple):
@@ -29,93 +33,189 @@ class Waiting(NamedTuple):
     version: int
 
 
-def begin(conn: Connection, rules: bytes) -> int:
-    """Drop what was prepared for other rules; returns the record id up to which everything is prepared for these."""
-    conn.execute(delete(reprofiled).where(reprofiled.c.rules != rules))
-    return int(conn.execute(select(func.max(reprofiled.c.record_id))).scalar_one() or 0)
+def begin(conn: Connection, rules: bytes) -> None:
+    """Drop what was prepared for other rules."""
+    if conn.execute(select(reprofiled.c.record_id).where(reprofiled.c.rules != rules).limit(1)).first():
+        clear(conn)
+
+
+def clear(conn: Connection) -> None:
+    """Drop all that is prepared."""
+    for table in (reprofiled, rekeyed, rejudged):
+        conn.execute(delete(table))
 
 
 def counts(conn: Connection) -> tuple[int, int]:
     """How many records are prepared, of how many."""
-    done = select(func.count()).select_from(reprofiled)
+    done = select(func.count()).select_from(record.join(reprofiled, _mine)).where(record.c.state == "active")
     total = select(func.count()).where(record.c.state == "active")
     return int(conn.execute(done).scalar_one()), int(conn.execute(total).scalar_one())
 
 
+# ---- profiles ----------------------------------------------------------------------------------------
+
+
 def waiting(conn: Connection, after: int, limit: int) -> list[Waiting]:
-    """Up to *limit* active records with an id above *after*, ascending."""
-    query = select(record.c.id, record.c.version).where(record.c.state == "active", record.c.id > after)
+    """Up to *limit* active records with an id above *after*, ascending, that are not prepared as they are now."""
+    query = select(record.c.id, record.c.version).where(
+        record.c.state == "active", record.c.id > after, ~exists().where(_mine)
+    )
     return [Waiting(*row) for row in conn.execute(query.order_by(record.c.id).limit(limit))]
 
 
-def changed(conn: Connection, limit: int) -> list[Waiting]:
-    """Up to *limit* active records that came or changed since they were prepared."""
-    same = and_(reprofiled.c.record_id == record.c.id, reprofiled.c.version == record.c.version)
-    query = select(record.c.id, record.c.version).where(record.c.state == "active", ~exists().where(same))
-    return [Waiting(*row) for row in conn.execute(query.order_by(record.c.id).limit(limit))]
+def hidden(conn: Connection, now: Iterable[int]) -> list[Waiting]:
+    """The active records *now*, and those prepared without an identifier, which may be right again."""
+    query = select(record.c.id, record.c.version).where(record.c.state == "active")
+    left_out = query.join(reprofiled, reprofiled.c.record_id == record.c.id).where(reprofiled.c.hidden)
+    rows = [*conn.execute(query.where(within(conn, record.c.id, now))), *conn.execute(left_out)]
+    return sorted({Waiting(*row) for row in rows})
 
 
-def keep(conn: Connection, rules: bytes, rows: Sequence[Waiting], made: Mapping[int, Profiled]) -> None:
-    """Store the nodes of *made* (by record id), and for nodes that others have too how they are to be changed."""
+def keep(
+    conn: Connection, rules: bytes, rows: Sequence[Waiting], made: Mapping[int, Profiled], hiding: Iterable[int]
+) -> None:
+    """Store the nodes of *made* (by record id), and the keys of those that have others now; *hiding*: see `hidden`."""
     ids = ledger.store_nodes(conn, made.values())
     nodes = {ids[one.hash]: one for one in made.values()}
-    stored: dict[int, list[Key]] = {one: [] for one in nodes}
+    other = _other(conn, nodes)
+    conn.execute(delete(rekeyed).where(within(conn, rekeyed.c.node_id, other)))
+    bulk.insert_new(conn, rekeyed, KEY, _lines({one: nodes[one] for one in other}))
+    left_out = set(hiding)
+    lines = [
+        (
+            one.record_id,
+            one.version,
+            rules,
+            ids[found.hash],
+            found.solid,
+            one.record_id in left_out,
+            ids[found.hash] in other,
+        )
+        for one in rows
+        if (found := made.get(one.record_id)) is not None
+    ]
+    columns = ("record_id", "version", "rules", "node_id", "solid", "hidden", "rekeyed")
+    bulk.upsert(conn, reprofiled, columns, lines, ["record_id"])
+
+
+def _other(conn: Connection, nodes: Mapping[int, Profiled]) -> set[int]:
+    """Those of the nodes that have other keys now, or another word on whether equals merge by themselves."""
+    stored: dict[int, list[tuple[Any, ...]]] = {one: [] for one in nodes}
     query = select(match_key.c.node_id, match_key.c.kind, match_key.c.hash, match_key.c.likeness)
     for node_id, *key in conn.execute(query.where(within(conn, match_key.c.node_id, nodes))):
-        stored[node_id].append((key[0], key[1], key[2]))
+        stored[node_id].append(tuple(key))
     solid = {
         row[0]: bool(row[1])
         for row in conn.execute(select(node.c.id, node.c.solid).where(within(conn, node.c.id, nodes)))
     }
-    other = {
-        node_id
-        for node_id, one in nodes.items()
-        if solid[node_id] != one.solid
-        or sorted(stored[node_id]) != sorted((key[0], key[1], key[2]) for key in one.keys)
+    return {
+        key
+        for key, one in nodes.items()
+        if solid[key] != one.solid
+        or sorted(stored[key]) != sorted((name, value, like) for name, value, like in one.keys)
     }
-    lines = [
-        (one.record_id, one.version, rules, ids[found.hash], found.solid, _packed(found, ids, other))
-        for one in rows
-        if (found := made.get(one.record_id)) is not None
-    ]
-    bulk.upsert(conn, reprofiled, ("record_id", "version", "rules", "node_id", "solid", "keys"), lines, ["record_id"])
 
 
-def _packed(found: Profiled, ids: Mapping[bytes, int], other: set[int]) -> bytes | None:
-    """The keys that the node is to have, where it has others now."""
-    return msgspec.msgpack.encode(found.keys) if ids[found.hash] in other else None
+def _lines(nodes: Mapping[int, Profiled]) -> list[tuple[Any, ...]]:
+    return sorted((value, node_id, kind, like) for node_id, one in nodes.items() for kind, value, like in one.keys)
+
+
+# ---- pairs -------------------------------------------------------------------------------------------
+
+
+def nodes(conn: Connection) -> set[int]:
+    """The nodes that the active records will have."""
+    query = select(reprofiled.c.node_id).distinct().join(record, record.c.id == reprofiled.c.record_id)
+    return {row[0] for row in conn.execute(query.where(record.c.state == "active"))}
+
+
+def blocks(conn: Connection) -> Iterator[Block]:
+    """(key, kind, nodes, their likenesses) of every key with two carriers or more, dead nodes among them.
+
+    The database groups, in the order of its index; nothing is asked by the node or by the batch.
+    """
+    held: Any = match_key
+    replaced = select(reprofiled.c.node_id).where(reprofiled.c.rekeyed)
+    if conn.execute(replaced.limit(1)).first():
+        staying = _columns(match_key).where(match_key.c.node_id.not_in(replaced))
+        held = union_all(staying, _columns(rekeyed).where(rekeyed.c.node_id.in_(replaced))).cte()
+    # first which keys: most have one carrier, and a list of each takes longer than a second look
+    shared = select(held.c.hash).group_by(held.c.hash).having(func.count() > 1).subquery()
+    lists = func.json_group_array if conn.dialect.name == "sqlite" else func.array_agg
+    query = (
+        select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), lists(held.c.likeness))
+        .join(shared, shared.c.hash == held.c.hash)
+        .group_by(held.c.hash)
+    )
+    read = json.loads if conn.dialect.name == "sqlite" else list
+    for key, kind, carriers, likenesses in conn.execute(query.execution_options(yield_per=PORTION)):
+        yield key, kind, read(carriers), read(likenesses)
+
+
+def judged(conn: Connection) -> set[Pair]:
+    """The pairs whose decisions are stored beside."""
+    return {(row[0], row[1]) for row in conn.execute(select(rejudged.c.left_node, rejudged.c.right_node))}
+
+
+def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store decisions beside those in use; JUDGED names their columns."""
+    bulk.insert_new(conn, rejudged, JUDGED, rows)
+
+
+def drop_judged(conn: Connection, pairs: Iterable[Pair]) -> None:
+    """Drop decisions on pairs that are not proposed any more."""
+    for left, right in pairs:
+        conn.execute(delete(rejudged).where(rejudged.c.left_node == left, rejudged.c.right_node == right))
+
+
+# ---- putting in force --------------------------------------------------------------------------------
 
 
 def swap(conn: Connection) -> list[int]:
-    """Give the records their new nodes, forget what was decided, and queue everything; returns the active records.
+    """Give the records their new nodes and the nodes their keys, and queue everything; returns the active records.
 
-    Part of the transaction that puts the rules in force.
+    Part of the transaction that puts the rules in force, as are `decide` and, last, `clear`.
     """
-    mine = and_(reprofiled.c.record_id == record.c.id, reprofiled.c.version == record.c.version)
-    moved = select(reprofiled.c.node_id).where(mine).scalar_subquery()
+    moved = select(reprofiled.c.node_id).where(_mine).scalar_subquery()
     conn.execute(
         update(record)
-        .where(record.c.state == "active", exists().where(mine, reprofiled.c.node_id != record.c.node_id))
+        .where(record.c.state == "active", exists().where(_mine, reprofiled.c.node_id != record.c.node_id))
         .values(node_id=moved)
     )
-    query = select(reprofiled.c.node_id, reprofiled.c.solid, KEYS).where(KEYS.is_not(None))
-    for rows in conn.execute(query).partitions(1000):
-        change_nodes(conn, {row[0]: (row[1], _keys(row[2])) for row in rows})
-    for table in (decision, key_stat, reprofiled):
-        conn.execute(delete(table))
+    _change_nodes(conn)
     active = [
         row[0] for row in conn.execute(select(record.c.id).where(record.c.state == "active").order_by(record.c.id))
     ]
     conn.execute(update(match_queue).values(version=match_queue.c.version + 1))
     queued = exists().where(match_queue.c.record_id == record.c.id)
-    rest = select(record.c.id, 1).where(record.c.state == "active", ~queued)
+    rest = select(record.c.id, literal(1)).where(record.c.state == "active", ~queued)
     conn.execute(insert(match_queue).from_select(["record_id", "version"], rest))
     return active
 
 
-def change_nodes(conn: Connection, nodes: Mapping[int, tuple[bool, Sequence[Key]]]) -> None:
+def _change_nodes(conn: Connection) -> None:
     """Give nodes other keys, and another word on whether equals merge by themselves."""
-    conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, nodes)))
-    bulk.update(conn, node, ("id", "solid"), [(key, solid) for key, (solid, _) in nodes.items()])
-    lines = sorted((key, one, kind, likeness) for one, (_, keys) in nodes.items() for kind, key, likeness in keys)
-    bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), lines)
+    changed = select(reprofiled.c.node_id).where(reprofiled.c.rekeyed)
+    solid = exists().where(reprofiled.c.node_id == node.c.id, reprofiled.c.solid)
+    conn.execute(update(node).where(node.c.id.in_(changed)).values(solid=solid))
+    conn.execute(delete(match_key).where(match_key.c.node_id.in_(changed)))
+    conn.execute(insert(match_key).from_select(KEY, _columns(rekeyed).where(rekeyed.c.node_id.in_(changed))))
+
+
+def _columns(table: Table) -> Select[Any]:
+    return select(*(table.c[name] for name in KEY))
+
+
+def decide(conn: Connection, derivation_id: int, run_id: int) -> None:
+    """Put the decisions that were made beside in the place of the old ones."""
+    for table in (decision, key_stat):
+        conn.execute(delete(table))
+    rows = select(*(rejudged.c[name] for name in JUDGED), literal(derivation_id), literal(run_id))
+    ordered = rows.order_by(rejudged.c.left_node, rejudged.c.right_node)
+    conn.execute(insert(decision).from_select([*JUDGED, "derivation_id", "run_id"], ordered))
+
+
+def carried(conn: Connection) -> set[int]:
+    """The nodes that active records have."""
+    query = select(record.c.node_id).where(record.c.state == "active", record.c.node_id.is_not(None)).distinct()
+    return {row[0] for row in conn.execute(query)}

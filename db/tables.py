@@ -411,7 +411,31 @@ reprofiled = Table(  # what other rules make of the records, until those are put
     Column("rules", LargeBinary, nullable=False),
     Column("node_id", Id, ForeignKey("node.id"), nullable=False, index=True),
     Column("solid", Boolean, nullable=False),
-    Column("keys", LargeBinary),  # msgpack: of a node that has other keys now
+    Column("hidden", Boolean, nullable=False),  # an identifier was left out because a person called it wrong
+    Column("rekeyed", Boolean, nullable=False),  # the node is to have the keys in `rekeyed`, whatever it has now
+)
+
+rekeyed = Table(  # keys of nodes that have others now
+    "rekeyed",
+    metadata,
+    Column("hash", BigInteger, primary_key=True),
+    Column("node_id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("likeness", BigInteger, nullable=False),
+    Index("ix_rekeyed_node_id", "node_id"),
+    sqlite_with_rowid=False,
+)
+
+rejudged = Table(  # what those rules decide on the pairs that they propose
+    "rejudged",
+    metadata,
+    Column("left_node", Id, primary_key=True),
+    Column("right_node", Id, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", LargeBinary),
+    sqlite_with_rowid=False,
 )
 
 match_queue = Table(  # the dirty records

@@ -34,6 +34,8 @@ DESK_POINTS = (
     "constants.batch.committed",
     "rebuild.batch.written",
     "rebuild.batch.committed",
+    "rebuild.pairs.written",
+    "rebuild.pairs.committed",
     "rebuild.swap.written",
     "rebuild.swap.committed",
     "normalize.batch.written",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import combinations
 from typing import NamedTuple
@@ -110,19 +110,19 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
     return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
 
 
-def judge_again(desk: Desk, record_ids: Sequence[int]) -> int:
-    """Decide the pairs of these records anew and leave the groups alone; how many pairs that were.
+def judge_again(desk: Desk, now: AbstractSet[int], before: AbstractSet[int]) -> int:
+    """Decide the pairs of the nodes *now* anew and drop those of *before*; the groups are left alone.
 
-    For who has forgotten every decision: groups are looked at when all pairs are known, or they would fall apart for
-    a while and lose their ids.
+    For who puts other decisions in force: groups are looked at when all pairs are known, or they would fall apart for
+    a while and lose their ids. Returns how many pairs were compared.
     """
     with desk.database.write() as conn:
-        proposal = propose(conn, desk, catalogue.states_of_records(conn, record_ids))
+        proposal = propose(conn, desk, now, before)
         profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
-        judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
+        rows = [_decision_row(desk, pair, _judge(desk, profiles, pair)) for pair in sorted(proposal.new)]
         catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
-        catalogue.write_decisions(conn, proposal.gone, [_decision_row(desk, p, d) for p, d in sorted(judged.items())])
-    return len(judged)
+        catalogue.write_decisions(conn, proposal.gone, rows)
+    return len(rows)
 
 
 def _most(marks: Sequence[tuple[int, int]], only: Sequence[int] | None) -> int:
@@ -159,7 +159,7 @@ def suppose(
     """
     moved = {one.record_id: -one.record_id for one in states if one.record_id in profiles}
     changed = [one._replace(node_id=moved.get(one.record_id, one.node_id)) for one in states]
-    proposal = propose(conn, desk, [one for one in states if one.record_id not in moved])
+    proposal = propose(conn, desk, *_nodes_of([one for one in states if one.record_id not in moved]))
     supposed = {moved[key]: profiles[key] for key in moved}
     olds = {one.node_id for one in states if one.record_id in moved and one.node_id is not None}
     staying = {one.node_id for one in catalogue.states_of_nodes(conn, olds) if one.record_id not in moved}
@@ -207,14 +207,18 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
 # ---- which pairs -------------------------------------------------------------------------------------
 
 
-def propose(conn: Connection, desk: Desk, states: Sequence[RecordState]) -> Proposal:
+def _nodes_of(states: Iterable[RecordState]) -> tuple[set[int], set[int]]:
+    """The nodes of *states* now, and as they were matched last."""
+    now = {state.node_id for state in states if state.node_id is not None}
+    return now, {state.old_node for state in states if state.old_node is not None}
+
+
+def propose(conn: Connection, desk: Desk, now: AbstractSet[int], before: AbstractSet[int]) -> Proposal:
     """The pairs that share a live key with a touched node, against those that are stored.
 
-    Only the keys of touched nodes are weighed: a key that crosses its limit withdraws the pairs that rest on it
-    alone, or adds the pairs of its carriers; nothing else is compared again.
+    Touched are the nodes *now* and those that records have left. Only their keys are weighed: a key that crosses its
+    limit withdraws the pairs that rest on it alone, or adds the pairs of its carriers; nothing else is compared again.
     """
-    now = {state.node_id for state in states if state.node_id is not None}
-    before = {state.old_node for state in states if state.old_node is not None}
     dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
     limits = desk.match_rules.suspend_at
     crowded = catalogue.crowded_keys(conn, now | before, min(limits.values()))
@@ -266,11 +270,15 @@ def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[i
 
 
 def _judge(desk: Desk, profiles: Mapping[int, tuple[Profile, bool]], pair: Pair) -> Decision:
-    left, right = profiles[pair[0]][0], profiles[pair[1]][0]
-    decision = compare.decide(left, right, desk.match_rules)
-    near = decision.verdict == "veto" and decision.score >= desk.match_rules.review_at
+    return judged(profiles[pair[0]][0], profiles[pair[1]][0], desk.match_rules)
+
+
+def judged(left: Profile, right: Profile, rules: MatchRules) -> Decision:
+    """The decision on a pair as it is stored: with evidence where a person may want to look at it."""
+    decision = compare.decide(left, right, rules)
+    near = decision.verdict == "veto" and decision.score >= rules.review_at
     if decision.verdict in ("merge", "review") or near:
-        return compare.explain(left, right, desk.match_rules)
+        return compare.explain(left, right, rules)
     return decision
 
 
@@ -409,15 +417,19 @@ def _differs(sheet: Sheet, old: Row) -> bool:
     return bool(old["doc_hash"] != sheet.hash or old["size"] != len(sheet.members))
 
 
+def packed_evidence(decision: Decision) -> bytes | None:
+    """The evidence as it is stored."""
+    return pack(msgspec.json.encode(decision.evidence)) if decision.evidence else None
+
+
 def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> Row:
-    evidence = pack(msgspec.json.encode(decision.evidence)) if decision.evidence else None
     return {
         "left_node": pair[0],
         "right_node": pair[1],
         "verdict": decision.verdict,
         "score": decision.score,
         "reason": decision.reason,
-        "evidence": evidence,
+        "evidence": packed_evidence(decision),
         "derivation_id": desk.derivation_id,
         "run_id": desk.run_id,
     }

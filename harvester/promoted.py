@@ -33,13 +33,14 @@ def mark(settings: Settings) -> int:
         return 0
 
 
-def _next(settings: Settings) -> Path:
+def offered(settings: Settings) -> Path:
+    """Where the file stands that is to be in force."""
     return in_force(settings).with_suffix(".next")
 
 
 def offer(settings: Settings, rules: Rules) -> None:
     """Put the text of *rules* beside the file in force, whole or not at all."""
-    target = _next(settings)
+    target = offered(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".draft")
     with draft.open("wb") as file:
@@ -52,29 +53,29 @@ def offer(settings: Settings, rules: Rules) -> None:
 def withdraw(settings: Settings) -> None:
     """Forget what was offered."""
     with suppress(FileNotFoundError):
-        _next(settings).unlink()
+        offered(settings).unlink()
 
 
 def take(settings: Settings) -> None:
     """Let what was offered be in force. What ships is not copied: a newer Induk then brings its newer rules."""
-    target, offered = in_force(settings), _next(settings)
+    target, found = in_force(settings), offered(settings)
     with suppress(FileNotFoundError):  # another process was quicker
-        if offered.read_text(encoding="utf-8-sig") == match_rules.SHIPPED.read_text(encoding="utf-8-sig"):
+        if found.read_text(encoding="utf-8-sig") == match_rules.SHIPPED.read_text(encoding="utf-8-sig"):
             with suppress(FileNotFoundError):
                 target.unlink()
-            offered.unlink()
+            found.unlink()
         else:
-            offered.replace(target)
+            found.replace(target)
 
 
 def settle(settings: Settings, database: Database) -> None:
     """Finish or forget a promotion that was killed; one that is at work is left alone."""
-    offered = _next(settings)
+    found = offered(settings)
     with suppress(FileNotFoundError, Locked):
-        if not offered.is_file():
+        if not found.is_file():
             return
         with database.lock(MATCH_RUN_LOCK):
-            made = match_rules.parse(offered.read_text(encoding="utf-8-sig")).hash
+            made = match_rules.parse(found.read_text(encoding="utf-8-sig")).hash
             with database.read() as conn:
                 row = derivations.current(conn)
             if row and bytes(row["match_hash"]).hex() == made:

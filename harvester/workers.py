@@ -140,18 +140,17 @@ _rules: dict[Any, Rules] = {}
 
 
 def rules_at(path: Path | None) -> Rules:
-    """The match rules of the file (None: the shipped ones), read once a process."""
-    if path not in _rules:
-        _rules[path] = match_rules.load(path)
-    return _rules[path]
+    """The match rules of the file (None: the shipped ones), read once a process while it stays as it is."""
+    mark = (path, path and path.stat().st_mtime_ns)
+    if mark not in _rules:
+        _rules[mark] = match_rules.load(path)
+    return _rules[mark]
 
 
 def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
     """In a worker: the chunk, by the rules read from the recipe's file, and the seconds that its stages took."""
-    if recipe.rules_path not in _rules:
-        _rules[recipe.rules_path] = match_rules.load(recipe.rules_path)
     laps = Laps()
-    made = prepare_batch(work, recipe._replace(rules=_rules[recipe.rules_path]), laps)
+    made = prepare_batch(work, recipe._replace(rules=rules_at(recipe.rules_path)), laps)
     rows: Rows = [_plain(one) if isinstance(one, Prepared) else one for one in made.values()]
     laps.lap("hand over")
     return rows, laps.seconds

@@ -43,7 +43,9 @@ def _note(shell: Shell, seen: Any) -> None:
     minutes, seconds = divmod(round(seen.left), 60)
     left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     if not shell.json:
-        shell.note(_("{done:,} of {total:,}; {rate:,.0f} a second, {left} left", **{**seen._asdict(), "left": left}))
+        what = {"records": _("records"), "pairs": _("pairs")}[seen.what]
+        words = {**seen._asdict(), "what": what, "left": left}
+        shell.note(_("{done:,} of {total:,} {what}; {rate:,.0f} a second, {left} left", **words))
 
 
 _SUMMED = ("records", "pairs", "merges", "changes")
@@ -55,7 +57,7 @@ def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None =
 
     from db import catalogue, work
     from harvester import pipeline
-    from harvester.rebuilding import Progress
+    from harvester.rejudging import Progress
 
     with opened.database.read() as conn:
         total = work.queued(conn)
@@ -68,7 +70,7 @@ def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None =
         now = time.monotonic()
         if not shell.verbose and now - told >= EVERY:
             told, rate = now, done / max(now - started, 1e-6)
-            _note(shell, Progress(done, total, rate, max(total - done, 0) / rate))
+            _note(shell, Progress("records", done, total, rate, max(total - done, 0) / rate))
         elif shell.verbose:
             shell.note(
                 _(

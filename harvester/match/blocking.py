@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -30,6 +30,34 @@ def candidates(profiles: Mapping[str, Profile], rules: Rules) -> Candidates:
     suspended = {place: len(unlike) for place, unlike in likenesses.items() if len(unlike) > rules.suspend_at[place[0]]}
     pairs = {pair for place, names in carriers.items() if place not in suspended for pair in combinations(names, 2)}
     return Candidates(frozenset(pairs), suspended)
+
+
+class Proposed(NamedTuple):
+    """The pairs of nodes (the smaller first) that a live key proposes; suspended key → (kind, unlike carriers)."""
+
+    pairs: set[tuple[int, int]]
+    suspended: dict[int, tuple[str, int]]
+
+
+def join(
+    blocks: Iterable[tuple[int, str, Sequence[int], Sequence[int]]], alive: set[int], limits: Mapping[str, int]
+) -> Proposed:
+    """The pairs of *alive* nodes in *blocks*: (key, kind, nodes, their likenesses), each key once."""
+    pairs: set[tuple[int, int]] = set()
+    suspended: dict[int, tuple[str, int]] = {}
+    for key, kind, nodes, likenesses in blocks:
+        if not alive.issuperset(nodes):
+            kept = [pair for pair in zip(nodes, likenesses, strict=True) if pair[0] in alive]
+            nodes, likenesses = [node for node, _ in kept], [like for _, like in kept]
+        limit = limits[kind]
+        if len(nodes) > limit and (unlike := len(set(likenesses))) > limit:
+            suspended[key] = (kind, unlike)
+        elif len(nodes) == 2:
+            left, right = nodes
+            pairs.add((left, right) if left < right else (right, left))
+        elif len(nodes) > 2:
+            pairs.update(combinations(sorted(nodes), 2))
+    return Proposed(pairs, suspended)
 
 
 def share_a_key(left: Sequence[BlockingKey], right: Sequence[BlockingKey]) -> bool:

@@ -1,0 +1,108 @@
+"""Every pair that other rules propose, decided beside what is served: in worker processes, in short transactions.
+
+The pairs come from one join over all keys; it is quick, and made anew each time. Decisions are kept pair by pair, so
+that after a kill, or when records have changed meanwhile, only those that are missing are made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from db import reprofiling
+from db.engine import Database
+from db.reprofiling import Pair
+from harvester import faultpoint
+from harvester.match import blocking
+from harvester.matching import judged, packed_evidence
+from harvester.resolving import read_profiles
+from harvester.workers import Workers, rules_at
+
+CHUNK = 4000  # pairs that a worker compares at a time
+
+
+class Progress(NamedTuple):
+    """How far it is with the `what` (records or pairs); `rate` in so many a second, `left` in seconds."""
+
+    what: str
+    done: int
+    total: int
+    rate: float
+    left: float
+
+
+Tell = Callable[[Progress], None]
+
+
+class Beside(NamedTuple):
+    """What lies ready: the nodes whose pairs are decided, how many pairs, and the suspended keys."""
+
+    nodes: set[int]
+    pairs: int
+    suspended: Mapping[int, tuple[str, int]]
+
+
+def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell) -> Beside:
+    """Decide every pair that the prepared profiles propose by the rules at *path*, and is not decided yet."""
+    limits = rules_at(path).suspend_at
+    with database.read() as conn:
+        nodes = reprofiling.nodes(conn)
+        proposed = blocking.join(reprofiling.blocks(conn), nodes, limits)
+        held = reprofiling.judged(conn)
+    if stale := sorted(held - proposed.pairs):
+        database.persist(partial(_drop, database, stale))
+    rest = sorted(proposed.pairs - held)
+    told = Pace("pairs", len(proposed.pairs) - len(rest), len(proposed.pairs), tell)
+    for rows in workers.each(_judge, _jobs(database, path, rest)):
+        database.give_way()
+        database.persist(partial(_keep, database, rows))
+        faultpoint.reach("rebuild.pairs.committed")
+        told.advance(len(rows))
+    return Beside(nodes, len(proposed.pairs), proposed.suspended)
+
+
+class Pace:
+    """Counts what is done, and tells of it."""
+
+    def __init__(self, what: str, done: int, total: int, tell: Tell) -> None:
+        self._what, self._done, self._total, self._tell = what, done, total, tell
+        self._already, self._started = done, time.monotonic()
+
+    def advance(self, number: int) -> None:
+        """So many more are done."""
+        self._done += number
+        rate = (self._done - self._already) / max(time.monotonic() - self._started, 1e-6)
+        self._tell(Progress(self._what, self._done, self._total, rate, max(self._total - self._done, 0) / rate))
+
+
+def _jobs(database: Database, path: Path | None, pairs: Sequence[Pair]) -> Iterator[tuple[Any, ...]]:
+    url = database.url.render_as_string(hide_password=False)
+    for start in range(0, len(pairs), CHUNK):
+        yield url, path, pairs[start : start + CHUNK]
+
+
+def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[tuple[Any, ...]]:
+    """In a worker: the rows of the decisions on *pairs*. It reads the profiles itself: they need not travel."""
+    rules = rules_at(path)
+    with closing(Database(url)) as database, database.read() as conn:
+        profiles = read_profiles(conn, {node for pair in pairs for node in pair})
+    rows = []
+    for left, right in pairs:
+        made = judged(profiles[left][0], profiles[right][0], rules)
+        rows.append((left, right, made.verdict, made.score, made.reason, packed_evidence(made)))
+    return rows
+
+
+def _keep(database: Database, rows: Sequence[tuple[Any, ...]]) -> None:
+    with database.write() as conn:
+        reprofiling.keep_judged(conn, rows)
+        faultpoint.reach("rebuild.pairs.written")
+
+
+def _drop(database: Database, pairs: Sequence[Pair]) -> None:
+    with database.write() as conn:
+        reprofiling.drop_judged(conn, pairs)
