@@ -121,6 +121,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         extra=_extra(record, area, known),
         open_at=area.open_at,
         minutes=carriers.minutes(record),
+        coded_year=(dates.coded_year or 0) if year == dates.year_from else 0,
     )
     if constants:
         made = msgspec.structs.replace(made, **silenced(record, constants))

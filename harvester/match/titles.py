@@ -109,11 +109,13 @@ def _omission(raw: str, vocabulary: Vocabulary) -> int:
     return len(_without_article(fold(raw[: match.start()]), vocabulary).split()) if match else 0
 
 
-_RANGE = re.compile(r"(?<![\w-])([0-9]{1,3}|[IVX]{1,6})\s?[-–]\s?([0-9]{1,3}|[IVX]{1,6})(?![\w-])")
+_RANGE = re.compile(
+    r"(?<![\w-])([0-9]{1,3}|[IVX]{1,6}|[a-z]{3,9})\s?[-–]\s?\[?([0-9]{1,3}|[IVX]{1,6}|[a-z]{3,9})(?![\w-])"
+)
 
 
 def _ranges(text: str) -> Ranges:
-    """Ascending ranges in *text* (v. 1-44, Jilid I-III), as (first, last); "1-2" of one volume is none."""
+    """Ascending ranges in *text* (v. 1-44, I-III, Book one-[two]), as (first, last); "1-2" of one volume is none."""
     if "-" not in text and "–" not in text:
         return frozenset()
     found = [(number(first.lower()), number(last.lower())) for first, last in _RANGE.findall(text)]
@@ -158,6 +160,7 @@ def _numbers_or_words(text: str, vocabulary: Vocabulary) -> list[str]:
     return found or ([" ".join(telling)] if telling else [])
 
 
+_TYPED_L = re.compile("l([0-9]{3}s?)")
 _LETTERED = re.compile(r"\b([0-9]+) ([a-z])\b")
 
 
@@ -248,6 +251,8 @@ class _TitleWords:
                 skip = used
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
+            elif token[0] == "l" and (decade := _TYPED_L.fullmatch(token)):
+                self.words.append("1" + decade[1])  # l990s: a typewriter without a 1
             elif (
                 index
                 and token[0] in "ivxlc"

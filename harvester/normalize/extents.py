@@ -14,7 +14,8 @@ _PAGE_WORD = (
     r"|páginas|sivua|sidor|sider|str|stron"
 )
 _PAGES = re.compile(
-    rf"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?[\s,;+&)]*)+)\s*(?:{_PAGE_WORD})\b",
+    r"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?(?:[\s,;+&)]|\.(?=\s?\[))*)+)\s*"
+    rf"(?:{_PAGE_WORD})\b",
     re.UNICODE,
 )
 _FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)
@@ -54,8 +55,8 @@ def _pages(text: str) -> int | None:
             found.append(int(last) - int(first) + 1 if last and int(last) >= int(first) > 1 else int(last or first))
         if not re.search(r"[0-9]", numbers):
             found += [value for word in re.findall(r"[ivxlcIVXLC]+", numbers) if (value := roman(word))]
-    if not found and (bare := re.fullmatch(r"\s*(?:[ivxlc]+\s*[,+]\s*)?([0-9]{2,4})\s*", text)):
-        found = [int(bare[1])]  # a column of pages: "529", "xiv, 529"
+    if not found and (bare := re.fullmatch(r"\s*(?:pp\.?\s*)?(?:[ivxlc]+\s*[,+]\s*)?([0-9]{2,4})\s*\.?\s*", text)):
+        found = [int(bare[1])]  # a column of pages: "529", "xiv, 529"; old catalogues: "pp. 24."
     return max(found) if found else None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+import msgspec
+
 from harvester.model import Dates
 
 LATEST = 2035
@@ -162,11 +164,20 @@ def joined(coded: Dates | None, told: Dates | None) -> Dates:
         return _with_text(coded if coded.kind in ("range", "continuing") and coded.certain else told, told.text)
     if not overlap and coded.copyright_year != told.year_from:
         # 008 keeps the defaults of a form more often than a printed year is wrong.
-        return told
+        return _beside(told, coded)
     best = coded if coded.certain else told
     copyright_year = coded.copyright_year or told.copyright_year
     kind = coded.kind if coded.kind == "reprint" else told.kind
     return Dates(best.year_from, best.year_to, kind, best.certain, copyright_year, coded.original_year, told.text)
+
+
+def _beside(told: Dates, coded: Dates) -> Dates:
+    """*told* with the year of the code, which helps to tell a misprinted year from another edition.
+
+    A later year that is not coded as that of a reprint is the year in which the record was typed: no evidence.
+    """
+    earlier = coded.kind == "single" and coded.certain and (coded.year_from or 0) < (told.year_from or 0)
+    return msgspec.structs.replace(told, coded_year=coded.year_from) if earlier or coded.kind == "reprint" else told
 
 
 def _with_text(dates: Dates, text: str) -> Dates:

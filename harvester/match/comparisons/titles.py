@@ -140,6 +140,8 @@ def alike(left: str, right: str) -> bool:
         return True
     if len(longer) < 5 and not (len(shorter) == len(longer) == 4 and shorter[::3] == longer[::3]):
         return False
+    if len(longer) > 5 and left[:2] == right[:2] and sorted(left) == sorted(right):
+        return True
     allowed = 1 if len(shorter) < 9 else 2
     return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
 

@@ -19,11 +19,12 @@ def _same_edition(left: Profile, right: Profile) -> bool:
     return left.edition == right.edition or not left.edition or not right.edition
 
 
-@comparison(1, "equal within unsure shared printing one near far", both="year", shows="year years")
+@comparison(1, "equal within coded unsure shared printing one near far", both="year", shows="year years coded_year")
 def year(left: Profile, right: Profile) -> str:
     """The year of publication.
 
-    within: inside the other's uncertain range; unsure: outside of it; shared: a copyright year of the other;
+    within: inside the other's uncertain range; unsure: outside of it; shared: a copyright year of the other; coded: the
+    year that the other has in its code (008), so that its printed year may be a slip;
     printing: another year, but one side states a printing (cetakan) that explains it; near: at most 10 years.
     """
     mine, theirs = left.year, right.year
@@ -31,8 +32,13 @@ def year(left: Profile, right: Profile) -> str:
         return "missing"
     if mine == theirs:
         return "equal"
-    if left.year_to or right.year_to:
-        return "within" if _overlap(left, right) else "unsure"
+    uncertain = left.year_to or right.year_to
+    if uncertain and _overlap(left, right):
+        return "within"
+    if mine == right.coded_year or theirs == left.coded_year:
+        return "coded"
+    if uncertain:
+        return "unsure"
     if meet_years(left, right):
         return "shared"
     gap = abs(mine - theirs)

@@ -1,0 +1,88 @@
+"""Years stated twice and otherwise, and other readings that labelled pairs taught."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from harvester.match.compare import explain
+from harvester.match.comparisons.titles import alike
+from harvester.match.profile import profile
+from harvester.match.rules import load
+from harvester.match.titles import title_area
+from harvester.model import Decision, NormalizedRecord, Title
+from harvester.normalize.extents import extent_of
+from harvester.normalize.functions.publication_dates import publication_dates
+from tests.match.cases import record
+
+RULES = load()
+BOOK = {
+    "title": "The study of sociology",
+    "by": "Spencer, Herbert",
+    "publisher": "D. Appleton",
+    "place": "New York",
+    "pages": 431,
+}
+
+
+def dated(coded: str, printed: str) -> NormalizedRecord:
+    dates = publication_dates(coded=coded, texts=[printed])
+    assert dates is not None
+    return msgspec.structs.replace(record(BOOK), dates=dates)
+
+
+def judged(left: NormalizedRecord, right: NormalizedRecord) -> Decision:
+    return explain(profile(left, RULES), profile(right, RULES), RULES)
+
+
+def year(decision: Decision) -> str:
+    return next(one.outcome for one in decision.evidence if one.feature == "year")
+
+
+@pytest.mark.parametrize(
+    ("coded", "printed", "other", "outcome", "verdict"),
+    [
+        ("s1882    ", "1889.", "1882", "coded", "merge"),  # one of the two is a slip
+        ("r19521916", "1916", "1952", "coded", "merge"),  # a reprint that copies its model's title page
+        ("s1889    ", "1882.", "1889", "near", "review"),  # the year in which the record was typed
+        ("s1882    ", "1889.", "1871", "far", "review"),
+    ],
+)
+def test_a_coded_year_that_the_other_prints_outweighs_the_printed_one(
+    coded: str, printed: str, other: str, outcome: str, verdict: str
+) -> None:
+    decision = judged(dated(coded, printed), dated(f"s{other}    ", other))
+    assert (year(decision), decision.verdict) == (outcome, verdict)
+    assert judged(dated(f"s{other}    ", other), dated(coded, printed)).score == decision.score
+
+
+def test_one_form_s_default_in_two_records_is_no_evidence() -> None:
+    assert year(judged(dated("s1882    ", "1889"), dated("s1882    ", "1891"))) == "near"
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"), [("86. [1] p.", 86), ("pp. 24.", 24), ("1998. 210 S.", 210), ("p. 45", None)]
+)
+def test_pages_of_old_catalogues_are_read(text: str, pages: int | None) -> None:
+    found = extent_of(text, "")
+    assert found is not None
+    assert found.pages == pages
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (Title("Steps in English", part_numbers=("Book one-[two]",)), Title("Steps in English", "book I-II")),
+        (Title("Reviews in number theory, v. 1-44"), Title("Reviews in number theory, volumes 1-44")),
+        (Title("Electric power", "prospects for the l990s"), Title("Electric power", "prospects for the 1990s")),
+    ],
+)
+def test_one_title_in_two_ways_of_typing_reads_alike(left: Title, right: Title) -> None:
+    mine, theirs = title_area(left, RULES.vocabulary), title_area(right, RULES.vocabulary)
+    assert (mine.parts, mine.words, mine.numbers) == (theirs.parts, theirs.words, theirs.numbers)
+
+
+def test_letters_in_another_order_are_a_typing_error_of_a_long_word() -> None:
+    assert alike("soilers", "soilser")
+    assert not alike("orchestra", "carthorse")
+    assert not alike("melons", "lemons")
