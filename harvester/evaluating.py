@@ -115,13 +115,20 @@ def report(
 ) -> dict[str, Any]:
     """What `induk match evaluate --json` prints: figures as plain numbers, their 95 % intervals under `intervals`.
 
+    Rows of *pairs* and *clusters* that name a record which is not there are left out, and told under `left_out`.
+
     The headline is judged at the thresholds of *rules*, a vetoed pair being no merge; `without_vetoes` is the same
     curve by points alone. `whole_set` and `b_cubed` need *clusters*; without them they are None.
 
     Raises:
-        ConfigError: a pair names a record that is not in the file.
+        ConfigError: no pair, or no row of the clusters, names records of the file.
     """
     profiles = gathered.profiles
+    left_out = {
+        "pairs": _unknown([(one.left, one.right) for one in pairs], profiles, "pairs"),
+        "clusters": _unknown([(name,) for name in clusters], profiles, "clusters"),
+    }
+    pairs = [one for one in pairs if one.left in profiles and one.right in profiles]
     known = {name: cluster for name, cluster in clusters.items() if name in profiles}
     found = evaluate.evaluate(profiles, pairs, known, rules, samples=samples)
     whole_set = found.population
@@ -130,6 +137,8 @@ def report(
     return {
         "records": len(profiles),
         "unreadable": [{"record": name, "reason": reason} for name, reason in gathered.unreadable],
+        "left_out": left_out,
+        "unclustered": len(profiles) - len(known) if clusters else 0,
         "pairs": found.pairs,
         "duplicates": found.duplicates,
         "rules": rules.hash,
@@ -157,6 +166,25 @@ def report(
         "curve": found.curve,
         "disagreements": [msgspec.to_builtins(one) for one in found.disagreements],
     }
+
+
+SAMPLES = 10  # of records that rows name and the file does not hold
+
+
+def _unknown(rows: Sequence[tuple[str, ...]], profiles: Mapping[str, Profile], what: str) -> dict[str, Any]:
+    """How many *rows* name records that are not there, and some of these.
+
+    Raises:
+        ConfigError: every row does.
+    """
+    lost = [row for row in rows if any(name not in profiles for name in row)]
+    names = sorted({name for row in lost for name in row if name not in profiles})
+    if rows and len(lost) == len(rows):
+        held = ", ".join(sorted(profiles)[:2]) or "none"
+        raise ConfigError(
+            f"no row of --{what} names only records of the file: it lacks {', '.join(names[:3])}; it holds {held}"
+        )
+    return {"rows": len(lost), "records": names[:SAMPLES]}
 
 
 def _ends(one: Interval) -> list[float]:

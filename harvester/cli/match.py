@@ -213,6 +213,13 @@ def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
         for one in found["disagreements"][:20]
     ]  # fmt: skip
     shell.table(["first record", "second record", "duplicate", "verdict", "points", "reason"], lines)
+    for name, lost in found["left_out"].items():
+        if lost["rows"]:
+            text = _("rows left out of --{name}: {rows}; the file of records has no {records}",
+                     name=name, rows=lost["rows"], records=", ".join(lost["records"]))  # fmt: skip
+            shell.note(text)
+    if found["unclustered"]:
+        shell.note(_("records in no row of --clusters: {unclustered}; each counts as a cluster of its own", **found))
     for one in found["unreadable"][:20]:
         shell.note(
             _("cannot be read, never merges: {record}: {reason}", record=one["record"], reason=told(one["reason"]))

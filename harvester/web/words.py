@@ -203,6 +203,7 @@ WORDS: dict[str, str] = {
     "in_title": N_("found in the title"),
     "title_only": N_("title only"),
     "unsure": N_("unsure"),
+    "coded": N_("the coded year of the other"),
     "set": N_("set against part"),
     "present": N_("present"),
     "romanized": N_("same, in Latin letters"),

@@ -71,6 +71,42 @@ def test_an_evaluation_needs_three_files_and_nothing_else(tmp_path: Path, labell
     assert [(one["left"], one["right"]) for one in found["disagreements"]] == [("a0", "authority")]
 
 
+def with_rows(tmp_path: Path, labelled: dict[str, str], **rows: str) -> list[str]:
+    """The words of the command over *labelled* with further rows; a heading alone takes the old rows away."""
+    words = ["match", "evaluate", "--records", labelled["records"], "--samples", "5"]
+    for name in ("pairs", "clusters"):
+        old = Path(labelled[name]).read_text(encoding="utf-8-sig")
+        more = rows.get(name, "")
+        path = tmp_path / f"{name}.csv.gz"
+        path.write_bytes(gzip.compress((more if more.startswith(("left", "record")) else f"{old}\n{more}").encode()))
+        words += [f"--{name}", str(path)]
+    return words
+
+
+def test_rows_of_records_that_are_not_there_are_left_out_and_told(tmp_path: Path, labelled: dict[str, str]) -> None:
+    words = with_rows(tmp_path, labelled, pairs="a0,z9,1\nz8,z9,0", clusters="z7,1")
+    found = Call(tmp_path).json(*words)
+    assert found["left_out"] == {
+        "pairs": {"rows": 2, "records": ["z8", "z9"]},
+        "clusters": {"rows": 1, "records": ["z7"]},
+    }
+    assert found["pairs"] == 13
+    assert found["unclustered"] == 1, "the authority record"
+    code, _, err = Call(tmp_path)(*words)
+    assert code == 0
+    assert "rows left out of --pairs: 2; the file of records has no z8, z9" in err
+    assert "rows left out of --clusters: 1" in err
+
+
+@pytest.mark.parametrize("rows", [{"pairs": "left,right,duplicate\nx1,x2,1"}, {"clusters": "record,cluster\nx1,1"}])
+def test_rows_of_which_none_names_a_record_are_an_error(
+    tmp_path: Path, labelled: dict[str, str], rows: dict[str, str]
+) -> None:
+    code, _, err = Call(tmp_path)(*with_rows(tmp_path, labelled, **rows))
+    assert code != 0
+    assert "x1" in err and "a0" in err
+
+
 def test_without_clusters_the_pairs_alone_are_measured(tmp_path: Path, labelled: dict[str, str]) -> None:
     words = ("match", "evaluate", "--records", labelled["records"], "--pairs", labelled["pairs"], "--samples", "5")
     found = Call(tmp_path).json(*words)
