@@ -8,7 +8,7 @@ before stays there, so that rolling back is the same swap once more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ from harvester.errors import Halted, UsageError
 from harvester.model import Damage, HarvestedRecord, NormalizedRecord, Value
 from harvester.pipeline import HARVEST_LOCK, Pipeline
 from harvester.preparing import Recipe, prepare, profiled
+from harvester.workers import rules_at
 
 LOCK = "normalize"
 BATCH = 500
@@ -149,15 +150,14 @@ def _build(
     with pipeline.database.read() as conn:
         total = ledger.active_count(conn, source_id)
     started, already = time.monotonic(), seen["read"]
-    while True:
+    batches: list[list[Stored]] = []
+    # a worker reads the rules itself, once
+    plain = how._replace(rules=None)  # type: ignore[arg-type]
+    jobs = _jobs(pipeline, (plain, source_id, number), seen["last"], batches)
+    for rows in pipeline.workers.each(_all_again, jobs):
         if pipeline.cancel():
             return False
-        with pipeline.database.read() as conn:
-            batch = whole.stored(conn, source_id, seen["last"], BATCH)
-            before = derivations.warnings(conn, [one.record_id for one in batch])
-        if not batch:
-            return True
-        rows = [_again(one, before.get(one.record_id, []), how, source_id, number) for one in batch]
+        batch = batches.pop(0)
         kept = [row for row in rows if row is not None]
         seen["last"], seen["read"] = batch[-1].record_id, seen["read"] + len(batch)
         seen["failed"] += (failed := sum(1 for row in kept if row["damage"]))
@@ -172,6 +172,33 @@ def _build(
         rate = (seen["read"] - already) / max(time.monotonic() - started, 1e-6)
         left = max(total - seen["read"], 0) / rate
         progress(Progress(code, seen["read"], total, seen["changed"], seen["failed"], rate, left))
+    return not pipeline.cancel()
+
+
+Told = dict[int, list[list[str]]]
+Plan = tuple[Recipe, int, int]  # how, id of the source, number of the derivation
+
+
+def _jobs(
+    pipeline: Pipeline, plan: Plan, after: int, batches: list[list[Stored]]
+) -> Iterator[tuple[list[Stored], Told, Plan]]:
+    """What each job normalizes again; *batches* gets the records of each."""
+    while not pipeline.cancel():
+        with pipeline.database.read() as conn:
+            batch = whole.stored(conn, plan[1], after, BATCH)
+            before = derivations.warnings(conn, [one.record_id for one in batch])
+        if not batch:
+            return
+        after = batch[-1].record_id
+        batches.append(batch)
+        yield batch, before, plan
+
+
+def _all_again(batch: Sequence[Stored], before: Told, plan: Plan) -> list[Row | None]:
+    """In a worker: what is to be kept of each record."""
+    how, source_id, number = plan
+    how = how._replace(rules=rules_at(how.rules_path))
+    return [_again(one, before.get(one.record_id, []), how, source_id, number) for one in batch]
 
 
 def _again(one: Stored, before: list[list[str]], how: Recipe, source_id: int, number: int) -> Row | None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,9 +86,17 @@ class Workers:
             return Preparation(work, recipe, ())
 
     def each(self, function: Callable[..., R], jobs: Iterable[tuple[Any, ...]]) -> Iterator[R]:
-        """What *function* gives for each of the jobs, in order; a few are begun before they are asked for."""
+        """What *function* gives for each of the jobs, in order; a few are begun before they are asked for.
+
+        A single job is done where it is: starting processes takes longer.
+        """
         begun: deque[tuple[tuple[Any, ...], Future[R] | None]] = deque()
-        for job in jobs:
+        rest = iter(jobs)
+        first = list(islice(rest, 2))
+        if len(first) == 1:
+            yield function(*first[0])
+            return
+        for job in chain(first, rest):
             begun.append((job, self._begin(function, job)))
             if len(begun) > AHEAD * self._number:
                 yield _ended(function, *begun.popleft())

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from db import control, derivations, ledger, work
+from db.tables import renormalized
 from harvester import constants, mapping_tools, pipeline, preparing, renormalizing, simulating
 from harvester.demo.sample import EVENING, Sample
 from harvester.demo.store import SampleClock
@@ -54,6 +56,24 @@ def test_the_same_mappings_change_nothing(union: Consortium) -> None:
     assert union.ask(work.queued) == 0
     assert union.dump() == before
     assert union.faults() == []
+
+
+@pytest.mark.slow
+def test_four_processes_make_what_one_makes(union: Consortium, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renormalizing, "BATCH", 20)
+    marc21(union, "distrust: [languages]")
+    made = []
+    for workers in (1, 4):
+        union.configure(f"harvest: {{workers: {workers}}}")
+        with union.opened() as opened:
+            done = renormalizing.renormalize(opened, [marc_source(union)], renormalizing.Limits(changed=0))
+            with opened.database.read() as conn:
+                names = [one for one in renormalized.c if one.name != "derivation_id"]
+                made.append([tuple(row) for row in conn.execute(select(*names).order_by(renormalized.c.record_id))])
+            renormalizing.drop(opened, done.derivation, "ana")
+        assert done.stage == "waiting"
+    assert made[0] == made[1]
+    assert len(made[0]) > 40
 
 
 def test_too_many_changes_wait_for_a_person_and_nothing_served_is_touched(union: Consortium) -> None:
