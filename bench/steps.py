@@ -234,6 +234,13 @@ def completeness(folder: str) -> dict[str, Any]:
     return {"completeness": round(len(labelled & found.pairs) / len(labelled), 4)}
 
 
+def growth(*words: str) -> dict[str, Any]:
+    """What a record costs among so many profiles."""
+    from bench.growth import growth
+
+    return growth(*words)
+
+
 def timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     started = time.perf_counter()
     said = work()
@@ -254,6 +261,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "pymarc-xml": pymarc_xml,
     "yaz": yaz,
     "completeness": completeness,
+    "growth": growth,
 }
 
 
