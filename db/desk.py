@@ -236,6 +236,20 @@ def warning_totals(conn: Connection, sources: Sequence[str]) -> list[tuple[str, 
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
+def warnings_of_run(conn: Connection, run_id: int) -> list[tuple[str, int]]:
+    """(warning code, how many records) of the records that a run created or updated, as they are now."""
+    brought = select(record_version.c.record_id).where(record_version.c.run_id == run_id)
+    counted = func.count(warning.c.record_id.distinct())
+    query = (
+        select(warning.c.code, counted)
+        .where(warning.c.record_id.in_(brought))
+        .group_by(warning.c.code)
+        .order_by(counted.desc(), warning.c.code)
+        .limit(200)
+    )
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
 def version_times(conn: Connection, record_id: int) -> list[Row]:
     """The versions of a record: number, state, datestamp, run and time, oldest first."""
     column = record_version.c

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 import mappings as mapping_package
-from db import catalogue, control, ledger, work
+from db import catalogue, control, desk, ledger, work
 from harvester import mapping_tools
 from harvester.clock import SystemClock
 from harvester.errors import UsageError
@@ -214,6 +214,7 @@ def partner(pipeline: Pipeline, code: str) -> dict[str, Any]:
                 }
             )
             runs += work.list_runs(conn, source_code=source.code, limit=10)
+        warnings = dict(desk.warning_totals(conn, [source.code for source in known.sources]))
     policy = msgspec.to_builtins(known.policy)
     defaults = {name: getattr(known.policy, name) for name in known.policy.__struct_fields__}
-    return {**line, "policy": {**defaults, **policy}, "sources": rows, "runs": runs}
+    return {**line, "policy": {**defaults, **policy}, "sources": rows, "warnings": warnings, "runs": runs}

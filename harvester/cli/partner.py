@@ -127,6 +127,8 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
             drifted = drift["missing"] + drift["surplus"]
             text = _("drift {drifted} ({missing} missing here, {surplus} gone there; {at})", drifted=drifted, **drift)
             shell.say(f"{row['code']}: {text}")
+    if answer["warnings"]:
+        shell.table(["warning", "records"], [[say(code), number] for code, number in answer["warnings"].items()])
     heads = ["id", "kind", "started_at", "verdict", "received", "reason"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["runs"]])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._speech import _, told
+from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 from harvester.errors import UsageError
 
@@ -38,7 +38,7 @@ def list_runs(shell: Shell, source: str, limit: int) -> None:
 @common
 def show(shell: Shell, number: int) -> None:
     """One run: its funnel, what was quarantined, the difference from the last good run."""
-    from db import ledger, work
+    from db import desk, ledger, work
 
     with open_pipeline(shell).database.read() as conn:
         row = work.get_run(conn, number)
@@ -46,7 +46,8 @@ def show(shell: Shell, number: int) -> None:
             raise UsageError(f"no run {number}", hint="`induk run list` shows them")
         held = ledger.quarantine_of_run(conn, number)
         good = work.last_good(conn, row)
-    answer = {**row, "body": json.loads(row["body"]), "quarantine": held, "last_good": good}
+        warnings = dict(desk.warnings_of_run(conn, number))
+    answer = {**row, "body": json.loads(row["body"]), "warnings": warnings, "quarantine": held, "last_good": good}
     shell.emit(answer, lambda: _show(shell, answer))
 
 
@@ -59,6 +60,8 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     good = answer["last_good"] or {}
     names = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded", "pages")
     shell.table(["count", "this run", "last good run"], [[_(name), answer[name], good.get(name)] for name in names])
+    if answer["warnings"]:
+        shell.table(["warning", "records"], [[say(code), count] for code, count in answer["warnings"].items()])
     heads = ["identifier", "stage", "reason", "message"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["quarantine"]])
 

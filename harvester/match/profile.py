@@ -45,7 +45,7 @@ _LEVELS = {
 }
 _NO_LANGUAGE = frozenset(("und", "mul", "zxx", "mis"))
 # Kinds that name the record or its address, not the manifestation.
-_LOCAL = frozenset(("local", "uri", "url", "handle", "barcode", "control", "nim", "call_number"))
+_LOCAL = frozenset(("local", "issn-l", "uri", "url", "handle", "barcode", "control", "nim", "call_number"))
 _EDITION_FORMS = (
     "ed edition edisi edn auflage aufl editie druk uitgave edizione edicion ausgabe cetakan cet printing print "
     "st nd rd th eme ke pertama kedua ketiga first second third fourth fifth cut version fassung"

@@ -66,6 +66,8 @@ def _identifier(one: Identifier) -> Field:
         return field("020", "  ", [("a" if valid else "z", one.value), ("q", one.qualifier)])
     if one.kind == "issn":
         return field("022", "  ", [("a" if valid else "y", one.value), ("q", one.qualifier)])
+    if one.kind == "issn-l":
+        return field("022", "  ", [("l", one.value)])
     if one.kind == "lccn":
         return field("010", "  ", [("a" if valid else "z", one.value)])
     if one.kind == "oclc":

@@ -15,9 +15,12 @@ from harvester import constants, mapping_tools, pipeline, preparing, renormalizi
 from harvester.demo.sample import EVENING, Sample
 from harvester.demo.store import SampleClock
 from harvester.errors import Halted
+from harvester.formats.marcxml_write import write
+from harvester.model import HarvestedRecord, MarcRecord
 from harvester.normalize.mapping import PACKAGE
 from tests.cli.test_commands import Call
 from tests.journey import Consortium, enrol_sample
+from tests.pipeline.shelf import Shelf
 
 
 def marc21(union: Consortium, *lines: str) -> None:
@@ -233,6 +236,23 @@ def test_coverage_names_what_no_rule_reads_and_what_never_varies(
     assert shown == [
         {name: row[name] for name in ("name", "value", "share")} for row in found["constants"] if row["unheeded"]
     ]
+
+
+def test_warnings_are_counted_by_code_for_a_run_and_for_a_partner(tmp_path: Path) -> None:
+    wrong, untitled = ("020", "  \x1fa9789793062793"), ("500", "  \x1faTanpa judul")
+    title = ("245", "00\x1faLaskar pelangi")
+    fields = [("001", "1"), wrong, title], [("001", "2"), wrong, wrong, title], [("001", "3"), untitled]
+    payloads = [write(MarcRecord("00000nam a2200000 a 4500", tuple(one))).encode() for one in fields]
+    records = [HarvestedRecord(str(number), "marcxml", payload) for number, payload in enumerate(payloads, 1)]
+    union = Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    union.add("desa", protocol="oai-pmh", url="http://127.0.0.1:9/oai", preset="koha", internal=True)
+    with union.opened() as made:
+        done = pipeline.harvest_one(made, "desa", pipeline.Order(full=True), open_harvester=lambda: Shelf(records))
+    call = Call(union.folder)
+    counted = {"isbn-invalid": 2, "title-missing": 1}
+    assert call.json("run", "show", str(done.run_id))["warnings"] == counted
+    assert call.json("partner", "show", "desa")["warnings"] == counted
+    assert "isbn-invalid\t2" in call("run", "show", str(done.run_id))[1]
 
 
 def test_few_records_have_no_constants() -> None:

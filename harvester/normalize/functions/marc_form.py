@@ -28,6 +28,7 @@ def marc_form(
     gmd: list[str],
     extents: list[str],
     notes: list[str] | None = None,
+    f006: list[str] | None = None,
 ) -> str:
     """The carrier form: from 007, 008/23 (008/29 for maps and pictures), 338, the GMD and the extent.
 
@@ -73,6 +74,8 @@ def marc_form(
             return named
     if any(_CARRIERS.get(text) == "print" for text in carriers):
         return "print"
+    if any(field[:1] == "m" and field[6:7] == "o" for field in f006 or ()):
+        return "online"
     return "print" if leader[6:7] in "acdeft" and any(c.isdigit() for text in extents for c in text) else ""
 
 
