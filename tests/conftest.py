@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from db import migrate
 from db.engine import Database
@@ -24,6 +25,11 @@ NEEDS = {
     "servers": lambda: bool(shutil.which("zebrasrv") and shutil.which("yaz-ztest")),
     "browser": lambda: bool(shutil.which("chromium")),
 }
+
+
+# how long an example takes says what else the machine does, not what is right
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
