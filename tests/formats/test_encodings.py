@@ -98,9 +98,9 @@ def test_a_long_field_is_read_whole_in_the_charset_of_its_beginning() -> None:
     sentence = "Histoire générale de l'école française. "
     for charset in ("latin1", "marc8"):
         raw = written(sentence, charset) * 50_000
-        started = time.perf_counter()
+        started = time.process_time()
         assert decode_text(raw, "marc8")[0] == sentence * 50_000
-        assert time.perf_counter() - started < 10
+        assert time.process_time() - started < 10
 
 
 def test_fields_of_one_record_may_be_in_different_charsets() -> None:

@@ -170,9 +170,9 @@ def test_a_file_full_of_leaders_is_cut_in_linear_time() -> None:
     total = 90_000
     flood = b"".join(b"00000a000022%05d" % (total - at) + b"0" * 26 for at in range(0, total - 50, 43))
     source = (flood.ljust(total - 1, b"0") + b"\x1e") * 20 + b"\x1d"
-    started = time.perf_counter()
+    started = time.process_time()
     assert_every_byte_is_accounted_for(source)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("source", [b"", b"\r\n", b"\xef\xbb\xbf", b"\x00" * 2000])

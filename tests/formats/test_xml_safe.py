@@ -44,7 +44,7 @@ BOMBS = {
 
 @pytest.mark.parametrize(("data", "reason"), BOMBS.values(), ids=BOMBS)
 def test_hostile_xml_is_refused_within_a_second_and_64_megabytes(data: bytes, reason: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(RecordError) as caught:
@@ -56,7 +56,7 @@ def test_hostile_xml_is_refused_within_a_second_and_64_megabytes(data: bytes, re
     assert caught.value.stage == "decode"
     assert peak < 64_000_000
     # Five times the goal of a second, because CI machines are slow.
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_processing_instructions_and_xinclude_are_not_acted_on() -> None:
@@ -104,6 +104,6 @@ def test_a_page_cut_at_any_byte_gives_no_half_record() -> None:
 
 
 def test_salvage_is_fast_on_a_page_of_opening_tags() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert list(salvage(b"<record>" * 20_000, "record")) == []
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
