@@ -27,11 +27,11 @@ NOTHING = Spoil()
 
 
 class FaultProxy:
-    """Passes connections on to *port*; `spoil` may be changed between connections."""
+    """Passes connections on to *port* and spoils the first *times* of them; none: all."""
 
-    def __init__(self, port: int, spoil: Spoil = NOTHING) -> None:
+    def __init__(self, port: int, spoil: Spoil = NOTHING, times: int | None = None) -> None:
         self._target = port
-        self.spoil = spoil
+        self._spoil, self._times = spoil, times
         self.connections = 0
 
     def __enter__(self) -> FaultProxy:
@@ -61,7 +61,8 @@ class FaultProxy:
             server = socket.create_connection(("127.0.0.1", self._target))
             self._open += [client, server]
             threading.Thread(target=self._pass, args=(client, server, Spoil()), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, self.spoil), daemon=True).start()
+            spoil = self._spoil if self._times is None or self.connections <= self._times else NOTHING
+            threading.Thread(target=self._pass, args=(server, client, spoil), daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket, spoil: Spoil) -> None:
         passed = 0

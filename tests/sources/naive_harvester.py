@@ -11,11 +11,11 @@ from sickle import Sickle
 from tests.sources.outcome import Outcome
 
 
-def harvest(url: str, **arguments: str) -> Outcome:
+def harvest(url: str, patience: float = 60, **arguments: str) -> Outcome:
     """What a plain sickle loop brings home; it believes that a loop that ends has everything."""
     outcome = Outcome(url=url)
     try:
-        sickle = Sickle(url, timeout=0.5)
+        sickle = Sickle(url, timeout=patience)
         for record in sickle.ListRecords(metadataPrefix="oai_dc", **arguments):
             outcome.identifiers.append(record.header.identifier)
             outcome.deleted += [record.header.identifier] if record.deleted else []
@@ -30,4 +30,4 @@ def harvest(url: str, **arguments: str) -> Outcome:
 
 def fetch(url: str) -> bytes:
     """The body of *url* by requests with nothing around it but a time-out, which it has not by default."""
-    return requests.get(url, timeout=5.0).content
+    return requests.get(url, timeout=60).content

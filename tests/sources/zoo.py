@@ -34,6 +34,11 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.number} {self.label}"
 
+    @property
+    def hangs(self) -> bool:
+        """Whether only a short patience ends it."""
+        return "limits" in self.arguments and self.arguments["limits"].total_seconds < 1
+
 
 class Zoo:
     """The cases of one test file, and the three tests over them."""
@@ -69,8 +74,9 @@ class Zoo:
         def test(case: Fault) -> None:
             window = case.arguments.get("window")
             dates = {"from": window.since} if window else {}
+            patience = 0.5 if case.hangs else 60
             with ScriptedServer(case.script(), most=60) as server, pytest.raises(AssertionError):
-                case.check(naive_harvester.harvest(server.url, **dates), server)
+                case.check(naive_harvester.harvest(server.url, patience, **dates), server)
 
         return test
 
