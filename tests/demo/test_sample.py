@@ -245,9 +245,9 @@ def test_a_broken_page_breaks_off_all_night_and_is_whole_on_the_next(tmp_path: P
     arguments = {"verb": "ListRecords", "metadataPrefix": "marcxml"}
     with Sample(tmp_path) as demo:
         demo.night(2, broken_page=True)
-        broken = [requests.get(demo.simulator.url("bahari"), arguments, timeout=5) for _ in range(3)]
+        broken = [requests.get(demo.simulator.url("bahari"), arguments, timeout=60) for _ in range(3)]
         demo.night(3)
-        whole = requests.get(demo.simulator.url("bahari"), arguments, timeout=5)
+        whole = requests.get(demo.simulator.url("bahari"), arguments, timeout=60)
     assert all(answer.status_code == 200 and not answer.text.endswith("</OAI-PMH>\n") for answer in broken)
     assert whole.text.endswith("</OAI-PMH>\n")
 

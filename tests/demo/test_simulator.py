@@ -119,7 +119,7 @@ def test_dates_and_sets_select(store: Store) -> None:
             Sickle(url).ListRecords(resumptionToken="x", set="buku")
         with pytest.raises(BadResumptionToken):
             Sickle(url).ListRecords(resumptionToken="not ours")
-        assert "badVerb" in requests.get(url, {"verb": "Nyanyi"}, timeout=5).text
+        assert "badVerb" in requests.get(url, {"verb": "Nyanyi"}, timeout=60).text
 
 
 def test_deletions_are_told_and_come_back(store: Store) -> None:
@@ -148,7 +148,7 @@ def test_keyset_paging_loses_nothing_while_the_store_changes(store: Store) -> No
 def test_post_and_list_size_and_log(store: Store) -> None:
     with serving(store) as simulator:
         arguments = {"verb": "ListRecords", "metadataPrefix": "oai_dc"}
-        answer = requests.post(simulator.url("p"), arguments, headers={"User-Agent": "induk"}, timeout=5)
+        answer = requests.post(simulator.url("p"), arguments, headers={"User-Agent": "induk"}, timeout=60)
         assert 'completeListSize="25" cursor="0"' in answer.text
         logged = simulator.requests[-1]
         assert (logged.method, logged.page, logged.status, logged.user_agent) == ("POST", 1, 200, "induk")
@@ -183,12 +183,12 @@ def test_slims_oai_never_tells_edits_or_deletions_and_exposes_hidden_records(sto
     store.hide("3")
     with serving(store, SLIMS_OAI) as simulator:
         rows = listed(simulator.url("p"), "ListIdentifiers")
-        page = requests.get(simulator.url("p"), {"verb": "ListRecords", "metadataPrefix": "oai_dc"}, timeout=5).text
-        name = requests.get(simulator.url("p"), {"verb": "Identify"}, timeout=5).text
+        page = requests.get(simulator.url("p"), {"verb": "ListRecords", "metadataPrefix": "oai_dc"}, timeout=60).text
+        name = requests.get(simulator.url("p"), {"verb": "Identify"}, timeout=60).text
         nothing = requests.get(
             simulator.url("p"),
             {"verb": "ListRecords", "metadataPrefix": "oai_dc", "from": "2030-01-01", "until": "2030-01-02"},
-            timeout=5,
+            timeout=60,
         ).text
     assert "3" in keys(rows) and "2" not in keys(rows) and not any(row[2] for row in rows)
     assert ("oai:slims/1", "2026-01-01 19:00:00", False) in rows
@@ -216,7 +216,7 @@ def test_inlislite_v33_wants_the_prefix_with_the_token(store: Store) -> None:
             listed(url)
         first = Sickle(url).ListRecords(metadataPrefix="oai_dc").resumption_token.token
         again = {"verb": "ListRecords", "resumptionToken": first, "metadataPrefix": "oai_dc"}
-        assert requests.get(url, again, timeout=5).text.count("<record>") == 10
+        assert requests.get(url, again, timeout=60).text.count("<record>") == 10
 
 
 def test_inlislite_v33_dates_know_only_edited_rows_and_edits_shift_pages(store: Store) -> None:
@@ -228,16 +228,16 @@ def test_inlislite_v33_dates_know_only_edited_rows_and_edits_shift_pages(store: 
         ]
         assert Sickle(url).Identify().earliestDatestamp == "2020-01-01T00:00:00Z"
         arguments = {"verb": "ListIdentifiers", "metadataPrefix": "oai_dc"}
-        first = requests.get(url, arguments, timeout=5).text
+        first = requests.get(url, arguments, timeout=60).text
         store.edit("1", {"oai_dc": dc("Baru")})
-        again = requests.get(url, arguments, timeout=5).text
+        again = requests.get(url, arguments, timeout=60).text
     assert ":1</identifier>" not in first and ":1</identifier>" in again
 
 
 def test_inlislite_32_writes_sql_before_the_xml_on_a_quiet_night(store: Store) -> None:
     with serving(store, PRESETS["inlislite-3.2"]) as simulator:
         quiet = {"verb": "ListRecords", "metadataPrefix": "marcxml", "from": "2030-01-01"}
-        body = requests.get(simulator.url("p"), quiet, timeout=5).content
+        body = requests.get(simulator.url("p"), quiet, timeout=60).content
     assert body.startswith(b"Cannot find records: SELECT")
     with pytest.raises(etree.XMLSyntaxError):
         etree.fromstring(body)
@@ -247,7 +247,7 @@ def test_identifiers_of_inlislite_follow_the_host_name(store: Store) -> None:
     with serving(store, PRESETS["inlislite-v33"]) as simulator:
         names = [simulator.oracle("p", host=host) for host in ("127.0.0.1", "localhost")]
         body = requests.get(
-            simulator.url("p", host="localhost"), {"verb": "ListIdentifiers", "metadataPrefix": "oai_dc"}, timeout=5
+            simulator.url("p", host="localhost"), {"verb": "ListIdentifiers", "metadataPrefix": "oai_dc"}, timeout=60
         ).text
     assert not set(names[0]) & set(names[1])
     assert f"oai:localhost:{simulator.port}:25" in body
@@ -296,7 +296,7 @@ def test_other_flags_do_what_they_say(store: Store) -> None:
 def page_two(simulator: Simulator) -> requests.Response:
     url = simulator.url("p")
     token = Sickle(url).ListRecords(metadataPrefix="oai_dc").resumption_token.token
-    return requests.get(url, {"verb": "ListRecords", "resumptionToken": token}, timeout=5)
+    return requests.get(url, {"verb": "ListRecords", "resumptionToken": token}, timeout=60)
 
 
 def test_a_truncated_page_makes_stock_sickle_end_early_without_an_error(store: Store) -> None:
@@ -374,7 +374,7 @@ def test_bodies_can_be_zipped_spoiled_dripped_or_elsewhere(store: Store) -> None
 
 def test_a_bomb_is_small_on_the_wire(store: Store) -> None:
     with serving(store, script="verb=Identify:bomb") as simulator, requests.Session() as session:
-        answer = session.get(simulator.url("p"), params={"verb": "Identify"}, stream=True, timeout=5)
+        answer = session.get(simulator.url("p"), params={"verb": "Identify"}, stream=True, timeout=60)
         wire = len(answer.raw.read(decode_content=False))
     assert wire < 100_000
 

@@ -151,7 +151,7 @@ def everything(union: Nights, folder: Path, caplog: pytest.LogCaptureFixture) ->
     yield "the log of the libraries", caplog.text
     with WebServer(union.opened, os.environ) as web:
         for path in ("/metrics", "/readyz", "/healthz", "/api/partners", "/login"):
-            yield path, requests.get(web.url + path, timeout=30).text
+            yield path, requests.get(web.url + path, timeout=60).text
     kept = {"rahasia", "kunci"}
     for path in folder.rglob("*"):
         if path.is_file() and path.name not in kept:

@@ -142,7 +142,7 @@ def test_health_readiness_and_metrics_answer(union: Nights) -> None:
     with WebServer(union.opened) as web:
 
         def get(path: str) -> requests.Response:
-            return requests.get(web.url + path, timeout=30)
+            return requests.get(web.url + path, timeout=60)
 
         assert get("/healthz").text == "ok\n"
         assert get("/readyz").status_code == 200

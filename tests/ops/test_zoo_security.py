@@ -152,7 +152,7 @@ def test_z150_no_file_of_ours_runs_what_it_says(tmp_path: Path, place: str, text
 def idle(url: str, number: int) -> list[Any]:
     """Clients that begin a request and never end it."""
     parts = urlsplit(url)
-    made = [socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) for _ in range(number)]
+    made = [socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) for _ in range(number)]
     for one in made:
         one.sendall(b"GET /oai?verb=ListRecords HTTP/1.1\r\nHost: x\r\nX-")
     return made
@@ -190,8 +190,8 @@ def test_z151_a_crowd_of_readers_keeps_neither_the_others_nor_the_harvest(tmp_pa
             assert failed == []
             assert state(report, "alun").verdict == "complete"
             for path in ("/api/search?q=x&offset=10001", "/api/search?q=x&limit=99999", f"/api/search?q={'x' * 501}"):
-                assert requests.get(web.url + path, timeout=30).status_code == 422
-            token = requests.get(f"{web.url}/oai?verb=ListRecords&resumptionToken={quote('x' * 5000)}", timeout=30)
+                assert requests.get(web.url + path, timeout=60).status_code == 422
+            token = requests.get(f"{web.url}/oai?verb=ListRecords&resumptionToken={quote('x' * 5000)}", timeout=60)
             assert "too long" in token.text
 
 
@@ -255,7 +255,7 @@ def test_to_look_first_and_connect_afterwards_is_led_to_loopback(monkeypatch: py
         assert may_connect(address, internal=False)
         session = requests.Session()
         session.trust_env = False
-        assert session.get(f"http://perpustakaan.example.ac.id:{server.port}/", timeout=5).content == b"<secret/>"
+        assert session.get(f"http://perpustakaan.example.ac.id:{server.port}/", timeout=60).content == b"<secret/>"
 
 
 @pytest.mark.parametrize("name", BOMBS)

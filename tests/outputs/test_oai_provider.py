@@ -222,7 +222,7 @@ class Harvester:
     """A consumer that keeps what stock sickle gives it."""
 
     def __init__(self, url: str) -> None:
-        self.sickle = Sickle(url, max_retries=0, timeout=20)
+        self.sickle = Sickle(url, max_retries=0, timeout=60)
         self.held: dict[str, str] = {}
         self.since = ""
 

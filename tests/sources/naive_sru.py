@@ -20,7 +20,7 @@ def harvest(url: str) -> Outcome:
         for _ in range(60):
             query = {"version": "1.1", "operation": "searchRetrieve", "query": "cql.allRecords=1"}
             body = requests.get(
-                url, query | {"startRecord": str(position), "maximumRecords": str(PAGE)}, timeout=2
+                url, query | {"startRecord": str(position), "maximumRecords": str(PAGE)}, timeout=60
             ).content
             root = etree.fromstring(body, etree.XMLParser(recover=True))
             for record in root.iterfind(".//{*}recordData"):

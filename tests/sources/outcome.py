@@ -15,7 +15,7 @@ from tests import canaries
 from tests.sources.scripted_server import TestClock
 
 WHOLE = Window()
-QUICK = Limits(connect_seconds=5, read_seconds=5, total_seconds=30, delay_seconds=0, attempts=3)
+QUICK = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=3)  # no pause
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tests.sources.oai_answers import dublin_core
 SEED = 7
 PAGES, PAGE_SIZE = 30, 3
 WHOLE = Window()
-LIMITS = Limits(delay_seconds=0, attempts=3, page_attempts=2, read_seconds=2, total_seconds=10)
+LIMITS = Limits(delay_seconds=0, attempts=3, page_attempts=2, read_seconds=60, total_seconds=120)
 
 # Faults that hide a record without a trace are among them: `no-token` ends a list early, `empty` swallows a page.
 KINDS = (

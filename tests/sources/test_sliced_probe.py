@@ -18,7 +18,7 @@ from tests.sources import sru_answers as answers
 from tests.sources.scripted_server import ScriptedServer, TestClock
 from tests.sources.sru_answers import diagnostic, entry, marcxml, paged, response
 
-QUICK = Limits(connect_seconds=2, read_seconds=10, total_seconds=20, delay_seconds=0, attempts=2)
+QUICK = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=2)
 ENVIRONMENT = Environment(clock=TestClock(), limits=QUICK)
 
 

@@ -19,7 +19,7 @@ from tests.sources.sru_answers import diagnostic, entry, marcxml, paged, respons
 ENTRIES = [entry(marcxml(number)) for number in range(1, 26)]
 IDENTIFIERS = [f"b{number}" for number in range(1, 26)]
 WHOLE = {"options": {"slicing": []}}
-SHORT = Limits(connect_seconds=1, read_seconds=1, total_seconds=2, delay_seconds=0, attempts=2, page_attempts=2)
+TWICE = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=2, page_attempts=2)
 
 
 def ours(script: Script, **given: object) -> tuple[Outcome, ScriptedServer]:
@@ -90,7 +90,7 @@ def test_z040_a_diagnostic_with_http_200_is_an_error_and_not_an_empty_list(
         return response((), None, diagnostic(number, "marcxml", "no"))
 
     script = paged(ENTRIES, page=refusing, count=refusing)
-    outcome, _ = ours(script, limits=SHORT)
+    outcome, _ = ours(script, limits=TWICE)
     assert isinstance(outcome.error, kind)
     assert outcome.code == code
     assert outcome.verdict == "partial"
@@ -410,7 +410,7 @@ def test_z051_a_page_that_breaks_off_is_fetched_again() -> None:
 def test_a_record_that_breaks_its_page_costs_only_itself() -> None:
     """A control character makes the whole page no XML; smaller pages find the one record."""
     entries = [*ENTRIES[:13], entry(marcxml(14, "Siti\x0bNurbaya")), *ENTRIES[14:]]
-    outcome, _ = ours(paged(entries), limits=SHORT)
+    outcome, _ = ours(paged(entries), limits=TWICE)
     assert outcome.identifiers == [*IDENTIFIERS[:13], *IDENTIFIERS[14:]]
     assert [(one.reason, one.place) for one in outcome.damages] == [("not-well-formed", "p all position 14")]
     assert b"Siti\x0bNurbaya" in outcome.damages[0].payload
@@ -436,7 +436,7 @@ def test_a_record_with_a_document_type_is_quarantined() -> None:
 
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html><html><body>Log in</body></html>", b"<html>Maintenance</html>"])
 def test_a_page_for_people_is_blocked_and_not_an_empty_list(page: bytes) -> None:
-    outcome, _ = ours(lambda request: Reply(page), limits=SHORT)
+    outcome, _ = ours(lambda request: Reply(page), limits=TWICE)
     assert isinstance(outcome.error, Blocked)
     naive_loses(lambda request: Reply(page))
 

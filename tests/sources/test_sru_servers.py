@@ -17,7 +17,7 @@ from tests.sources.sliced_outcome import facts_of, harvest, opened
 pytestmark = pytest.mark.servers
 
 PAYLOADS = catalogue.records()
-QUICK = Limits(connect_seconds=2, read_seconds=10, total_seconds=20, delay_seconds=0, attempts=3)
+QUICK = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=3)
 PQF = {"query_language": "pqf"}
 DATED = {"indexes": {"date": {"index": "rec.lastModificationDate", "any": 'rec.dated = "1"'}}}
 

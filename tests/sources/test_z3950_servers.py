@@ -22,7 +22,7 @@ pytestmark = pytest.mark.servers
 
 PAYLOADS = catalogue.records()
 FILE = {f"(ID-JaPKB)bib{number:06d}": payload for number, payload in enumerate(PAYLOADS, 1)}
-QUICK = Limits(connect_seconds=2, read_seconds=10, total_seconds=20, delay_seconds=0, attempts=3)
+QUICK = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=3)
 
 
 @pytest.fixture(scope="module")

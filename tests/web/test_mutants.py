@@ -26,9 +26,9 @@ def test_z141_without_escaping_a_text_is_markup(desk: Desk, monkeypatch: pytest.
 
 def test_z142_without_the_check_of_forms_another_site_may_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     session = desk.session("ani")
-    assert session.post(f"{desk.base}/account/tokens", data={"label": "x"}, timeout=30).status_code == 403
+    assert session.post(f"{desk.base}/account/tokens", data={"label": "x"}, timeout=60).status_code == 403
     monkeypatch.setattr(Visit, "check_form", lambda self: None)
-    assert session.post(f"{desk.base}/account/tokens", data={"label": "x"}, timeout=30).status_code == 200
+    assert session.post(f"{desk.base}/account/tokens", data={"label": "x"}, timeout=60).status_code == 200
 
 
 def test_z143_without_the_check_of_roles_a_viewer_sees_the_users(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

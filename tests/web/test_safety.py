@@ -83,13 +83,13 @@ def test_a_token_is_shown_once_stored_as_a_digest_and_can_be_revoked(desk: Desk)
     dump = desk.pipeline.database.path.read_bytes() + desk.pipeline.database.path.with_name("induk.db-wal").read_bytes()
     assert token.encode() not in dump
     heads = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{desk.base}/merges.json", headers=heads, timeout=30).status_code == 200
+    assert requests.get(f"{desk.base}/merges.json", headers=heads, timeout=60).status_code == 200
     number = re.search(r'name="id" value="(\d+)"', session.see("/account").text)
     assert number
     session.send_form("/account/tokens/revoke", id=number.group(1))
-    assert requests.get(f"{desk.base}/merges.json", headers=heads, timeout=30).status_code == 401
+    assert requests.get(f"{desk.base}/merges.json", headers=heads, timeout=60).status_code == 401
     assert (
-        requests.get(f"{desk.base}/merges.json", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
+        requests.get(f"{desk.base}/merges.json", headers={"Authorization": "Bearer x"}, timeout=60).status_code == 401
     )
 
 
@@ -125,17 +125,17 @@ def test_more_than_is_taken_is_refused(desk: Desk) -> None:
 
 def test_a_proxy_names_the_user_only_where_that_is_configured(desk: Desk) -> None:
     named = {"X-Remote-User": "budi"}
-    assert requests.get(f"{desk.base}/merges.json", headers=named, timeout=30).status_code == 401
+    assert requests.get(f"{desk.base}/merges.json", headers=named, timeout=60).status_code == 401
     config = desk.consortium.folder / "induk.yaml"
     text = config.read_text()
     desk.consortium.configure("web: {proxy_header: X-Remote-User}\n")
     opened = desk.consortium.open()
     config.write_text(text)
     with served(opened) as base:
-        assert requests.get(f"{base}/merges.json", headers=named, timeout=30).status_code == 200
+        assert requests.get(f"{base}/merges.json", headers=named, timeout=60).status_code == 200
         unknown = {"X-Remote-User": "nobody-here"}
-        assert requests.get(f"{base}/merges.json", headers=unknown, timeout=30).status_code == 401
-        answer = requests.post(f"{base}/clusters/1/report", headers=named, data={"remark": "x"}, timeout=30)
+        assert requests.get(f"{base}/merges.json", headers=unknown, timeout=60).status_code == 401
+        answer = requests.post(f"{base}/clusters/1/report", headers=named, data={"remark": "x"}, timeout=60)
         assert answer.status_code == 403  # a proxy's user too needs the token of the form
     opened.database.close()
 
