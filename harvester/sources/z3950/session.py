@@ -93,7 +93,11 @@ class Process:
                 return
 
     def _ended(self) -> Refused:
-        status = self._process.wait(GRACE_SECONDS)
+        try:
+            status = self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:  # its pipe is closed, but it is not gone yet
+            self._process.kill()
+            status = self._process.wait()
         return Refused(
             f"the server's answer ended the process that read it (status {status})",
             place=self._place,
