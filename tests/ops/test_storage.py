@@ -62,7 +62,7 @@ import sys, time
 from db.engine import Database
 with Database(sys.argv[1]).lock("source:alun"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -76,7 +76,7 @@ def test_z101_a_lock_dies_with_its_process(database_url: str) -> None:
         with pytest.raises(Locked), database.lock("source:alun"):
             pass
         os.kill(holder.pid, signal.SIGKILL)
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 120
     while True:
         try:
             with database.lock("source:alun"):
@@ -92,27 +92,28 @@ def test_z101_a_lock_dies_with_its_process(database_url: str) -> None:
 def test_z102_no_transaction_is_open_while_a_slow_server_is_waited_for(tmp_path: Path, postgres_server: object) -> None:
     url = postgres_server.create()  # type: ignore[attr-defined]
     with Nights(tmp_path / "union", url, ("alun",), records=30) as union:
-        union.simulator.set_faults("alun", "page=2:delay@1.5, page=3:delay@1.5")
-        found: list[tuple[str, float]] = []
-        watching = Database(url)
-        ended = threading.Event()
+        watching, looks = Database(url), []
         query = text(
-            "SELECT state, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity "
+            "SELECT count(*) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
         )
 
-        def watch() -> None:
-            while not ended.wait(0.1):
+        def until_none_is_open(*_: object) -> None:
+            """The server answers when there is none: one around the fetch would be waited for in vain."""
+            ends = time.monotonic() + 60
+            while True:
                 with watching.read() as conn:
-                    found.extend((row[0], float(row[1])) for row in conn.execute(query))
+                    number = conn.execute(query).scalar_one()
+                if not number or time.monotonic() > ends:
+                    looks.append(number)
+                    return
+                time.sleep(0.02)
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        pipeline.harvest(union.opened, ["alun"])
-        ended.set()
-        watcher.join()
+        union.simulator.before_answer = until_none_is_open
+        assert pipeline.harvest(union.opened, ["alun"])["alun"].verdict == "complete"
         watching.close()
-        assert [one for one in found if one[1] > 1.0] == []
+        assert len(looks) > 3
+        assert set(looks) == {0}
     postgres_server.drop(url)  # type: ignore[attr-defined]
 
 
@@ -240,7 +241,7 @@ def test_z109_a_harvest_holds_no_more_of_a_large_source_than_of_a_small_one(tmp_
             folder = tmp_path / f"{whose}{number}"
             folder.mkdir()
             command = [sys.executable, "-c", MEASURE, whose, str(number), str(folder)]
-            done = subprocess.run(command, capture_output=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
+            done = subprocess.run(command, capture_output=True, check=True, timeout=270, cwd=Path(__file__).parents[2])
             found[whose, number] = int(done.stdout) / 1024
     assert found["ours", 2400] - found["ours", 200] < 12, found
     assert found["naive", 2400] - found["naive", 200] > 24, found
