@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,32 +13,36 @@ import pytest
 from harvester import pipeline
 from harvester.clock import SystemClock
 from harvester.demo import quirks
-from harvester.demo.simulator import Simulator
+from harvester.demo.simulator import Hook, Simulator
 from harvester.demo.store import Store
-from tests.journey import Consortium
+from tests.journey import DEADLINE, Consortium
 from tests.pipeline.lone import dublin_core
 
-HABITS = quirks.variant(quirks.KOHA, page_size=5)
+PAGE = 5
+HABITS = quirks.variant(quirks.KOHA, page_size=PAGE)
 BAD = {"hangs": "any:delay@60*", "bombs": "any:bomb*", "babbles": "any:html*"}
 RECORDS = 60
 MAY_COST = 1.1
 
 
-def finished(folder: Path, good: int, bad: Mapping[str, str], pause: float) -> tuple[dict[str, float], set[str]]:
+def finished(
+    folder: Path, good: int, bad: Mapping[str, str], hook: Hook, patience: float = 3
+) -> tuple[dict[str, float], set[str]]:
     """(code → seconds until its harvest was through, codes of complete harvests) with a source on each server."""
     faults = {f"baik{number}": "" for number in range(good)} | dict(bad)
     with ExitStack() as stack:
         made = Consortium(folder / "union", f"sqlite:///{folder / 'induk.db'}")
         config = folder / "union" / "induk.yaml"
         limits = (
-            f"harvest: {{partners_at_once: {len(faults)}, workers: 0}}\nlimits: {{read_seconds: 3, total_seconds: 6}}\n"
+            f"harvest: {{partners_at_once: {len(faults)}, workers: 0}}\n"
+            f"limits: {{read_seconds: {patience}, total_seconds: {2 * patience}}}\n"
         )
         config.write_text(config.read_text(encoding="utf-8") + limits, encoding="utf-8")
         for code, script in faults.items():
             store = Store(SystemClock())
             for key in range(RECORDS):
                 store.put(str(key), {"oai_dc": dublin_core(key)})
-            server = Simulator({code: store}, {code: HABITS}, {code: script}, lambda *_: time.sleep(pause))
+            server = Simulator({code: store}, {code: HABITS}, {code: script}, hook)
             stack.enter_context(server)
             made.add(code, protocol="oai-pmh", url=server.url(code), internal=True, metadata_prefix="oai_dc")
         ended: dict[str, float] = {}
@@ -54,17 +59,31 @@ def finished(folder: Path, good: int, bad: Mapping[str, str], pause: float) -> t
 
 @pytest.mark.slow
 def test_three_bad_servers_keep_nobody_waiting(tmp_path: Path) -> None:
-    ended, complete = finished(tmp_path, 4, BAD, 0.02)
-    good = ended.keys() - BAD.keys()
-    assert complete == good
-    assert max(ended[code] for code in good) < ended["hangs"]
+    """The one that hangs is silent until the four good ones were asked for their last page."""
+    through, overtaken, last = threading.Event(), [], set()
+
+    def hook(code: str, _request: object, page: int) -> None:
+        if code == "hangs":
+            overtaken.append(through.wait(DEADLINE))
+        elif code not in BAD and page == RECORDS // PAGE:
+            last.add(code)
+            if len(last) == 4:
+                through.set()
+
+    ended, complete = finished(tmp_path, 4, BAD | {"hangs": "any:drop@0*"}, hook, 2 * DEADLINE)
+    assert complete == ended.keys() - BAD.keys()
+    assert overtaken
+    assert all(overtaken)
 
 
 @pytest.mark.prove
 def test_seventeen_of_twenty_take_no_longer_than_alone(tmp_path: Path) -> None:
-    pause = 1.0  # the servers' own time, so that the machine's is small beside it
-    alone, _ = finished(tmp_path / "alone", 17, {}, pause)
-    beside, complete = finished(tmp_path / "beside", 17, BAD, pause)
+
+    def slow(*_: object) -> None:
+        time.sleep(1.0)  # the servers' own time, so that the machine's is small beside it
+
+    alone, _ = finished(tmp_path / "alone", 17, {}, slow)
+    beside, complete = finished(tmp_path / "beside", 17, BAD, slow)
     good = alone.keys()
     ratio = max(beside[code] for code in good) / max(alone.values())
     print(f"\nseventeen sources: {max(alone.values()):.1f} s alone, ratio beside three bad ones {ratio:.3f}")
