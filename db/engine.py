@@ -147,14 +147,15 @@ class Database:
         """Stand aside while people write, *patience* seconds at most; whether there was anybody."""
         waited = False
         until = time.monotonic() + patience
-        while time.monotonic() < until:
+        while True:
             try:
                 with self.lock(AHEAD):
                     return waited
             except Locked:
                 waited = True
-                time.sleep(GLANCE)
-        return waited
+            if time.monotonic() > until:
+                return waited
+            time.sleep(GLANCE)
 
     @contextmanager
     def _flock(self, name: str, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterator[None]:

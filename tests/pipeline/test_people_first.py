@@ -16,7 +16,7 @@ from harvester import pipeline
 from harvester.matching import Batch
 from tests.pipeline.shelf import Book, Union
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 
 @pytest.fixture
@@ -44,7 +44,10 @@ def test_a_program_stands_aside_no_longer_than_it_has_patience(database: Databas
 
 
 @pytest.mark.slow
-def test_no_batch_is_begun_while_a_person_writes(tmp_path: Path, database_url: str) -> None:
+def test_no_batch_is_begun_while_a_person_writes(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database.give_way, "__defaults__", (DEADLINE,))  # no longer patience is what is asked here
     union = Union(tmp_path / "union", database_url)
     for number in range(12):
         union.put(f"alun/{number}", Book(f"Buku {number}", isbn="", author=f"Penulis {number}"))
