@@ -17,10 +17,12 @@ from harvester import faultpoint, log, pipeline, settings
 from harvester.clock import SystemClock
 from harvester.model import Clock, Partner, Source
 from tests import canaries
+from tests.servers import postgres
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["harvester.pipeline", "harvester.sources.oai_pmh", "harvester.sources.files"])
 
+DEADLINE = 300.0  # seconds for what takes a few where nothing else runs
 CONFIG = """\
 name: {{id: Uji, en: Test}}
 database: {url}
@@ -127,8 +129,9 @@ class Consortium:
     def killed_at(self, point: str, count: int = 1) -> bool:
         """Run a night in a process that dies at the *count*-th *point*; whether it came that far."""
         process = self._process(point, count)
-        process.join(120)
+        process.join(DEADLINE)
         assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        postgres.until_idle(self.url)
         return process.exitcode == -signal.SIGKILL
 
     def killed_after(self, seconds: float) -> bool:
@@ -139,15 +142,16 @@ class Consortium:
         alive = process.is_alive()
         if alive:
             os.kill(process.pid, signal.SIGKILL)
-        process.join(60)
+        process.join(DEADLINE)
         assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        postgres.until_idle(self.url)
         return alive
 
     def duration(self) -> float:
         """Run a night in a process of its own; how long it took, in seconds."""
         started = time.monotonic()
         process = self._process("", 0)
-        process.join(300)
+        process.join(DEADLINE)
         assert process.exitcode == 0
         return time.monotonic() - started
 

@@ -22,8 +22,10 @@ from db.tables import change, harvest_window, page, payload, record_version, run
 from harvester import backup
 from harvester.clock import SystemClock
 from harvester.errors import ConfigError, IntegrityError, Locked
+from tests.journey import DEADLINE
 from tests.ops.nights import Nights
 from tests.pipeline.shelf import Book, Union
+from tests.servers import postgres
 
 CLOCK = SystemClock()
 
@@ -168,8 +170,9 @@ else:
 
 
 def killed(point: str, what: str, url: str, folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, point, what, url, str(folder)], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, point, what, url, str(folder)], check=False, timeout=DEADLINE)
     assert done.returncode == -signal.SIGKILL
+    postgres.until_idle(url)
 
 
 @pytest.mark.slow

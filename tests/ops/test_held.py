@@ -14,7 +14,9 @@ from db import catalogue, gates
 from harvester import controlling, faultpoint, pipeline, publishing, reverting, settings
 from harvester.demo.store import SampleClock
 from harvester.errors import UsageError
+from tests.journey import DEADLINE
 from tests.ops.nights import EVENING, Nights, state
+from tests.servers import postgres
 
 pytestmark = pytest.mark.slow
 NEW = 100  # the first record that the bad night brings
@@ -134,8 +136,9 @@ def killed(union: Nights, point: str, run: int = 0) -> None:
     """Do it in a process that dies there."""
     process = _context.Process(target=_die, args=(str(union.consortium.folder), point, run))
     process.start()
-    process.join(120)
+    process.join(DEADLINE)
     assert process.exitcode == -signal.SIGKILL, f"{point} was not reached"
+    postgres.until_idle(union.consortium.url)
 
 
 @pytest.mark.parametrize("point", ["harvest.run.closed", *faultpoint.REVERT_POINTS])

@@ -22,9 +22,9 @@ from harvester import backup, faultpoint, pipeline, preparing, publishing, renor
 from harvester.clock import SystemClock
 from harvester.normalize.mapping import PACKAGE
 from harvester.pipeline import Pipeline
-from tests.journey import Consortium
+from tests.journey import DEADLINE, Consortium
 from tests.ops.nights import payload
-from tests.servers import catalogue, yaz
+from tests.servers import catalogue, postgres, yaz
 
 pytestmark = pytest.mark.slow
 SEED = 20261122
@@ -97,10 +97,15 @@ def started(name: str, folder: Path, point: str = "") -> Any:
     return process
 
 
+def url_of(folder: Path) -> str:
+    return settings.load(folder / "induk.yaml", environ={}).database_url({})
+
+
 def killed_at(name: str, folder: Path, point: str) -> None:
     process = started(name, folder, point)
-    process.join(120)
+    process.join(DEADLINE)
     assert process.exitcode == -signal.SIGKILL, f"{point} was not reached"
+    postgres.until_idle(url_of(folder))
 
 
 def killed_at_random(name: str, folder: Path, dice: random.Random, longest: float) -> bool:
@@ -108,8 +113,9 @@ def killed_at_random(name: str, folder: Path, dice: random.Random, longest: floa
     process.join(dice.uniform(0, longest))
     if process.is_alive():
         os.kill(process.pid, signal.SIGKILL)
-    process.join(60)
+    process.join(DEADLINE)
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    postgres.until_idle(url_of(folder))
     return bool(process.exitcode)
 
 

@@ -19,7 +19,9 @@ from sqlalchemy.exc import IntegrityError
 
 from db import migrate
 from db.engine import Database
+from tests.journey import DEADLINE
 from tests.ops.test_backup import blank, revisions
+from tests.servers import postgres
 
 pytestmark = pytest.mark.slow
 SEED = 20261122
@@ -168,10 +170,11 @@ def run(url: str, seconds: float | None = None) -> bool:
     """Upgrade in a process of its own; killed after *seconds*. Whether it was."""
     process = _context.Process(target=upgrading, args=(url,))
     process.start()
-    process.join(60 if seconds is None else seconds)
+    process.join(DEADLINE if seconds is None else seconds)
     if process.is_alive():
         assert seconds is not None
         os.kill(process.pid or 0, signal.SIGKILL)
-    process.join(60)
+    process.join(DEADLINE)
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    postgres.until_idle(url)
     return bool(process.exitcode)

@@ -19,7 +19,7 @@ from harvester.clock import SystemClock
 from harvester.demo.sample import EVENING, Sample
 from harvester.demo.store import SampleClock
 from harvester.match import rules
-from tests.journey import Consortium, enrol_sample
+from tests.journey import DEADLINE, Consortium, enrol_sample
 
 pytestmark = pytest.mark.slow
 _context = multiprocessing.get_context("forkserver")
@@ -108,7 +108,7 @@ def test_killed_anywhere_all_is_old_or_all_is_new(
     with union.opened() as made:
         foreseen = frozenset(simulating.groups_by(made, rules.load(stricter)))
     process = started(union, stricter, point, count)
-    process.join(120)
+    process.join(DEADLINE)
     assert process.exitcode == -signal.SIGKILL, point
     wanted = rules.load(stricter if new else None).hash
     with union.opened() as made:
@@ -148,10 +148,10 @@ def test_what_a_person_decides_meanwhile_holds(anywhere: Consortium, stricter: P
         other = sorted(simulating.groups_by(made, rules.load(stricter)))
         pair = next(one for one in sorted(anywhere.ask(groups)) if len(one) == 2 and one not in other)
         process = started(anywhere, stricter)
-        while not (anywhere.folder / "mappings" / "rules" / "match.next").is_file():
+        while process.is_alive() and not (anywhere.folder / "mappings" / "rules" / "match.next").is_file():
             time.sleep(0.005)
         told = deciding.merge(made, list(pair), "anna", "I hold both in my hands")
-        process.join(120)
+        process.join(DEADLINE)
         assert process.exitcode == 0
         assert told.decision
     anywhere.match()

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sqlalchemy import text
+
+from db.engine import Database
 from tests import canaries
 
 
@@ -66,6 +69,33 @@ class Server:
     def _psql(self, statement: str) -> None:
         command = [str(self._bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
         subprocess.run([*command, "-qc", statement], check=True, capture_output=True)
+
+
+AT_WORK = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
+    " AND (state <> 'idle' OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'))"
+)
+
+
+def until_idle(url: str) -> None:
+    """Wait until nobody is at work in the database or holds a lock of it.
+
+    What a killed process had begun PostgreSQL ends when it notices, which may be after the next process has started.
+    """
+    if url.startswith("sqlite"):
+        return
+    database, ends = Database(url), time.monotonic() + 120
+    try:
+        while True:
+            with database.read() as conn:
+                number = conn.execute(AT_WORK).scalar_one()
+            if not number:
+                return
+            assert time.monotonic() < ends, "somebody is at work"
+            time.sleep(0.02)
+    finally:
+        database.close()
 
 
 @contextmanager
