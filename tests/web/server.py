@@ -29,10 +29,11 @@ class WebServer:
     def __enter__(self) -> WebServer:
         self._thread.start()
         while not self._server.started:
+            assert self._thread.is_alive()
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(120)
         self._socket.close()

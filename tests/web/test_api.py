@@ -206,10 +206,16 @@ def test_a_consumer_that_waits_is_answered_when_something_changes(api: Api) -> N
     assert api("/api/changes", since=last, wait=0.3)["changes"] == []
     assert time.monotonic() - started >= 0.3
     answers_: list[Any] = []
-    waiting = threading.Thread(target=lambda: answers_.append(api("/api/changes", since=last, wait=20)))
+
+    def wait() -> None:
+        while not answers_:
+            answer = api("/api/changes", since=last, wait=20)
+            answers_.extend([answer] if answer["changes"] else [])
+
+    waiting = threading.Thread(target=wait, daemon=True)
     waiting.start()
     api.union.night({"bukit/9": BUMI})
-    waiting.join(20)
+    waiting.join(120)
     assert [one["kind"] for one in answers_[0]["changes"]] == ["upsert"]
 
 

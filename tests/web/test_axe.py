@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.web.browser import follow
 from tests.web.desk import Desk, password
 
 pytestmark = pytest.mark.browser
@@ -49,10 +50,12 @@ def paths(desk: Desk) -> list[str]:
 def test_no_page_shuts_anybody_out(desk: Desk, chromium: Any, scheme: str) -> None:
     context = chromium.new_context(base_url=desk.base, bypass_csp=True, color_scheme=scheme, locale="id-ID")
     page = context.new_page()
+    page.set_default_timeout(60_000)
     page.goto("/login")
     page.fill("input[name=name]", "ani")
     page.fill("input[name=password]", password("ani"))
-    page.click("main button")
+    follow(page, "main button")
+    assert "/login" not in page.url
     found = {}
     for path in paths(desk):
         page.goto(path)

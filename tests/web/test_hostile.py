@@ -13,6 +13,7 @@ import pytest
 from harvester import accounts, settings
 from harvester.model import Partner, Source
 from tests.journey import Consortium
+from tests.web.browser import follow
 from tests.web.desk import Session, password, served
 
 pytestmark = pytest.mark.browser
@@ -152,6 +153,7 @@ def test_nothing_that_a_record_holds_is_executed(hostile: tuple[Hostile, str], c
     made, base = hostile
     context = chromium.new_context(base_url=base, locale=language)
     page = context.new_page()
+    page.set_default_timeout(60_000)
     said: list[str] = []
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     page.on("console", lambda one: said.append(one.text) if "Content Security" in one.text else None)
@@ -161,7 +163,8 @@ def test_nothing_that_a_record_holds_is_executed(hostile: tuple[Hostile, str], c
     page.goto("/login")
     page.fill("input[name=name]", "ani")
     page.fill("input[name=password]", password("ani"))
-    page.click("main button")
+    follow(page, "main button")
+    assert "/login" not in page.url
     shown = 0
     for path in pages(made):
         answer = page.goto(path)
