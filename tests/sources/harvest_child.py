@@ -1,4 +1,6 @@
-"""A harvest in a process of its own, to be killed at any instant: `python -m tests.sources.harvest_child SPEC FOLDER`.
+"""A harvest in a process of its own, to be killed at any instant.
+
+`python -m tests.sources.harvest_child SPEC FOLDER [MOST]`; behind page MOST it waits to be killed.
 
 Each page is written beside its token in one step, before the next one is asked for; a start goes on behind the last.
 """
@@ -6,6 +8,7 @@ Each page is written beside its token in one step, before the next one is asked 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from harvester.clock import SystemClock
 from harvester.model import Page, Source, Window
 from harvester.sources import Environment, Limits, sources
 
-LIMITS = Limits(connect_seconds=5, read_seconds=30, total_seconds=60, delay_seconds=0, attempts=3)
+LIMITS = Limits(connect_seconds=60, read_seconds=60, total_seconds=120, delay_seconds=0, attempts=3)
 
 
 def pages(folder: Path) -> list[Page]:
@@ -24,7 +27,7 @@ def pages(folder: Path) -> list[Page]:
     return [msgspec.msgpack.decode(path.read_bytes(), type=Page) for path in kept]
 
 
-def main(spec: str, place: str) -> None:
+def main(spec: str, place: str, most: str = "") -> None:
     """Harvest the source of *spec* (JSON) into *place*; the file `done` is its end."""
     source, folder = msgspec.json.decode(spec, type=Source), Path(place)
     names = sorted(path.name for path in folder.glob("*.page"))
@@ -37,8 +40,10 @@ def main(spec: str, place: str) -> None:
         part = folder / "page.part"
         part.write_bytes(msgspec.msgpack.encode(page))
         os.replace(part, folder / f"{number:07d}.page")
+        if most and number + 1 >= int(most):
+            signal.pause()
     (folder / "done").touch()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
