@@ -64,7 +64,7 @@ def told_by(union: Nights, *words: str, **options: Any) -> tuple[int, str]:
     """The exit code of a command, and all that it said."""
     union.reopen()
     process = induk(union, *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    out = process.communicate(timeout=300)[0].decode()
+    out = process.communicate(timeout=600)[0].decode()
     assert "Traceback" not in out, out
     return process.returncode, out
 
@@ -103,7 +103,7 @@ def test_z096_a_full_disk_ends_in_a_partial_run_and_nothing_is_lost(tmp_path: Pa
     may = kind == "sqlite" or os.geteuid() == 0  # PostgreSQL runs as nobody's root, and that is who a namespace has
     mounted = may and subprocess.run([*inside, "true"], capture_output=True, check=False).returncode == 0
     command_line = [*inside, *script, "mounted"] if mounted else script
-    done = subprocess.run(command_line, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command_line, capture_output=True, text=True, timeout=800, check=False)
     canaries.saw("a full disk", done.stdout, done.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     assert done.returncode == 0, done.stdout + done.stderr
