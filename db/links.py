@@ -344,6 +344,16 @@ def labels(conn: Connection) -> list[Row]:
     return [dict(row) for row in conn.execute(select(label).order_by(label.c.id)).mappings()]
 
 
+def newest_label(conn: Connection) -> int:
+    """The number of the last verdict; 0 where there is none."""
+    return int(conn.execute(select(func.max(label.c.id))).scalar_one() or 0)
+
+
+def labels_since(conn: Connection, number: int) -> int:
+    """How many verdicts came after that of this number."""
+    return int(conn.execute(select(func.count()).where(label.c.id > number)).scalar_one())
+
+
 def labelled(conn: Connection, pairs: Iterable[tuple[Address, Address]]) -> set[tuple[Address, Address]]:
     """Those of the pairs (the smaller address first) that somebody has judged."""
     wanted = set(pairs)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.engine import within
-from db.tables import cluster, cluster_event, decision, identifier, membership, run
+from db.tables import (
+    cluster,
+    cluster_event,
+    decision,
+    decision_member,
+    human_decision,
+    identifier,
+    label,
+    membership,
+    record,
+    run,
+    source,
+)
 
 READ_AT_ONCE = 5_000
 
@@ -122,12 +134,45 @@ def shared_isbns(conn: Connection, limit: int) -> list[tuple[str, list[int]]]:
     return list(held.items())
 
 
-def waiting(conn: Connection) -> dict[str, int]:
-    """How many pairs wait for a person, by kind."""
-    counts = {}
-    for name, condition in (
-        ("review", decision.c.verdict == "review"),
-        ("veto", and_(decision.c.verdict == "veto", decision.c.evidence.is_not(None))),
-    ):
-        counts[name] = int(conn.execute(select(func.count()).where(condition)).scalar_one())
-    return counts
+def judged(conn: Connection) -> set[tuple[int, int]]:
+    """The two clusters (the smaller id first) of every pair that a person has judged or keeps apart."""
+    left, right = source.alias(), source.alias()
+    mine, other = record.alias(), record.alias()
+    labels = (
+        select(mine.c.id, other.c.id)
+        .select_from(label)
+        .join(left, left.c.code == label.c.left_source)
+        .join(right, right.c.code == label.c.right_source)
+        .join(mine, and_(mine.c.source_id == left.c.id, mine.c.identifier == label.c.left_identifier))
+        .join(other, and_(other.c.source_id == right.c.id, other.c.identifier == label.c.right_identifier))
+    )
+    found = _clusters_of(conn, labels)
+    kept = human_decision.alias()
+    one, two = decision_member.alias(), decision_member.alias()
+    apart = (
+        select(mine.c.id, other.c.id)
+        .select_from(kept)
+        .join(one, one.c.decision_id == kept.c.id)
+        .join(two, and_(two.c.decision_id == kept.c.id, two.c.side > one.c.side))
+        .join(left, left.c.code == one.c.source)
+        .join(right, right.c.code == two.c.source)
+        .join(mine, and_(mine.c.source_id == left.c.id, mine.c.identifier == one.c.identifier))
+        .join(other, and_(other.c.source_id == right.c.id, other.c.identifier == two.c.identifier))
+        .where(kept.c.kind.in_(("cannot", "split")), kept.c.state != "undone")
+    )
+    return found | _clusters_of(conn, apart)
+
+
+def _clusters_of(conn: Connection, ends: Any) -> set[tuple[int, int]]:
+    """The different clusters in which two records are, for each row of two record ids."""
+    one = ends.subquery()
+    left, right = membership.alias(), membership.alias()
+    query = (
+        select(left.c.cluster_id, right.c.cluster_id)
+        .select_from(one)
+        .join(left, left.c.record_id == one.c[0])
+        .join(right, right.c.record_id == one.c[1])
+        .where(left.c.cluster_id != right.c.cluster_id)
+        .distinct()
+    )
+    return {(min(row), max(row)) for row in conn.execute(query)}

@@ -28,7 +28,8 @@ from harvester.reviewing_suspects import Reason, Suspicion
 
 EXAMINED = 1000
 SLICE = 200  # pairs whose records are read together
-KINDS = ("review", "veto", "cluster")
+PAIRS = ("review", "veto")
+KINDS = (*PAIRS, "cluster")
 Verdict = Literal["same", "different"]
 
 
@@ -64,7 +65,7 @@ def queue(pipeline: Pipeline, limit: int = 50, *, kinds: Sequence[str] = KINDS, 
             raise UsageError(f"nothing of kind {one!r} waits", hint=f"known: {', '.join(KINDS)}")
     found: list[Item] = []
     with pipeline.database.read() as conn:
-        if {"review", "veto"} & set(kinds):
+        if set(PAIRS) & set(kinds):
             found += _pairs(conn, pipeline, kinds, limit, partner)
         if "cluster" in kinds:
             found += _clusters(conn, pipeline, limit, partner)
@@ -73,10 +74,11 @@ def queue(pipeline: Pipeline, limit: int = 50, *, kinds: Sequence[str] = KINDS, 
     return [_titled(one, briefs) for one in chosen]
 
 
-def waiting(pipeline: Pipeline) -> dict[str, int]:
-    """How many pairs wait, by kind; those already judged or settled by a link are still counted."""
+def waiting(pipeline: Pipeline) -> tuple[int, int]:
+    """(how many pairs of clusters wait that nobody has judged, the number of the last verdict that this heeds)."""
     with pipeline.database.read() as conn:
-        return review.waiting(conn)
+        found = {_clusters_of(one) for one in review.pairs(conn, PAIRS)}
+        return len(found - review.judged(conn)), links.newest_label(conn)
 
 
 def judge(

@@ -44,6 +44,17 @@ def test_a_nearly_certain_pair_that_a_veto_parts_waits_until_it_is_judged(union:
     assert not union.together("alun/1", "bukit/1")
 
 
+def test_what_people_judged_or_keep_apart_is_not_counted_among_what_waits(union: Union) -> None:
+    union.night({"alun/1": SECOND, "bukit/1": THIRD, "alun/2": PELANGI})
+    assert reviewing.waiting(union.pipeline) == (1, 0)
+    made = deciding.never(union.pipeline, "alun/1", "bukit/1", "ana", "edisi lain")
+    assert reviewing.waiting(union.pipeline) == (0, 0)
+    deciding.undo(union.pipeline, made.decision or 0, "ana", "belum tentu")
+    assert reviewing.waiting(union.pipeline) == (1, 0)
+    reviewing.judge(union.pipeline, "alun/1", "bukit/1", "different", "ana")
+    assert reviewing.waiting(union.pipeline) == (0, 1)
+
+
 def test_the_verdict_same_merges_and_leaves_the_queue(union: Union) -> None:
     union.night({"alun/1": SECOND, "bukit/1": THIRD})
     result = reviewing.judge(union.pipeline, "alun/1", "bukit/1", "same", "ana", "salah ketik")

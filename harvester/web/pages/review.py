@@ -57,7 +57,14 @@ def cases(visit: Visit, number: int) -> list[Case]:
 
 
 def _queue(visit: Visit, number: int) -> list[Item]:
-    return reviewing.queue(visit.pipeline, number, kinds=("review", "veto"))
+    return reviewing.queue(visit.pipeline, number, kinds=reviewing.PAIRS)
+
+
+def doubtful(visit: Visit) -> int:
+    """How many pairs wait for a verdict: counted when a match has ended, less those that were judged since."""
+    counted, newest = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="matches")
+    with visit.pipeline.database.read() as conn:
+        return max(0, counted - links.labels_since(conn, newest))
 
 
 def _still_open(visit: Visit, found: list[Case], number: int) -> list[Case]:
@@ -92,13 +99,11 @@ def review(visit: Visit) -> View:
     """The next pair, or as a sheet the next LIST of them."""
     found = cases(visit, LIST if visit.suffix else 1)
     case = found[0] if found else None
-    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="matches")
     with visit.pipeline.database.read() as conn:
         versions = catalogue.clusters(conn, case.clusters) if case else {}
         records, heads = _records(visit, conn, case)
-    data: dict[str, Any] = {"waiting": sum(waiting.get(kind, 0) for kind in ("review", "veto"))}
-    data |= {"skipped": visit.query("skip"), "case": case._asdict() if case else None}
-    data |= {"undoable": visit.number("last"), "unlabel": visit.query("unlabel"), "verdict": visit.query("verdict")}
+    steps = _steps(visit, case)
+    data: dict[str, Any] = {"waiting": doubtful(visit), "case": case._asdict() if case else None, **steps}
     if case:
         told = explaining.explain(visit.pipeline, case.left, case.right)
         data |= {
@@ -108,7 +113,6 @@ def review(visit: Visit) -> View:
             "sides": seeing.side_by_side(records),
             "heads": heads,
             "versions": {key: row["version"] for key, row in versions.items()},
-            "skip": f"/review?{urlencode({'skip': _with(visit.query('skip'), case.mark)})}",
         }
     return View("review.html", data, SHEET, _sheet(found))
 
@@ -120,9 +124,26 @@ def _sheet(found: list[Case]) -> list[list[Any]]:
     return [[one.left, one.right, one.score, "; ".join(one.reasons)] for one in found]
 
 
-def _with(skipped: str, mark: str) -> str:
-    """The list of skipped pairs with one more; the oldest come back."""
-    return ".".join([*filter(None, skipped.split(".")), mark][-SKIPPED:])
+def _steps(visit: Visit, case: Case | None) -> dict[str, Any]:
+    """The way on and the way back: `skip` passes this pair over, `back` takes back the skip that was the last act.
+
+    `back` in the query counts the skips since the last verdict: behind them it is the verdict that can be undone.
+    """
+    skipped = [*filter(None, visit.query("skip").split("."))]
+    last = {name: visit.query(name) for name in ("verdict", "last", "unlabel") if visit.query(name)}
+    steps = visit.number("back", high=len(skipped))
+
+    def way(skipped: list[str], steps: int) -> str:
+        return f"/review?{urlencode({'skip': '.'.join(skipped), **last, 'back': steps})}"
+
+    return {
+        "skipped": ".".join(skipped),
+        "undoable": visit.number("last"),
+        "unlabel": visit.query("unlabel"),
+        "verdict": "" if steps else visit.query("verdict"),
+        "skip": way([*skipped, case.mark][-SKIPPED:], min(steps + 1, SKIPPED)) if case else "",
+        "back": way(skipped[:-1], steps - 1) if steps else "",
+    }
 
 
 def _records(visit: Visit, conn: Connection, case: Case | None) -> tuple[list[Any], list[str]]:
@@ -195,7 +216,7 @@ def _undo(visit: Visit) -> Response:
         visit.note("undo", f"decision {number}", told_groups(result.before), told_groups(result.after))
     with visit.pipeline.database.write(durable=True) as conn:
         desk.forget_label(conn, *pair, visit.person.name)
-    return RedirectResponse("/review?verdict=undo", 303)
+    return RedirectResponse(f"/review?{urlencode({'skip': visit.field('skip'), 'verdict': 'undo'})}", 303)
 
 
 # ---- many at once ------------------------------------------------------------------------------------

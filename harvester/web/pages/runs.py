@@ -11,12 +11,13 @@ from starlette.responses import RedirectResponse, Response
 
 from db import accounts as stored
 from db import control, desk, ledger, work
-from harvester import controlling, deciding, inspecting, reviewing
+from harvester import controlling, deciding, inspecting
 from harvester.errors import UsageError
 from harvester.web import seeing
 from harvester.web.kept import kept
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import confirm, said
+from harvester.web.pages.review import doubtful
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
@@ -38,7 +39,6 @@ def tonight(visit: Visit) -> View:
         last = desk.counts_since(conn, _ago(visit, 1))
         reports = stored.open_reports(conn)
         queued = work.queued(conn)
-    waiting = kept(visit, "waiting", lambda: reviewing.waiting(visit.pipeline), until="matches")
     totals = kept(visit, "totals", lambda: _totals(visit))
     data = {
         "partners": lines,
@@ -47,7 +47,7 @@ def tonight(visit: Visit) -> View:
         "lately": last,
         "reports": reports,
         "queued": queued,
-        "waiting": sum(waiting.get(kind, 0) for kind in ("review", "veto")),
+        "waiting": doubtful(visit),
         "days": days,
         "nights": _calendar(visit, nights, days),
     }
