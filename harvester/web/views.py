@@ -22,6 +22,7 @@ from harvester.errors import IndukError, Locked, UsageError
 from harvester.i18n import LANGUAGES
 from harvester.model import Value
 from harvester.web import words
+from harvester.web.typed import typed
 from harvester.web.visit import LANGUAGE, VISITOR, Forbidden, Gone, NotLoggedIn, Visit
 from harvester.web.waterfall import picture
 
@@ -110,9 +111,11 @@ def answer(visit: Visit, needs: str, handler: Handler, method: str) -> Response:
     except NotLoggedIn:
         response = _to_login(visit, method)
     except Forbidden as error:
-        response = _trouble(visit, 403, _refusal(visit, "csrf" if str(error) == "csrf" else ""))
+        expired, known = str(error) == "csrf", visit.account is not None or needs == "public"
+        told = _refusal(visit, ("csrf" if known else "out") if expired else "")
+        response = _trouble(visit, 403, told, again=expired and known)
     except StaleCluster as error:
-        response = _trouble(visit, 409, _refusal(visit, "stale"), str(error))
+        response = _trouble(visit, 409, _refusal(visit, "stale"), str(error), again=False)
     except Locked as error:
         response = _trouble(visit, 503, _refusal(visit, "busy"), str(error))
     except IndukError as error:
@@ -129,6 +132,7 @@ def N_(text: str) -> str:
 REFUSED = {
     "": N_("You may not do this. Ask an administrator if you should."),
     "csrf": N_("This form has expired. Go back, load the page again, and send it once more."),
+    "out": N_("You are no longer logged in. Nothing was stored: log in, then send it once more."),
     "stale": N_(
         "Somebody has changed this cluster since you looked. Nothing of yours was stored: look again, then decide."
     ),
@@ -144,14 +148,17 @@ def _to_login(visit: Visit, method: str) -> Response:
     if visit.suffix or visit.by_token:
         return Response('{"error": "log in, or send a token"}', 401, media_type="application/json")
     if method == "POST":
-        return _trouble(visit, 403, _refusal(visit, "csrf"))
+        return _trouble(visit, 403, _refusal(visit, "out"), again=False)
     return RedirectResponse(f"/login?next={quote(visit.here(), safe='')}", 303)
 
 
-def _trouble(visit: Visit, status: int, text: str, details: str = "") -> Response:
+def _trouble(visit: Visit, status: int, text: str, details: str = "", again: bool = True) -> Response:
+    """The page of a refusal, with what was typed; it may be sent *again*, unless it was about something else by now."""
     if visit.suffix == ".json" or visit.by_token:
         return Response(json.dumps({"error": details or text}), status, media_type="application/json")
-    return render_html(visit, View("trouble.html", {"text": text, "details": details, "status": status}, status=status))
+    kept = typed(visit)
+    data = {"text": text, "details": details, "status": status, "typed": kept, "again": again and bool(kept)}
+    return render_html(visit, View("trouble.html", data, status=status))
 
 
 def _with_cookies(visit: Visit, response: Response) -> Response:

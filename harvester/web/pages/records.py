@@ -118,11 +118,12 @@ def explain(visit: Visit) -> View:
     """Why two records are, or are not, one manifestation: what was decided then, what today's rules say."""
     left, right = visit.query("left").strip(), visit.query("right").strip()
     if not left or not right:
-        return View("explain.html", {"left": left, "right": right, "told": None})
+        return View("explain.html", {"left": left, "right": right, "told": None, "trouble": ""})
     try:
         told = explaining.explain(visit.pipeline, left, right)
     except UsageError as error:
-        raise Gone(error.message) from error
+        trouble = visit.sentence(str(error))
+        return View("explain.html", {"left": left, "right": right, "told": None, "trouble": trouble}, status=404)
     with visit.pipeline.database.read() as conn:
         states = {
             one.address: one for one in catalogue.states_of_addresses(conn, [Address.parse(left), Address.parse(right)])
@@ -133,7 +134,7 @@ def explain(visit: Visit) -> View:
         told["then"]["evidence"] = seeing.evidence(visit, told["then"]["evidence"], (left, right))
     heads = [one for one, shown in zip((left, right), records, strict=True) if shown]
     sides = seeing.side_by_side([one for one in records if one])
-    data = {"left": left, "right": right, "told": told, "heads": heads, "sides": sides}
+    data = {"left": left, "right": right, "told": told, "heads": heads, "sides": sides, "trouble": ""}
     columns = ("feature", "left", "right", "outcome", "points")
     return View("explain.html", data, columns, [[one[name] for name in columns] for one in told["today"]["evidence"]])
 
