@@ -70,7 +70,7 @@ def cluster(visit: Visit, conn: Connection, number: int) -> ClusterSeen:
     states = catalogue.members(conn, [living]).get(living, [])
     members = full_members(visit.pipeline, conn, states, inside=visit.account is not None)
     union = _union(visit.pipeline, conn, living, members)
-    seen, shown = _seen(visit, living, states, members, union)
+    seen, shown = as_seen(visit, living, states, members, union)
     return ClusterSeen(
         living, number, row["version"], row["size"], row["created_at"], row["changed_at"], tuple(seen), shown
     )
@@ -96,9 +96,10 @@ def _union(pipeline: Pipeline, conn: Connection, number: int, members: Mapping[s
     return survivorship.merge(list(members.values()), pipeline.merge)
 
 
-def _seen(
+def as_seen(
     visit: Visit, number: int, states: Sequence[RecordState], members: Mapping[str, Member], union: UnionRecord
 ) -> tuple[list[Seen], UnionRecord | None]:
+    """The members and the merged record, as far as this person may see them."""
     document = ClusterDocument(
         str(number), union, tuple(members[one.address] for one in states if one.address in members)
     )
@@ -118,7 +119,7 @@ def record(visit: Visit, conn: Connection, state: RecordState) -> NormalizedReco
     """One record as it may be seen."""
     members = full_members(visit.pipeline, conn, [state], inside=visit.account is not None)
     alone = UnionRecord(members[state.address].record, (), (state.address,)) if members else None
-    return _seen(visit, 0, [state], members, alone)[0][0].record if alone else None
+    return as_seen(visit, 0, [state], members, alone)[0][0].record if alone else None
 
 
 def hides(visit: Visit, partner: str) -> bool:

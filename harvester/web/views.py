@@ -21,7 +21,7 @@ from harvester.deciding import StaleCluster
 from harvester.errors import IndukError, Locked, UsageError
 from harvester.i18n import LANGUAGES
 from harvester.model import Value
-from harvester.web import words
+from harvester.web import codes, words
 from harvester.web.typed import typed
 from harvester.web.visit import LANGUAGE, VISITOR, Forbidden, Gone, NotLoggedIn, Visit
 from harvester.web.waterfall import picture
@@ -256,7 +256,12 @@ def render_html(visit: Visit, view: View) -> HTMLResponse:
     """The page, or with `?part=1` only its main part, for htmx."""
     template = ENVIRONMENT.get_template(view.template)
     say = words.sayer(visit.gettext, visit.sentence)
+
+    def worded(field: str, value: str) -> str:
+        return codes.worded(field, value, visit.gettext, say)
+
     options = {
+        "coded_options": lambda field, values: [(value, worded(field, value)) for value in values],
         "partner_options": lambda codes: [(code, visit.partner_name(code)) for code in codes],
         "said_options": lambda codes: [(code, say(code)) for code in codes],
     }
@@ -267,6 +272,7 @@ def render_html(visit: Visit, view: View) -> HTMLResponse:
         "_": visit.gettext,
         "ngettext": visit.ngettext,
         "say": say,
+        "worded": worded,
         "sentence": visit.sentence,
         "languages": LANGUAGES,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from harvester import deciding
 from harvester.deciding import Result
 from harvester.errors import UsageError
 from harvester.model import Address, UnionRecord
-from harvester.web import seeing
+from harvester.web import pinning, seeing
 from harvester.web.pages.merges import _groups as told_groups
 from harvester.web.pages.merges import _line as log_line
 from harvester.web.pages.merges import confirm, said, unchanged
@@ -53,7 +52,8 @@ def cluster(visit: Visit) -> View:
         "reports": reports,
         "may": visit.may("decide", found.partners),
         "done": visit.number("done"),
-        "pinnable": _pinnable(found),
+        "pinnable": pinning.pinnable(found),
+        "choice": pinning.choice(visit, found, visit.query("pin")) if visit.query("pin") else None,
     }
     heads = ("field", "value", "donor", "rule", "lost")
     return View("cluster.html", data, heads, [[one[name] for name in heads] for one in fields])
@@ -77,16 +77,6 @@ def donors(union: UnionRecord) -> list[dict[str, Any]]:
     return found
 
 
-def _pinnable(found: ClusterSeen) -> list[str]:
-    """The fields of which the members say something."""
-    records = [one.record for one in found.members if one.record]
-    return [
-        field
-        for field in seeing.FIELDS
-        if field not in deciding.UNPINNABLE and any(seeing.values_of(one, field) for one in records)
-    ]
-
-
 # ---- deciding ----------------------------------------------------------------------------------------
 
 
@@ -103,9 +93,10 @@ def decide(visit: Visit) -> View | Response:
     reason = visit.field("reason").strip()
     if visit.field("step") != "do":
         result = action.run(visit, found, reason, True)
-        hidden = [(name, value) for name, value in visit.form.items() if name not in LEFT_OUT]
+        hidden = [(name, value) for name in visit.form if name not in LEFT_OUT for value in visit.fields(name)]
         title = visit.gettext(action.title)
-        return confirm(visit, f"/clusters/{found.number}/decide", title, hidden, reason, result)
+        values = pinning.shown(visit, found) if visit.field("action") in ("pin", "unpin") else []
+        return confirm(visit, f"/clusters/{found.number}/decide", title, hidden, reason, result, values)
     said(reason)
     unchanged(visit)
     result = action.run(visit, found, reason, False)
@@ -180,21 +171,14 @@ def _never(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
 
 
 def _pin(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
-    donor, typed = visit.field("donor"), visit.field("value").strip()
-    value: Any = None
-    if not donor and typed:
-        try:
-            value = json.loads(typed)
-        except ValueError:
-            value = typed
     return deciding.pin(
         visit.pipeline,
         found.number,
         visit.field("field"),
         visit.person.name,
         reason,
-        donor=donor,
-        value=value,
+        donor=visit.field("donor"),
+        value=pinning.typed(visit),
         expected_version=versions(visit, found),
         preview=preview,
     )

@@ -13,6 +13,7 @@ from harvester import deciding
 from harvester.errors import UsageError
 from harvester.model import Address
 from harvester.web import seeing
+from harvester.web.pinning import Shown
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
@@ -172,12 +173,19 @@ def said(reason: str) -> None:
 
 
 def confirm(
-    visit: Visit, path: str, title: str, hidden: Sequence[tuple[str, str]], reason: str, result: deciding.Result
+    visit: Visit,
+    path: str,
+    title: str,
+    hidden: Sequence[tuple[str, str]],
+    reason: str,
+    result: deciding.Result,
+    values: Sequence[Shown] = (),
 ) -> View:
     """The page between asking and doing: every effect, and the button; it remembers which clusters were looked at."""
     seen = [(f"version-{one.cluster}", str(one.version)) for one in result.before if one.cluster][:REMEMBERED]
     hidden = [*(pair for pair in hidden if not pair[0].startswith("version-")), *seen]
     data = {"path": path, "title": title, "hidden": hidden, "reason": reason, "result": result}
+    data["values"] = values
     return View("confirm.html", data)
 
 
