@@ -293,6 +293,14 @@ WORDS: dict[str, str] = {
     "the same pages from the same publisher": N_("the same pages from the same publisher"),
     "a title without an author is little evidence": N_("a title without an author is little evidence"),
     "another publisher in another place": N_("another publisher in another place"),
+    # where a record was set aside
+    "stage fetch": N_("fetching"),
+    "stage split": N_("taking the file apart"),
+    "stage decode": N_("reading the letters"),
+    "stage parse": N_("reading the record"),
+    "stage map": N_("mapping"),
+    "stage load": N_("storing"),
+    "stage match": N_("matching"),
     # what is doubtful or was mended in a record
     "isbn-invalid": N_("ISBN with a wrong check digit or length"),
     "issn-invalid": N_("ISSN with a wrong check digit or length"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
 
-from db import work
+from db import ledger, work
 from harvester import accounts, pipeline
 from harvester.i18n import sentences
 from harvester.match.rules import SHIPPED
+from harvester.model import Damage
 from tests.pipeline.shelf import Book, Union
 from tests.web.desk import Desk, Session, password, served
 
@@ -60,6 +62,22 @@ def test_reasons_of_own_rules_and_of_runs_are_said_in_the_language_of_the_page(u
         row = work.get_run(conn, failed.run_id)
     assert row
     assert row["reason"] == failed.reason
+
+
+def test_what_is_set_aside_is_told_under_names_in_the_language_of_the_page(union: Union) -> None:
+    accounts.add(union.pipeline.database, union.pipeline.clock, "ani", "admin", (), password("ani"))
+    union.night({"alun/1": HUKUM})
+    damage = Damage("decode", "utf-8", "not UTF-8", b"\xff", "alun:9", "buku.csv:7")
+    with union.pipeline.database.write() as conn:
+        run_id = work.open_run(conn, "import", union.pipeline.source_ids["alun"], union.pipeline.now())
+        ledger.keep_damaged(conn, union.pipeline.source_ids["alun"], run_id, [(damage, "iso2709")])
+        number = conn.exec_driver_sql("SELECT max(id) FROM quarantine").scalar_one()
+    told = seen(union, f"/quarantine/{number}", "id")
+    names = re.findall(r"<dt>(.*?)</dt>", told)
+    assert names == ["sumber", "cantuman", "di mana", "tahap", "kode alasan", "format", "keadaan", "proses"]
+    assert "membaca huruf" in told
+    assert "membaca huruf" in seen(union, "/quarantine", "id")
+    assert not {"reason", "tries", "first_run", "stage decode"} & set(re.findall(r"[\w ]+", told))
 
 
 def test_where_a_row_stands_in_a_sheet_is_no_repair_and_what_was_mended_is_told_in_words(desk: Desk) -> None:
