@@ -39,6 +39,7 @@ from harvester.model import Address
 KINDS = (
     "joined", "merged", "left", "split", "gone", "returned", "linked", "undone", "pinned", "unpinned", "pin_changed"
 )  # fmt: skip
+LAST = "\U0010ffff"  # sorts behind every other character
 
 
 class LogFilter(NamedTuple):
@@ -183,8 +184,13 @@ def feed(conn: Connection, below: int, limit: int) -> list[Row]:
 # ---- a partner's ledger ------------------------------------------------------------------------------
 
 
-def ledger(conn: Connection, sources: Sequence[str], after: tuple[str, str], limit: int) -> list[Row]:
-    """Records of these sources with their state, cluster and number of warnings, by address behind *after*."""
+def ledger(
+    conn: Connection, sources: Sequence[str], after: tuple[str, str], limit: int, only: Iterable[int] | None = None
+) -> list[Row]:
+    """Records of these sources with their state, cluster and number of warnings, by address behind *after*.
+
+    Of all of them, or *only* of those with these ids.
+    """
     warnings = select(func.count()).select_from(warning).where(warning.c.record_id == record.c.id).scalar_subquery()
     query = (
         select(
@@ -206,7 +212,35 @@ def ledger(conn: Connection, sources: Sequence[str], after: tuple[str, str], lim
         .order_by(source.c.code, record.c.identifier)
         .limit(limit)
     )
+    if only is not None:
+        query = query.where(within(conn, record.c.id, only))
     return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def in_clusters(conn: Connection, sources: Sequence[str], cluster_ids: Iterable[int]) -> set[int]:
+    """The records of these sources that stand in these clusters."""
+    query = (
+        select(record.c.id)
+        .join(source, source.c.id == record.c.source_id)
+        .join(membership, membership.c.record_id == record.c.id)
+        .where(source.c.code.in_(sources), within(conn, membership.c.cluster_id, cluster_ids))
+    )
+    return {row[0] for row in conn.execute(query)}
+
+
+def numbered(conn: Connection, sources: Sequence[str], beginning: str, limit: int) -> set[int]:
+    """Records of these sources whose identifier begins so, with or without what all of the source begin with."""
+    found: set[int] = set()
+    name = record.c.identifier
+    for code in sources:
+        mine = select(source.c.id).where(source.c.code == code).scalar_subquery()
+        ends = conn.execute(select(func.min(name), func.max(name)).where(record.c.source_id == mine)).one()
+        heads = {"", *(one[: one.rfind(":") + 1] for one in ends if one)}
+        for head in sorted(heads):
+            first = head + beginning
+            query = select(record.c.id).where(record.c.source_id == mine, name >= first, name < first + LAST)
+            found |= {row[0] for row in conn.execute(query.order_by(name).limit(limit))}
+    return found
 
 
 def quarantined(conn: Connection, sources: Sequence[str] | None, state: str, below: int, limit: int) -> list[Row]:

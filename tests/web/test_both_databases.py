@@ -148,6 +148,16 @@ def _both(left: str, right: str) -> list[tuple[str, str]]:
     return [tuple(one.split("/", 1)) for one in (left, right)]  # type: ignore[misc]
 
 
+def test_the_ledger_is_searched_by_a_word_and_by_a_number(either: Desk) -> None:
+    session = either.session("dewi")
+    every = session.see("/partners/smpn1/ledger.json").json()["lines"]
+    wanted = next(one for one in every if "pelangi" in one["title"].casefold())
+    for terms in ("Pelangi", wanted["address"].rpartition(":")[2]):
+        found = session.see("/partners/smpn1/ledger.json", params={"q": terms}).json()["lines"]
+        assert wanted["address"] in {one["address"] for one in found}
+        assert len(found) < len(every)
+
+
 def test_lines_of_the_log_are_reverted_as_their_preview_says(either: Desk) -> None:
     session = either.session("budi")
     with either.pipeline.database.read() as conn:

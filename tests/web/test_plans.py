@@ -16,7 +16,15 @@ from tests.web.desk import Desk
 LARGE = "record node membership cluster cluster_event union_record cluster_brief identifier holding decision change"
 PAGES = (
     *("/clusters/{cluster}", "/records/{record}", "/search?q=laskar", "/merges", "/merges?partner=melati", "/review"),
-    *("/merges?rule=isbn&low=10", "/merges?by=people", "/partners/melati/ledger", "/changes", "/runs", "/quarantine"),
+    *(
+        "/merges?rule=isbn&low=10",
+        "/merges?by=people",
+        "/partners/melati/ledger",
+        "/partners/melati/ledger?q=laskar",
+        "/changes",
+        "/runs",
+        "/quarantine",
+    ),
 )
 Asked = list[tuple[str, Any]]
 

@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from db import catalogue, desk, ledger
+from db import search as stored
 from db.catalogue import RecordState
 from harvester import inspecting
 from harvester.errors import ConfigError
-from harvester.model import NormalizedRecord, UnionRecord
+from harvester.model import NormalizedRecord, Title, UnionRecord
 from harvester.web.kept import kept
 from harvester.web.pages.records import download
+from harvester.web.pages.search import number
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
@@ -25,6 +27,15 @@ SAMPLE = 300
 COVERED = ("identifiers", "title", "contributors", "publications", "dates", "extent", "languages", "subjects",
            "classifications", "holdings")  # fmt: skip
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
+
+
+class _Titled(msgspec.Struct):
+    """What the ledger shows of a record."""
+
+    title: Title = Title()
+
+
+_decode_title = msgspec.json.Decoder(_Titled).decode
 
 
 @pages.get("/partners", needs="read")
@@ -87,24 +98,41 @@ def own_ledger(visit: Visit) -> View:
     visit.need("ledger", [code])
     sources = tuple(one.code for one in visit.pipeline.settings.partner(code).sources)
     limit = SHEET if visit.suffix else SCREEN
-    after = visit.query("after").partition("/")
+    after, terms = visit.query("after").partition("/"), visit.query("q").strip()
     with visit.pipeline.database.read() as conn:
-        rows = desk.ledger(conn, sources, (after[0], after[2]), limit)
+        only = _found(conn, code, sources, terms) if terms else None
+        rows = desk.ledger(conn, sources, (after[0], after[2]), limit, only)
         homes = {row["cluster_id"] for row in rows if row["cluster_id"]}
         members = catalogue.members(conn, homes)
         unions = {key: msgspec.convert(body, UnionRecord) for key, body in catalogue.union_bodies(conn, homes).items()}
         aside = desk.quarantined(conn, sources, "open", 0, SCREEN) if not visit.query("after") else []
-    lines = [_line(row, members.get(row["cluster_id"], []), unions.get(row["cluster_id"])) for row in rows]
+        bodies = ledger.normalized_bodies(conn, [row["id"] for row in rows])
+    titles = {key: _decode_title(body).title.proper for key, body in bodies.items()}
+    lines = [
+        {
+            **_line(row, members.get(row["cluster_id"], []), unions.get(row["cluster_id"])),
+            "title": titles.get(row["id"], ""),
+        }
+        for row in rows
+    ]
     data = {
         "code": code,
         "lines": lines,
-        "aside": aside,
+        "terms": terms,
+        "aside": [one for one in aside if terms.casefold() in one["identifier"].casefold()],
         "next": visit.here(after=lines[-1]["address"]) if len(lines) == limit else "",
     }
     return View("ledger.html", data, LEDGER, [[_cell(line[name]) for name in LEDGER] for line in lines])
 
 
-LEDGER = ("address", "fate", "version", "datestamp", "warnings", "cluster", "with", "won", "lost")
+def _found(conn: Connection, code: str, sources: tuple[str, ...], terms: str) -> set[int]:
+    """The partner's records in clusters that hold these words or this number, and those with such an identifier."""
+    query = stored.Query(number(terms) or terms, partner=code)
+    _, clusters = stored.find(conn, query, SHEET)
+    return desk.in_clusters(conn, sources, clusters) | desk.numbered(conn, sources, terms, SHEET)
+
+
+LEDGER = ("address", "title", "fate", "version", "datestamp", "warnings", "cluster", "with", "won", "lost")
 
 
 def _cell(value: Any) -> Any:
