@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from db import control
+from db import control, ledger
 from db.prepared import Prepared
 from harvester import pipeline as journey
 from harvester.admitting import admit
@@ -21,7 +21,10 @@ from harvester.pipeline import Order, Pipeline
 from harvester.preparing import Recipe, prepare_batch, to_prepare
 from harvester.sources.file_dry_run import DryRun, dry_run
 from harvester.sources.files import open_paths
+from harvester.sources.sheet_messages import flag
+from harvester.storing import rule
 
+DOUBTS = ("isbn-invalid", "issn-invalid", "ismn-invalid", "year-unreadable")  # what only normalizing finds
 REFUSED = b"\0"  # the hash of a record that cannot be read; dry_run() never sees such a record
 
 
@@ -64,7 +67,21 @@ def import_dry(
     files = open_paths(source, journey.environment(pipeline, source), paths)
     admitted = (admit(page, source, purged).page for page in files.pages(Window()))
     pages = _read(admitted, how, hashes, known, rejected)
-    return dry_run(pages, known, lambda record: hashes.get(record.identifier, REFUSED), language or "id")
+    found = dry_run(pages, known, lambda record: hashes.get(record.identifier, REFUSED), language or "id")
+    return found._replace(halts=_halts(pipeline, source, found))
+
+
+def _halts(pipeline: Pipeline, source: Source, found: DryRun[bytes]) -> str:
+    """Why the deletions would wait for a person, as a sentence; empty when they would be applied."""
+    gone = {one.identifier for one in found.lines if one.kind in ("gone", "deleted")}
+    if not gone:
+        return ""
+    source_id, limits = pipeline.source_ids[source.code], journey.deletion_limits(pipeline.settings, source)
+    with pipeline.database.read() as conn:
+        waiting = {row["identifier"] for row in ledger.proposals(conn, source_id)}
+        active = ledger.active_count(conn, source_id) + found.counts["new"]
+        ruling = rule(conn, source_id, len(gone | waiting), active, pipeline.clock.now(), limits)
+    return ruling.reason
 
 
 def _read(
@@ -83,15 +100,27 @@ def _read(
             if isinstance(one, Prepared):
                 # what a reverted run had brought is not taken again: it counts as no change
                 hashes[name] = known.get(name, one.payload_hash) if one.payload_hash in rejected else one.payload_hash
-        kept = tuple(one for one in page.records if one.deleted or one.identifier not in bad)
+        kept = tuple(_doubted(one, made) for one in page.records if one.deleted or one.identifier not in bad)
         damages = (*page.damages, *(_placed(bad[one.identifier], one) for one in live if one.identifier in bad))
         yield msgspec.structs.replace(page, records=kept, damages=damages)
 
 
+def _doubted(record: HarvestedRecord, made: Mapping[str, Prepared | Damage]) -> HarvestedRecord:
+    """*record* flagged with what its values make doubtful, so that the dry run says it."""
+    found = made.get(record.identifier)
+    told = [] if record.deleted or not isinstance(found, Prepared) else found.warnings
+    flags = [flag(code, _place(record) or record.identifier, value) for code, _, value in told if code in DOUBTS]
+    return msgspec.structs.replace(record, flags=(*record.flags, *flags)) if flags else record
+
+
+def _place(record: HarvestedRecord) -> str:
+    """Where the record stands in its file, such as Sheet!cell; empty when the reader does not say."""
+    return next((one.removeprefix("place:") for one in record.flags if one.startswith("place:")), "")
+
+
 def _placed(damage: Damage, record: HarvestedRecord) -> Damage:
     """*damage* with the place in the file, such as Sheet!cell."""
-    place = next((flag.removeprefix("place:") for flag in record.flags if flag.startswith("place:")), damage.place)
-    return msgspec.structs.replace(damage, place=place)
+    return msgspec.structs.replace(damage, place=_place(record) or damage.place)
 
 
 def file_source(

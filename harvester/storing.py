@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from harvester import faultpoint
 from harvester.admitting import admit
 from harvester.clock import stamp
 from harvester.errors import SourceUnavailable
-from harvester.guards import Ruling, rule_on_deletions
+from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
 from harvester.job import Job
 from harvester.laps import Laps
 from harvester.model import Damage, Page
@@ -224,11 +224,16 @@ def delete_absent(
         ledger.propose(conn, job.source_id, missing, kind="absent", run_id=run_id, now=now)
         rows = ledger.proposals(conn, job.source_id)
         active = ledger.active_count(conn, job.source_id)
-        month_ago = stamp(job.clock.now() - timedelta(days=30))
-        ruling = rule_on_deletions(len(rows), active, ledger.deleted_since(conn, job.source_id, month_ago), job.limits)
+        ruling = rule(conn, job.source_id, len(rows), active, job.clock.now(), job.limits)
         close(conn, ruling.allowed and not hold)
         if ruling.allowed and not hold:
             ledger.apply_deletions(conn, rows, run_id, now)
             faultpoint.reach("harvest.deletions.written")
     faultpoint.reach("harvest.deletions.committed")
     return ruling
+
+
+def rule(conn: Connection, source_id: int, proposed: int, active: int, at: datetime, limits: DeletionLimits) -> Ruling:
+    """May *proposed* of *active* records of the source go, after what went in the month before *at*?"""
+    month_ago = stamp(at - timedelta(days=30))
+    return rule_on_deletions(proposed, active, ledger.deleted_since(conn, source_id, month_ago), limits)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._speech import _
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.i18n import N_
 
@@ -58,6 +58,7 @@ def _show(shell: Shell, found: Any) -> None:
         "counts": dict(found.counts),
         "proven": found.proven,
         "remarks": found.remarks,
+        "halts": found.halts,
         "lines": [line._asdict() for line in found.lines],
     }
 
@@ -69,6 +70,8 @@ def _show(shell: Shell, found: Any) -> None:
         shell.say(counts or _("nothing"))
         for remark in found.remarks:
             shell.say(remark)
+        if found.halts:
+            shell.say(_("The run would halt until a person approves: {why}", why=told(found.halts)))
         rows = [[say(line.kind), line.place, line.identifier, "; ".join(line.remarks)] for line in lines[:SHOWN]]
         shell.table(["what", "where", "record", "remarks"], rows)
         if len(lines) > SHOWN:

@@ -26,11 +26,13 @@ class DryRun(NamedTuple, Generic[H]):
     """The lines in the order of the file, records that would be gone at the end.
 
     `proven` is False when the file does not show what is missing (a delta, or damage): then nothing is gone.
+    `halts` says why a person must approve what is deleted, if one must.
     """
 
     lines: tuple[Line, ...]
     proven: bool
     remarks: tuple[str, ...] = ()
+    halts: str = ""
 
     @property
     def counts(self) -> Mapping[str, int]:

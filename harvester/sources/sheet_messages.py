@@ -120,6 +120,29 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{place}: the number {value} stands at different books; it was not used to tell them apart.",
         "{place}: nomor {value} dipakai untuk buku yang berbeda; nomor itu tidak dipakai sebagai pengenal.",
     ),
+    # the value is doubtful
+    "isbn-invalid": (
+        "{place}: {value} is no ISBN: a digit is wrong or missing. Look at the book; it is kept but "
+        "finds no other copy.",
+        "{place}: {value} bukan ISBN: ada angka yang salah atau kurang. Periksa bukunya; disimpan, tetapi "
+        "tidak dipakai untuk menemukan buku yang sama.",
+    ),
+    "issn-invalid": (
+        "{place}: {value} is no ISSN: a digit is wrong or missing.",
+        "{place}: {value} bukan ISSN: ada angka yang salah atau kurang.",
+    ),
+    "ismn-invalid": (
+        "{place}: {value} is no ISMN: a digit is wrong or missing.",
+        "{place}: {value} bukan ISMN: ada angka yang salah atau kurang.",
+    ),
+    "year-unreadable": (
+        "{place}: there is no year in {value}. Write four digits.",
+        "{place}: tidak ada tahun pada {value}. Tulis empat angka.",
+    ),
+    "no-count": (
+        "{place}: {value} is no number of copies; it counts as unknown. Write digits.",
+        "{place}: {value} bukan jumlah eksemplar; dianggap tidak diketahui. Tulis dengan angka.",
+    ),
     # the value was lost
     "isbn-lost": (
         "{place}: Excel wrote the ISBN as {value}, its last digits are lost. Format the column as text, type it again.",

@@ -190,7 +190,7 @@ def _count(cell: Cell, lists: str) -> Values:
     if cell.kind == "date":
         return Values((), ("became-date",))
     found = re.match(r"([0-9]{1,5})(?:[.,]0+)?(?:\s*(?:eks|exp|ex|buah|bh|copy|copies)\b.*)?$", cell.text.casefold())
-    return Values((str(int(found[1])) if found else cell.text,))
+    return Values((str(int(found[1])),)) if found else Values((cell.text,), ("no-count",))
 
 
 _READERS = {

@@ -315,6 +315,7 @@ WORDS: dict[str, str] = {
     "xml": N_("XML repaired"),
     "xmlns": N_("XML namespace repaired"),
     "ditto": N_("row that repeats the one above"),
+    "no-count": N_("words where the number of copies stands"),
     "isbn-scientific": N_("ISBN that a spreadsheet had turned into a number"),
     "isbn-zero": N_("ISBN with its leading zero put back"),
     "isbn-lost": N_("ISBN that a spreadsheet has destroyed"),

@@ -122,6 +122,36 @@ def test_a_dry_run_says_what_would_be_gone_and_the_import_does_just_that(school:
     assert school.active() == 99
 
 
+def test_a_dry_run_says_which_digits_are_wrong_and_where_words_stand_for_numbers(school: School) -> None:
+    row = [1, "Laskar pelangi", "Andrea Hirata", "Bentang", "dua ribu", "9789793062793", "813", "0001", "banyak"]
+    fine = [2, "Sang pemimpi", "Andrea Hirata", "Bentang", 2006, "9789793062921", "813", "0002", "3 eks."]
+    for language, words in (
+        ("id", ("bukan ISBN", "tidak ada tahun", "bukan jumlah")),
+        ("en", ("no ISBN", "no year", "no number")),
+    ):
+        found = school.would(school.sheet([row, fine]), language=language)
+        told = {one.identifier: one.remarks for one in found.lines}
+        assert found.counts == {"new": 2}
+        assert told["inv:2"] == ()
+        for said, value in zip(words, ("9789793062793", "dua ribu", "banyak"), strict=True):
+            assert any(said in one and value in one and "!" in one for one in told["inv:1"]), (said, told)
+    assert school.take(school.sheet([row, fine])) == ("complete", {"created": 2})
+
+
+@pytest.mark.parametrize("kept", [98, 70, 1])
+@pytest.mark.parametrize("content", ["full", "deletes"])
+def test_a_dry_run_foretells_whether_the_deletions_halt(school: School, kept: int, content: str) -> None:
+    school.take(school.sheet(ROWS))
+    names = "".join(f"inv:{number}\n" for number in range(kept + 1, 101))
+    sheet = school.sheet(ROWS[:kept]) if content == "full" else school.file("hapus.txt", names.encode())
+    told = school.would(sheet, content=content)
+    verdict, _ = school.take(sheet, content=content)
+    assert bool(told.halts) == (verdict == "halted") == (kept != 98)
+    assert (school.active() == 100) == bool(told.halts)
+    if told.halts:
+        assert str(100 - kept) in told.halts
+
+
 def test_records_that_the_mapping_refuses_are_refused_in_the_dry_run_too(school: School) -> None:
     broken = marc("b9").replace(b"00000nam", b"00000nam") + b"12345xxx\x1d"
     found = school.would(school.file("set.mrc", marc_file() + broken))
