@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from sqlalchemy import text
 
 from db.engine import Database
 from tests import canaries
+from tests.servers.ports import free_port
 
 
 def binaries() -> Path | None:
@@ -108,13 +108,10 @@ def running(small: Path | None = None) -> Iterator[Server]:
     try:
         if user:
             shutil.chown(folder, "postgres", "postgres")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         init = [str(bin_folder / "initdb"), "-D", str(folder / "d"), "-U", "postgres", "-A", "trust", "-N"]
         init += ["--wal-segsize=1"] if small else []
         subprocess.run([*user, *init, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, cwd="/")
-        server = Server(port, user, folder, bin_folder)
+        server = Server(free_port(), user, folder, bin_folder)
         server.start()
         try:
             yield server

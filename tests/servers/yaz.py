@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.ports import free_port
+
 CONFIG = Path(__file__).parent / "zebra_config"
 LOGIN = (("username", "kadmin"), ("password", "geheim"))
 
@@ -35,12 +37,6 @@ class Zebra:
         _index(self.folder, "update", str(changed))
 
 
-def free_port() -> int:
-    """A port that nobody listens at just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def _index(folder: Path, *arguments: str) -> None:
     subprocess.run(
         ["zebraidx", "-l", "index.log", "-c", "zebra.cfg", *arguments],
@@ -58,7 +54,7 @@ def _modules() -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], *ports: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     for port in ports:
         while True:
             try:

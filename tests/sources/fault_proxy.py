@@ -58,7 +58,11 @@ class FaultProxy:
             except OSError:
                 return
             self.connections += 1
-            server = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # the test is over
+                client.close()
+                return
             self._open += [client, server]
             threading.Thread(target=self._pass, args=(client, server, Spoil()), daemon=True).start()
             spoil = self._spoil if self._times is None or self.connections <= self._times else NOTHING
