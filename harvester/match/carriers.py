@@ -58,7 +58,8 @@ def marks(record: NormalizedRecord) -> list[str]:
         return []
     told = dict(record.local)
     text = fold(" ".join((record.extent.text, record.edition.text, *(note.text for note in record.notes[:20]))))
-    carrier = _carrier(fold(record.extent.text)) or told.get("video_format", "") or _carrier(text)
+    coded = told.get("video_format", "") or told.get("audio_format", "")
+    carrier = _carrier(fold(record.extent.text)) or coded or _carrier(text)
     region = _REGION.search(text)
     return [f"carrier:{carrier}"] * bool(carrier) + [f"region:{region[1]}" for region in (region,) if region]
 

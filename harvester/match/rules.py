@@ -373,7 +373,7 @@ class _Reader:
     def vocabulary(self) -> Vocabulary:
         values = self.section("vocabulary")
         lists: dict[str, frozenset[str]] = {}
-        forms: dict[str, dict[str, str]] = {"publisher_aliases": {}, "abbreviations": {}}
+        forms: dict[str, dict[str, str]] = {"publisher_aliases": {}, "abbreviations": {}, "companions": {}}
         for name, value in values.items():
             if name in forms:
                 for whole, others in self.mapping(value, ("vocabulary", name)).items():

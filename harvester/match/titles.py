@@ -88,6 +88,7 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     names = [fold(name) for name in (*title.part_names, *(set(title.part_numbers) - set(counted)))]
     for name in names:
         reader.school(name.split())
+    reader.companion(" ".join((full, *names)))
     return TitleArea(
         proper=proper,
         full=full,
@@ -206,6 +207,23 @@ def with_whole_years(words: list[str]) -> list[str]:
     return result
 
 
+_TONES = frozenset("bcdefgh")
+_INFLECTED = frozenset(("flat", "sharp"))
+
+
+def _with_keys(tokens: list[str]) -> list[str]:
+    """*tokens* with the key of a piece as one word: in E flat → in eflat, in E → in ekey."""
+    if "in" not in tokens or _TONES.isdisjoint(tokens):
+        return tokens
+    result: list[str] = []
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        if result and before in _TONES and token in _INFLECTED and result[-1] == before + "key":
+            result[-1] = before + token
+        else:
+            result.append(token + "key" if before == "in" and token in _TONES else token)
+    return result
+
+
 class _TitleWords:
     """One pass over the words of a title, sorting them into words, numbers, parts and school marks."""
 
@@ -218,7 +236,7 @@ class _TitleWords:
         self._proper_length = proper_length
         self._ranges = ranges
         self.school(tokens)
-        self._read(with_whole_years(joined_initials(tokens)))
+        self._read(with_whole_years(joined_initials(_with_keys(tokens))))
 
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""
@@ -239,6 +257,15 @@ class _TitleWords:
                 self.extra.setdefault("user", "student")
             elif token in known.teachers and _is_book_for(tokens, index):
                 self.extra.setdefault("user", "teacher")
+
+    def companion(self, text: str) -> None:
+        """The answer key, workbook or study guide that the title and the names of parts speak of."""
+        known = self._vocabulary
+        if known.companion_words.isdisjoint(text.split()):
+            return
+        kind = next((kind for phrase, kind in known.companions.items() if f" {phrase} " in f" {text} "), "")
+        if kind:
+            self.extra.setdefault("companion", kind)
 
     def _read(self, tokens: list[str]) -> None:
         known = self._vocabulary

@@ -26,7 +26,11 @@ class Vocabulary:
     )
 
     def __init__(
-        self, lists: dict[str, frozenset[str]], publisher_aliases: dict[str, str], abbreviations: dict[str, str]
+        self,
+        lists: dict[str, frozenset[str]],
+        publisher_aliases: dict[str, str],
+        abbreviations: dict[str, str],
+        companions: dict[str, str],
     ) -> None:
         empty: frozenset[str] = frozenset()
         self.articles = lists.get("articles", empty)
@@ -45,6 +49,8 @@ class Vocabulary:
         self.institution_generic = lists.get("institution_generic", empty)
         self.publisher_aliases = publisher_aliases
         self.abbreviations = abbreviations  # of title words: abbreviation → the word
+        self.companions = companions  # words of a title that name a companion of the book → its kind
+        self.companion_words = frozenset(phrase.partition(" ")[0] for phrase in companions)
         school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
         self.marking = empty.union(*school)  # a title without any of these is no school book's
         self.counted = empty.union(self.parts, self.grades, self.semesters)  # words that a number may follow

@@ -204,6 +204,7 @@ WORDS: dict[str, str] = {
     "title_only": N_("title only"),
     "unsure": N_("unsure"),
     "coded": N_("the coded year of the other"),
+    "companion": N_("a companion of the book"),
     "set": N_("set against part"),
     "present": N_("present"),
     "romanized": N_("same, in Latin letters"),
@@ -281,6 +282,9 @@ WORDS: dict[str, str] = {
     "two kinds of material": N_("two kinds of material"),
     "two languages of the text": N_("two languages of the text"),
     "two edition numbers": N_("two edition numbers"),
+    "a book against its answer key, workbook or study guide": N_(
+        "a book against its answer key, workbook or study guide"
+    ),
     "two parts": N_("two parts"),
     "the set against one part of it": N_("the set against one part of it"),
     "two parts by name": N_("two parts by name"),

@@ -19,6 +19,7 @@ from harvester.model import Profile
 
 RULES = load()
 HERE = Path(__file__).parent
+FILES = ("kinds.yaml", "kinds_blind.yaml")
 _LEADERS = {"book": "am", "score": "cm", "film": "gm", "map": "em", "serial": "as", "sound": "jm", "collection": "ac"}
 # The position of 008 that says what kind of score or film it is, after the place of publication.
 _CODE_AT = {"score": 20, "film": 33}
@@ -33,9 +34,9 @@ class Pair(NamedTuple):
 
 
 def pairs() -> list[Pair]:
-    """The pairs of kinds.yaml."""
+    """The pairs of kinds.yaml, and those of kinds_blind.yaml."""
     found = []
-    for row in yaml_file.read(HERE / "kinds.yaml").value:
+    for row in [row for name in FILES for row in yaml_file.read(HERE / name).value]:
         sides = row["each"] if "each" in row else [row["left"], row["right"]]
         records = [[*row.get("both", []), *side] for side in sides]
         for number, (left, right) in enumerate(combinations(records, 2)):

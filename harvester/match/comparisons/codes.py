@@ -95,13 +95,18 @@ def host(left: Profile, right: Profile) -> str:
     return "equal" if long.startswith(short) else "different"
 
 
-@comparison(2, "equal overlap one_side different", either="extra")
+@comparison(2, "equal overlap one_side companion different", either="extra")
 def extra(left: Profile, right: Profile) -> str:
-    """Grade, semester, curriculum, user (siswa, guru), scale …: compared within their kind."""
+    """Grade, semester, curriculum, user (siswa, guru), scale …: compared within their kind.
+
+    companion: one side alone is an answer key, a workbook or a study guide.
+    """
     if left.extra == right.extra:
         return "equal" if left.extra else "missing"
     mine = dict(value.split(":", 1) for value in left.extra)
     theirs = dict(value.split(":", 1) for value in right.extra)
     if any(kind in theirs and theirs[kind] != value for kind, value in mine.items()):
         return "different"
+    if ("companion" in mine) != ("companion" in theirs):
+        return "companion"
     return "overlap" if mine.keys() & theirs.keys() else "one_side"

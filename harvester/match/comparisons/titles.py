@@ -101,6 +101,9 @@ def _omitted(left: Profile, right: Profile) -> bool:
 
 
 def _unforgiven(words: list[str], other: Profile) -> list[str]:
+    """*words* but those of names and series of *other*; a map is by an office, whose name tells its subject."""
+    if other.material == "map":
+        return words
     return [word for word in words if not (word in other.responsibility or word in other.names or word in other.series)]
 
 
