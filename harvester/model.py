@@ -506,6 +506,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     open_at: int = 0  # words of the title before its first mark of omission
     minutes: int = 0  # playing time of a film or recording
     assumed: bool = False  # nearly every record of its source is of this material: no evidence
+    form_assumed: bool = False  # nearly every record of its source is of this form
     coded_year: int = 0  # the year of the code, where the transcribed one differs from it
 
 

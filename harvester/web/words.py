@@ -282,6 +282,9 @@ WORDS: dict[str, str] = {
     "two kinds of material": N_("two kinds of material"),
     "two languages of the text": N_("two languages of the text"),
     "two edition numbers": N_("two edition numbers"),
+    "print, online or micro against another of these, which one source says of nearly all its records": N_(
+        "print, online or micro against another of these, which one source says of nearly all its records"
+    ),
     "a book against its answer key, workbook or study guide": N_(
         "a book against its answer key, workbook or study guide"
     ),

@@ -10,7 +10,7 @@ from harvester.match.comparisons.titles import alike
 from harvester.match.profile import profile
 from harvester.match.rules import load
 from harvester.match.titles import title_area
-from harvester.model import Decision, NormalizedRecord, Title
+from harvester.model import Dates, Decision, NormalizedRecord, Profile, Title
 from harvester.normalize.extents import extent_of
 from harvester.normalize.functions.publication_dates import publication_dates
 from tests.match.cases import record
@@ -86,3 +86,25 @@ def test_letters_in_another_order_are_a_typing_error_of_a_long_word() -> None:
     assert alike("soilers", "soilser")
     assert not alike("orchestra", "carthorse")
     assert not alike("melons", "lemons")
+
+
+def test_what_nearly_all_records_of_a_source_say_of_their_form_neither_merges_nor_parts() -> None:
+    """A library of printed books and a repository of files say one form of nearly all they hold, and mostly truly."""
+    printed = msgspec.structs.replace(record(BOOK), carrier_form="print", dates=Dates(1882, 1882))
+    online = msgspec.structs.replace(printed, carrier_form="online")
+    silent = msgspec.structs.replace(printed, carrier_form="")
+
+    def made(one: NormalizedRecord, constant: str = "") -> Profile:
+        return profile(one, RULES, {"carrier_form": constant} if constant else {})
+
+    for mine, theirs in (
+        (made(printed, "print"), made(online)),
+        (made(printed), made(online, "online")),
+        (made(printed, "print"), made(online, "online")),
+    ):
+        decision = explain(mine, theirs, RULES)
+        assert decision.verdict == "veto"
+        assert decision.score >= RULES.review_at, "a cataloguer is asked"
+    for other in (made(printed), made(silent), made(printed, "print")):
+        assert explain(made(printed, "print"), other, RULES).verdict == "merge"
+    assert explain(made(online, "online"), made(silent), RULES).verdict == "merge"

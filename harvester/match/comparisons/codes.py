@@ -40,15 +40,21 @@ def level(left: Profile, right: Profile) -> str:
     return "equal" if left.level == right.level else "different"
 
 
-@comparison(0, "equal alike one_side different", either="form")
+@comparison(0, "equal alike one_side unsure different", either="form")
 def form(left: Profile, right: Profile) -> str:
-    """Print, online, micro, braille, large print; `one_side` when one record is silent and the other is not print."""
+    """Print, online, micro, braille, large print; `one_side` when one record is silent and the other is not print.
+
+    unsure: they differ, but one source says the same of nearly all its records.
+    """
     mine, theirs = left.form, right.form
+    assumed = left.form_assumed or right.form_assumed
     if mine == theirs:
-        return "equal" if mine else "missing"
+        return "equal" if mine and not assumed else "missing"
     if not mine or not theirs:
-        return "missing" if (mine or theirs) == "print" else "one_side"
-    return "alike" if mine in _CONTENT_FREE and theirs in _CONTENT_FREE else "different"
+        return "missing" if assumed or (mine or theirs) == "print" else "one_side"
+    if mine in _CONTENT_FREE and theirs in _CONTENT_FREE:
+        return "alike"
+    return "unsure" if assumed else "different"
 
 
 @comparison(1, "equal overlap different", both="languages")
