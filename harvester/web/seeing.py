@@ -117,9 +117,19 @@ def as_seen(
 
 def record(visit: Visit, conn: Connection, state: RecordState) -> NormalizedRecord | None:
     """One record as it may be seen."""
-    members = full_members(visit.pipeline, conn, [state], inside=visit.account is not None)
-    alone = UnionRecord(members[state.address].record, (), (state.address,)) if members else None
-    return as_seen(visit, 0, [state], members, alone)[0][0].record if alone else None
+    return records(visit, conn, [state]).get(state.record_id)
+
+
+def records(visit: Visit, conn: Connection, states: Sequence[RecordState]) -> dict[int, NormalizedRecord]:
+    """Record id → the record as it may be seen, each for itself; those of which nothing may be seen are left out."""
+    members = full_members(visit.pipeline, conn, states, inside=visit.account is not None)
+    found: dict[int, NormalizedRecord] = {}
+    for state in states:
+        if state.address in members:
+            alone = UnionRecord(members[state.address].record, (), (state.address,))
+            shown = as_seen(visit, 0, [state], members, alone)[0][0].record
+            found |= {state.record_id: shown} if shown else {}
+    return found
 
 
 def hides(visit: Visit, partner: str) -> bool:

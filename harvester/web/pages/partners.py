@@ -14,6 +14,7 @@ from db.catalogue import RecordState
 from harvester import inspecting
 from harvester.errors import ConfigError
 from harvester.model import NormalizedRecord, Title, UnionRecord
+from harvester.web import opac
 from harvester.web.kept import kept
 from harvester.web.pages.records import download
 from harvester.web.pages.search import number
@@ -64,6 +65,8 @@ def partner(visit: Visit) -> View:
     if not whole:
         told = {**told, "sources": [{**one, "url": ""} for one in told["sources"]]}
     data = {"partner": told, "whole": whole, "warnings": warnings[:50] if whole else [], "covered": covered}
+    known_partner = visit.pipeline.settings.partner(code)
+    data["opac"] = {"set": bool(known_partner.opac_url), "example": opac.pattern(known_partner) if whole else ""}
     return View("partner.html", data, ("field", "percent"), [[one["field"], one["percent"]] for one in covered])
 
 

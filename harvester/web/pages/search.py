@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from db import catalogue, desk
 from db import search as stored
 from harvester.identifiers import isbns, issns
 from harvester.model import Holding
+from harvester.web import opac
 from harvester.web.views import Pages, View
 from harvester.web.visit import Visit
 
@@ -42,8 +43,10 @@ def search(visit: Visit) -> View:
         facets = desk.facets(conn, ids)
         shown = ids[offset : offset + SCREEN]
         briefs = catalogue.briefs(conn, shown)
-        holdings = desk.holdings(conn, shown)
-    hits = [_hit(visit, key, briefs[key], holdings.get(key, [])) for key in shown if key in briefs]
+        holdings = {key: [_held(visit, row) for row in rows] for key, rows in desk.holdings(conn, shown).items()}
+        lost = {key: [one for one in held if not one["url"]] for key, held in holdings.items()}
+        ways = opac.links(visit, conn, lost)
+    hits = [_hit(key, briefs[key], holdings.get(key, []), ways) for key in shown if key in briefs]
     data = {
         "terms": terms,
         "total": total,
@@ -78,15 +81,21 @@ def _groups(visit: Visit, partners: Sequence[tuple[str, int]]) -> list[tuple[str
     return sorted(found.items())
 
 
-def _hit(visit: Visit, key: int, brief: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    held = []
-    for row in rows:
-        holding = _holding(row["body"])
-        partner = visit.pipeline.partners.get(row["partner"])
-        lending = holding.lending or (partner.lending if partner else "")
-        url = holding.url
-        told = {"partner": row["partner"], "branch": row["branch"], "call_number": row["call_number"]}
-        held.append({**told, "copies": row["copies"], "lending": lending, "as_of": holding.as_of, "url": url})
+def _held(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
+    """A holding as it is shown: where, how many, whether it is lent, as of when, and the way there."""
+    holding = _holding(row["body"])
+    partner = visit.pipeline.partners.get(row["partner"])
+    lending = holding.lending or (partner.lending if partner else "")
+    told = {name: row[name] for name in ("record_id", "partner", "branch", "call_number", "copies")}
+    return {**told, "lending": lending, "as_of": holding.as_of, "url": holding.url}
+
+
+def _hit(key: int, brief: dict[str, Any], held: Sequence[dict[str, Any]], ways: Mapping[int, str]) -> dict[str, Any]:
     copies = sum(one["copies"] or 0 for one in held)
     names = ("title", "author", "year", "material", "language", "partners")
-    return {"cluster": key, **{name: brief[name] for name in names}, "copies": copies, "holdings": held}
+    shown = [
+        {name: value for name, value in one.items() if name != "record_id"}
+        | {"url": one["url"] or ways.get(one["record_id"], "")}
+        for one in held
+    ]
+    return {"cluster": key, **{name: brief[name] for name in names}, "copies": copies, "holdings": shown}
