@@ -21,7 +21,7 @@ _IMPRESSION = re.compile(
 )
 _EDITION_WORD = (
     r"edisi|edition|edn|ed|éd|édition|auflage|aufl|uitgave|uitg|utgave|utg|upplagan?|uppl|udgave|udg|druk|izd"
-    r"|\w{0,20}painos|laitos|vyd|edici[oó]n|edi[cç][aã]o|edizione|изд(?:ание)?|вид(?:ання)?|wyd"
+    r"|\w{0,20}painos|laitos|vyd|edici[oó]n|edi[cç][aã]o|edizione|изд(?:ание)?|вид(?:ання)?|wyd|chāp(?:-i)?"
 )
 _EDITION = re.compile(
     rf"(?<!\w)(?:{_EDITION_WORD}|الطبعة|ṭabʻah|tabʻah|tab'ah)\b\.?\s*(?:yang\s+)?(?:ke[-\s.]*|al-)?(?P<after>{_N})(?!\w)"

@@ -11,13 +11,18 @@ from harvester.normalize.numerals import roman
 
 _PAGE_WORD = (
     r"hlm|halaman|hal|hlmn|p|pp|pages?|pgs?|S|Seiten|s|blz|bladzijden|lembar|leaves|leaf|l|f|ff|pág|pagine|ص|صفحة|ss"
-    r"|páginas|sivua|sidor|sider|str|stron"
+    r"|páginas|sivua|sidor|sider|str|stron|с|стр|σελ|頁|页|페이지|쪽"
 )
+_UNNUMBERED = r"(?:(?:(?:un)?numbered|unpaged|unnumb\.|ungezählte|nummerierte|ongenummerde)\s+)?"
+# Every repetition ends at another character than it holds: "1111…" must not be cut into numbers in a million ways.
+_ONE = r"\[?[0-9ivxlcIVXLC]{1,9}\]?(?:\s?[-–]\s?[0-9]{1,9})?"
+_BETWEEN = r"(?:[\s,;+&)]|\.(?=\s?\[))"
 _PAGES = re.compile(
-    r"(?<![^\W\d_])(?P<numbers>(?:\[?[0-9ivxlcIVXLC]+\]?(?:\s?[-–]\s?[0-9]+)?(?:[\s,;+&)]|\.(?=\s?\[))*)+)\s*"
-    rf"(?:{_PAGE_WORD})\b",
+    rf"(?<!\w)(?P<numbers>{_ONE}(?:(?:{_BETWEEN}+|(?=\[)){_ONE})*{_BETWEEN}*)"
+    rf"{_UNNUMBERED}(?:{_PAGE_WORD})\b",
     re.UNICODE,
 )
+MOST = 500  # characters that are looked at
 _FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,5})(?:\s?[-–]\s?([0-9]{1,5}))?")
 _VOLUMES = re.compile(
@@ -35,9 +40,10 @@ def extent_of(text: str, size: str) -> Extent | None:
     """The extent in *text*, with the height from *size* (or from *text*); None when both are empty."""
     if not text and not size:
         return None
-    pages, volumes = _pages(text), _VOLUMES.search(text)
+    told = text[:MOST]
+    pages, volumes = _pages(told), _VOLUMES.search(told)
     clean = " ".join(text.split()).rstrip(" :;+,").rstrip()
-    return Extent(clean, pages, int(volumes[1]) if volumes else None, _height(size or text))
+    return Extent(clean, pages, int(volumes[1]) if volumes else None, _height((size or text)[:MOST]))
 
 
 def is_file_type(text: str) -> bool:

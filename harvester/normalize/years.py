@@ -37,6 +37,7 @@ _EARLY = re.compile(
     r"(?P<open>\[)?(?P<about>(?:ca|circa|c|approximately|sekitar|um)\b\.?\s?)?(?P<year>[1-9][0-9]{2})(?P<doubt>\s?\?)?(?P<era>\s?A\.?D\b\.?)?(?P<close>\])?\.?",
     re.IGNORECASE,
 )
+_SUPPLIED = re.compile(r"(?<![0-9])([0-9]{1,3})[\[\]]([0-9]{1,3})(?![0-9])")  # "[19]25", "19[25]"
 _PLAIN = re.compile(rf"\[?({_YEAR})\]?\.?")
 
 
@@ -47,12 +48,19 @@ def dates_of(text: str) -> Dates:
     A Hijri year spans two of ours, so it gives an uncertain range unless a Gregorian year stands beside it.
     """
     plain = " ".join(text.split())
+    if "[" in plain[1:] or "]" in plain[:-1]:
+        plain = _SUPPLIED.sub(_closed, plain)
     if match := _PLAIN.fullmatch(plain):
         year = int(match[1])
         return Dates(year, year, "single", plain[0] != "[", text=plain)
     if match := _ISO.fullmatch(plain):
         return Dates(int(match[1]), int(match[1]), "single", text=plain)
     return _hijri(plain) or _ordinary(plain)
+
+
+def _closed(match: re.Match[str]) -> str:
+    """A year whose digits a bracket parts, without it."""
+    return match[1] + match[2] if len(match[1] + match[2]) == 4 else match[0]
 
 
 def _ordinary(text: str) -> Dates:

@@ -20,6 +20,7 @@ _STATE = re.compile(
     r"((?:[A-Z]\.\s?){2,3}|(?:Ala|Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kan|Mass|Mich|Minn|Miss|Ont|Pa|Tenn|Tex|Va|Wash|Wis)"
     r"\.), (?=\S)"
 )
+_SELLER = re.compile(r" : (?:for sale|sold|distributed|available) .*", re.IGNORECASE)
 
 
 @functions.register("publisher_apart")
@@ -34,10 +35,14 @@ def publisher_apart(publication: Publication) -> Publication:
     Publication(place='Hilversum', publisher='NCRV')
     >>> publisher_apart(Publication("Mount Vernon", "N.Y., Peter Pauper Press"))
     Publication(place='Mount Vernon, N.Y.', publisher='Peter Pauper Press')
+    >>> publisher_apart(Publication("Washington", "Dept. of State : for sale by the Supt. of Docs.")).publisher
+    'Dept. of State'
     >>> publisher_apart(Publication("Western Reserve Historical Society, 1973")).publisher
     ''
     """
     if publication.publisher:
+        if " : " in publication.publisher and (found := _SELLER.search(publication.publisher)):
+            publication = Publication(publication.place, publication.publisher[: found.start()])
         return _place_in_front(publication)
     if ", " not in publication.place:
         return publication
