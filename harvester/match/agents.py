@@ -67,8 +67,13 @@ def all_names(record: NormalizedRecord, vocabulary: Vocabulary) -> tuple[str, ..
             continue
         for name in (plain_name(person), person.original):
             if name:
-                found.update([word for word in name_words(name, vocabulary) if len(word) > 2])
+                found |= _long_words(name, vocabulary)
     return tuple(sorted(found))[: MAX_NAMES * 2]
+
+
+@lru_cache(maxsize=4_000)
+def _long_words(name: str, vocabulary: Vocabulary) -> frozenset[str]:
+    return frozenset([word for word in name_words(name, vocabulary) if len(word) > 2])
 
 
 def name_skeletons(words: list[str]) -> set[str]:

@@ -49,7 +49,9 @@ def looks_romanized(words: list[str]) -> bool:
         for word, following in pairwise(words):
             if len(word) > 4 and _grown_on(word, following):
                 return True
-    return bool([word for word in words if len(word) > 5 and word.endswith(("uddin", "udin", "iddin"))])
+    return "din" in " ".join(words) and any(
+        len(word) > 5 and word.endswith(("uddin", "udin", "iddin")) for word in words
+    )
 
 
 _ARTICLES_APART = frozenset(("al", "el", "wal", "asy", "ash", "fil"))

@@ -21,4 +21,4 @@ def is_bogus(value: str) -> bool:
 def _is_filler(digits: str) -> bool:
     if len(digits) < 4:
         return False
-    return len(set(digits)) == 1 or digits in "01234567890123456789" or digits in "98765432109876543210"
+    return digits == digits[0] * len(digits) or digits in "01234567890123456789" or digits in "98765432109876543210"

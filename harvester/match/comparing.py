@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 from operator import attrgetter
 
 from harvester.match.comparisons import Compare, Comparison, comparisons
@@ -50,7 +51,7 @@ def mask(names: tuple[str, ...]) -> int:
 
 def present(profile: Profile) -> int:
     """The bits of the fields that *profile* has."""
-    return sum([bit for bit, value in zip(_BITS.values(), _values(profile), strict=True) if value])
+    return sum(compress(_BITS.values(), _values(profile)))
 
 
 def shown(profile: Profile, names: tuple[str, ...]) -> str:

@@ -106,7 +106,7 @@ _OMISSION = re.compile(r"\.\s?\.\s?\.|…")
 
 def _omission(raw: str, vocabulary: Vocabulary) -> int:
     """How many words of the title stand before the first mark of omission; 0 without one."""
-    match = _OMISSION.search(raw)
+    match = _OMISSION.search(raw) if raw.count(".") > 2 or "…" in raw else None
     return len(_without_article(fold(raw[: match.start()]), vocabulary).split()) if match else 0
 
 
