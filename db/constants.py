@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from db import dictionaries
 from db.engine import within
-from db.tables import normalized, record, record_version, run, source_constant
+from db.tables import node, normalized, record, record_version, run, source_constant
 from db.upsert import upsert
 
 PAGE = 2000
@@ -106,3 +106,11 @@ def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
     )
     opened = dictionaries.opener(conn)
     return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}
+
+
+def profiles(conn: Connection, record_ids: Collection[int]) -> dict[int, bytes]:
+    """Record id → the profile (msgpack) that it has."""
+    query = select(record.c.id, node.c.profile, node.c.dictionary_id).join(node, node.c.id == record.c.node_id)
+    opened = dictionaries.opener(conn)
+    rows = conn.execute(query.where(within(conn, record.c.id, record_ids)))
+    return {row[0]: opened(row[1], row[2]) for row in rows}

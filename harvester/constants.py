@@ -18,18 +18,21 @@ import msgspec
 from db import constants, derivations, ledger, work
 from db.constants import Common, Counted
 from db.engine import Database
+from db.prepared import Profiled
 from harvester import faultpoint
 from harvester.errors import Locked
 from harvester.match.constants import FIELDS, NONE, Constants
+from harvester.match.profile import unheeding
 from harvester.match.rules import Rules
-from harvester.model import NormalizedRecord, Value
-from harvester.preparing import Recipe, profiled_batch
+from harvester.model import NormalizedRecord, Profile, Value
+from harvester.preparing import Recipe, known_batch, profiled_batch
 
 ENOUGH, ENOUGH_STILL = 200, 150
 SHARE, SHARE_STILL = 0.99, 0.98
 # A preset may say what its records are (OJS: articles, EPrints: online). That is a librarian's word, no system's.
 STATED = ("material", "carrier_form")
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
+_decode_profile = msgspec.msgpack.Decoder(Profile).decode
 
 
 class _Codes(msgspec.Struct):
@@ -144,7 +147,7 @@ def _count(job: Counting, source_id: int, was: Constants) -> Counted:
         records += len(page)
         seen = [_codes(body) for body in page.values()]
         for name, read in FIELDS.items():
-            counts[name].update([read(one) for one in seen])  # type: ignore[arg-type]
+            counts[name].update([read(one) for one in seen])
     stated = _stated(job, source_id)
     common = {}
     for name, counter in counts.items():
@@ -171,14 +174,23 @@ def _stated(job: Counting, source_id: int) -> set[tuple[str, str]]:
 def _profile_again(job: Counting, source_id: int, now: Constants, turned: Set[tuple[str, str]] | None) -> None:
     """Profile and queue the records with a (field, value) that *turned*; None: all of them."""
     for page in _pages(job, source_id):
-        records = {key: _decode(body) for key, body in page.items()}
+        told = {key: _codes(body) for key, body in page.items()}
         if turned is not None:
-            records = {
-                key: one for key, one in records.items() if any(FIELDS[name](one) == value for name, value in turned)
-            }
-        made = profiled_batch(records.values(), job.rules, now)
+            told = {key: one for key, one in told.items() if any(FIELDS[name](one) == value for name, value in turned)}
+        if turned is not None and turned <= now.items():
+            made = _unheeding(job, told, dict(turned))
+        else:
+            made = profiled_batch([_decode(page[key]) for key in told], job.rules, now)
         if made:
             with job.database.write() as conn:
-                ledger.place(conn, dict(zip(records, made, strict=True)))
-                work.mark_dirty(conn, records)
+                ledger.place(conn, dict(zip(told, made, strict=True)))
+                work.mark_dirty(conn, told)
         faultpoint.reach("constants.batch.committed")
+
+
+def _unheeding(job: Counting, told: Mapping[int, _Codes], more: Constants) -> list[Profiled]:
+    """What is known of the records of *told* when *more* is unheeded: nothing else of their profiles is another."""
+    with job.database.read() as conn:
+        held = constants.profiles(conn, told)
+    profiles = [unheeding(_decode_profile(held[key]), one, more) for key, one in told.items()]
+    return known_batch(profiles, job.rules)

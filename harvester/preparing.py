@@ -19,7 +19,7 @@ from harvester.match.constants import NONE, Constants
 from harvester.match.keys import plain_keys
 from harvester.match.profile import profile
 from harvester.match.rules import Rules
-from harvester.model import Damage, HarvestedRecord, Normalized, NormalizedRecord, Source, Warning
+from harvester.model import Damage, HarvestedRecord, Normalized, NormalizedRecord, Profile, Source, Warning
 from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, content_hash, normalize_batch
 from harvester.normalize.layers import FAMILY_OF_FORMAT
@@ -226,7 +226,11 @@ def profiled(record: NormalizedRecord, rules: Rules, constants: Constants = NONE
 
 def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules, constants: Constants = NONE) -> list[Profiled]:
     """What matching needs of normalized records of one source, in order."""
-    profiles = [profile(record, rules, constants) for record in records]
+    return known_batch([profile(record, rules, constants) for record in records], rules)
+
+
+def known_batch(profiles: Sequence[Profile], rules: Rules) -> list[Profiled]:
+    """What matching needs of records with these profiles, in order."""
     packed = [msgspec.msgpack.encode(one) for one in profiles]
     solid = [self_merges(one, rules) for one in profiles]
     known = [plain_keys(one) for one in profiles]

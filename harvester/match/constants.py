@@ -6,14 +6,28 @@ The value stays on the record and is shown. Only matching passes it over: it nei
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from harvester.model import NormalizedRecord
+
+class Coded(Protocol):
+    """What carries the fields that may be constant: a normalized record, or that part of one."""
+
+    @property
+    def material(self) -> str: ...
+    @property
+    def carrier_form(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+    @property
+    def country(self) -> str: ...
+
 
 Constants = Mapping[str, str]  # field → the value that counts for nothing
 NONE: Constants = {}
 # Codes that software fills in by itself, out of leader, 006, 007, 008 or dc:type, dc:format and dc:language.
-FIELDS: Mapping[str, Callable[[NormalizedRecord], str]] = {
+FIELDS: Mapping[str, Callable[[Coded], str]] = {
     "material": lambda one: one.material,
     "carrier_form": lambda one: one.carrier_form,
     "level": lambda one: one.level,
@@ -31,7 +45,7 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def silenced(record: NormalizedRecord, constants: Constants) -> dict[str, Any]:
+def silenced(record: Coded, constants: Constants) -> dict[str, Any]:
     """The attributes of the profile in which *record* says only what its whole source says, with what stands there."""
     changes: dict[str, Any] = {}
     for name, value in constants.items():
