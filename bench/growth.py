@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, insert, literal, select
 
-from db import bulk, ledger, reprofiling, work
+from db import bulk, placing, reprofiling, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.tables import node, record, reprofiled
@@ -152,7 +152,7 @@ def filled(base: Path, home: Path, url: str, size: int) -> Consortium:
             packed = [msgspec.msgpack.encode(one) for one in some]
             told = [Profiled(digest(raw), True, raw, keys(one, rules)) for one, raw in zip(some, packed, strict=True)]
             with opened.database.write() as conn:
-                nodes = ledger.store_nodes(conn, told)
+                nodes = placing.store_nodes(conn, told)
                 rows = [_row(source, number + at, nodes[one.hash]) for at, one in enumerate(told)]
                 bulk.insert(conn, record, COLUMNS, rows)
             number += len(some)

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 
-from db import bulk, dictionaries, work
-from db.compress import pack, packer, unpack
+from db import bulk, dictionaries, placing, work
+from db.compress import pack, unpack
 from db.engine import within
-from db.prepared import Known, Prepared, Profiled, digest
+from db.prepared import Known, Prepared, digest
 from db.tables import (
-    decision,
     deletion_proposal,
     harvest_window,
-    match_key,
-    membership,
     node,
     normalized,
     payload,
     quarantine,
     record,
     record_version,
-    reprofiled,
     run,
     source,
     warning,
@@ -64,7 +60,7 @@ def store(
     )
     raws += sorted((digest(one.received), None, len(one.received), pack(one.received)) for one in rows if one.received)
     bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws)
-    nodes = store_nodes(conn, [one.profiled for one in rows])
+    nodes = placing.store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
     versions = [_version_row(one, before, ids, run_id, now) for one in rows]
     bulk.insert(conn, record_version, _VERSION, sorted(versions))
@@ -141,61 +137,6 @@ def _version_row(
 
 def _warning_rows(one: Prepared, record_id: int) -> list[tuple[Any, ...]]:
     return [(record_id, number, *line) for number, line in enumerate(one.warnings)]
-
-
-def store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, int]:
-    """Write nodes with their keys, those of nodes that no record has anew; returns profile hash → node id."""
-    wanted = {one.hash: one for one in profiled}
-    query = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, sorted(wanted)))
-    ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
-    new = [one for key, one in sorted(wanted.items()) if key not in ids]
-    shelf = dictionaries.current(conn).profile
-    packed, number = packer(shelf), shelf.id if shelf else None
-    lines = [(one.hash, one.solid, packed(one.profile), number) for one in new]
-    bulk.insert_new(conn, node, ("profile_hash", "solid", "profile", "dictionary_id"), lines)
-    fresh = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, [one.hash for one in new]))
-    held = [ids[key] for key in wanted if key in ids]
-    idle = _idle(conn, held)
-    if idle:  # what the rules of then made of the same profile
-        conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, idle)))
-    ids |= {bytes(row[0]): int(row[1]) for row in conn.execute(fresh)} if new else {}
-    _store_keys(conn, ids, [*new, *(one for key, one in wanted.items() if ids[key] in idle)])
-    return ids
-
-
-def _idle(conn: Connection, node_ids: Sequence[int]) -> set[int]:
-    """Those of the nodes that no active record has."""
-    taken = exists().where(record.c.node_id == node.c.id)
-    query = select(node.c.id).where(within(conn, node.c.id, node_ids), ~taken)
-    return {row[0] for row in conn.execute(query)} if node_ids else set()
-
-
-def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
-    # sorted by key: B-tree pages are then touched in order
-    keys = sorted([(key, ids[one.hash], kind, likeness) for one in profiled for kind, key, likeness in one.keys])
-    bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
-
-
-def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
-    """Give records (by id) the profiles that today's rules make of them; what nothing names any more goes."""
-    left = select(record.c.node_id).where(within(conn, record.c.id, profiled), record.c.node_id.is_not(None))
-    before = {row[0] for row in conn.execute(left.distinct())}
-    ids = store_nodes(conn, profiled.values())
-    _store_keys(conn, ids, profiled.values())
-    solid = [{"key": ids[one.hash], "flag": one.solid} for one in profiled.values()]
-    conn.execute(update(node).where(node.c.id == bindparam("key")).values(solid=bindparam("flag")), solid)
-    rows = [{"key": record_id, "found": ids[one.hash]} for record_id, one in profiled.items()]
-    conn.execute(update(record).where(record.c.id == bindparam("key")).values(node_id=bindparam("found")), rows)
-    _drop_unused(conn, before - set(ids.values()))
-
-
-def _drop_unused(conn: Connection, nodes: set[int]) -> None:
-    """Drop those of *nodes* that no record, membership or decision names, with their keys."""
-    names = [record.c.node_id, membership.c.node_id, reprofiled.c.node_id, decision.c.left_node, decision.c.right_node]
-    used = or_(*(exists().where(one == node.c.id) for one in names))
-    idle = [row[0] for row in conn.execute(select(node.c.id).where(within(conn, node.c.id, nodes), ~used))]
-    conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, idle)))
-    conn.execute(delete(node).where(within(conn, node.c.id, idle)))
 
 
 def touch(conn: Connection, record_ids: Sequence[int], window_id: int | None) -> None:

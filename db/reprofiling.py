@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, and_, delete, exists, func, insert, literal, select, union_all, update
 
-from db import bulk, ledger
+from db import bulk, placing
 from db.engine import within
 from db.prepared import Profiled
 from db.tables import decision, key_stat, match_key, match_queue, node, record, rejudged, rekeyed, reprofiled
@@ -75,7 +75,7 @@ def keep(
     conn: Connection, rules: bytes, rows: Sequence[Waiting], made: Mapping[int, Profiled], hiding: Iterable[int]
 ) -> None:
     """Store the nodes of *made* (by record id), and the keys of those that have others now; *hiding*: see `hidden`."""
-    ids = ledger.store_nodes(conn, made.values())
+    ids = placing.store_nodes(conn, made.values())
     nodes = {ids[one.hash]: one for one in made.values()}
     other = _other(conn, nodes)
     conn.execute(delete(rekeyed).where(within(conn, rekeyed.c.node_id, other)))

@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from db import constants, derivations, ledger, work
+from db import constants, derivations, ledger, placing, work
 from db.constants import Common, Counted
 from db.engine import Database
 from db.prepared import Profiled
@@ -183,7 +183,7 @@ def _profile_again(job: Counting, source_id: int, now: Constants, turned: Set[tu
             made = profiled_batch([_decode(page[key]) for key in told], job.rules, now)
         if made:
             with job.database.write() as conn:
-                ledger.place(conn, dict(zip(told, made, strict=True)))
+                placing.place(conn, dict(zip(told, made, strict=True)))
                 work.mark_dirty(conn, told)
         faultpoint.reach("constants.batch.committed")
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import constants, ledger, links
+from db import constants, ledger, links, placing
 from db.catalogue import RecordState
 from db.engine import Database
 from db.upsert import Row
@@ -68,7 +68,7 @@ def hide_identifiers(database: Database, rules: Rules) -> None:
     moved = {key: made for key, made in wanted.items() if (found[key] or (0, b""))[1] != made.profile}
     if moved:
         with database.write() as conn:
-            ledger.place(conn, moved)
+            placing.place(conn, moved)
 
 
 def without(record: NormalizedRecord, wrong: set[tuple[str, str]]) -> NormalizedRecord:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db import constants, derivations, dictionaries, ledger, whole, work
+from db import constants, derivations, dictionaries, ledger, placing, whole, work
 from db.prepared import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
@@ -343,7 +343,7 @@ def _swap(pipeline: Pipeline, code: str, number: int, into: int, forward: bool, 
             with pipeline.database.write(durable=True) as conn:
                 derivations.swap(conn, number, rows, into, forward)
                 if made:
-                    ledger.place(conn, made)
+                    placing.place(conn, made)
                 if forward:
                     ledger.keep_damaged(conn, source_id, run_id, failing)
                 faultpoint.reach("normalize.swap.written")

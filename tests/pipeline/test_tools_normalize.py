@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from db import control, derivations, ledger, work
+from db import control, derivations, ledger, placing, work
 from db.tables import renormalized
 from harvester import constants, mapping_tools, pipeline, preparing, renormalizing, simulating
 from harvester.demo.sample import EVENING, Sample
@@ -158,7 +158,7 @@ def test_swapping_that_was_cut_off_is_finished_by_the_next_call(
     code = marc_source(union)
     marc21(union, "distrust: [languages]")
     monkeypatch.setattr(renormalizing, "BATCH", 20)
-    real, calls = ledger.place, []
+    real, calls = placing.place, []
 
     def dying(conn: Any, made: Any) -> None:
         calls.append(len(made))
@@ -167,7 +167,7 @@ def test_swapping_that_was_cut_off_is_finished_by_the_next_call(
         real(conn, made)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(ledger, "place", dying)
+        patch.setattr(placing, "place", dying)
         again(union, code, changed=100)
     assert union.ask(work.queued) == sum(calls[:2])
     done = again(union, code, changed=100)
