@@ -218,7 +218,8 @@ def _joined(database: Database, rules: Rules) -> dict[str, Any]:
     """The pairs that the keys propose, and what hangs together by them."""
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-        proposed, join, _ = measured(lambda: blocking.join(reprofiling.blocks(conn), nodes, rules.suspend_at))
+        blocks = reprofiling.blocks(conn, min(rules.suspend_at.values()))
+        proposed, join, _ = measured(lambda: blocking.join(blocks, nodes, rules.suspend_at))
     number, components, _ = measured(lambda: parts(nodes, proposed.pairs))
     counts = {"nodes": len(nodes), "pairs": len(proposed.pairs), "suspended": len(proposed.suspended), "parts": number}
     return {f"bulk_{name}": count for name, count in counts.items()} | {"join_s": join, "components_s": components}

@@ -1,30 +1,36 @@
 """Speed and size against named baselines, all measured in one run: `make bench CORPUS=DIR`.
 
-    python -m bench.run FOLDER [--records N] [--runs N] [--url URL] [--json] [--write docs/performance.md] [--check]
+    python -m bench.run FOLDER [--records N] [--runs N] [--only PART …] [--url URL] [--json] [--write PAGE] [--check]
 
 Every step is a whole process, started alone; a round runs each step once, so that what is compared ran within the same
 minutes. Quoted are medians of the rounds, and the median of the ratios within each round. CPU seconds are those of all
-processes of a step, workers included (a database server's are not). The baselines:
+processes of a step, workers included (a database server's are not). The corpus is cut into four partners with a derived
+overlap (bench/cut.py). The parts, each of which can be run alone:
 
-- `pymarc reads`: pymarc opens every record of the file and does nothing with it, in one process.
-- `plain map`, `straightforward`: pymarc, the same fields by plain Python; a row at a time through SQLAlchemy Core
-  (bench/plain.py).
-- `yaz-marcdump -n`: the C parser, without output, where it is installed.
-- `raw executemany`: the rows of the ledger into the same tables of a new SQLite file by the driver alone, at once.
+- `parse`: parse and map against `pymarc reads` (pymarc opens every record and does nothing with it, in one process),
+  `plain map` (the same fields by plain Python) and `yaz-marcdump -n` (the C parser, without output), where it is there.
+- `pipeline`: the ledger, the whole, and everything unchanged again, against pymarc, `straightforward` (a row at a time
+  through SQLAlchemy Core, bench/plain.py) and the rows of the ledger by the driver alone: executemany into a new SQLite
+  file, binary COPY into a new database of PostgreSQL.
+- `catmandu`: Catmandu reads 2,000 of the records, maps the fields of `plain map` and stores them in SQLite, where it is
+  installed (Debian: libcatmandu-marc-perl, libcatmandu-dbi-perl, libdbd-sqlite3-perl).
+- `oai`: 5,000 records as MARCXML over OAI-PMH from a server on this machine, against their ISO 2709.
+- `growth`, only when asked for: what a record costs among 10,000 to 1,000,000 profiles, and all of them matched again
+  (bench/growth.py). `--sizes` takes others.
+- `memory`, only when asked for: the whole pipeline with 20,000 and with 100,000 records: peak memory and disk.
 
---write keeps the figures in bench/figures.json beside the table; --check compares with those and fails where a ratio
-has lost more than 15 %, or blocking finds fewer of the labelled duplicates.
+--write keeps the figures in bench/figures.json beside table and picture (of parts that were not run, the old ones);
+--check compares with those and fails where a ratio has lost more than 15 %, or blocking finds fewer of the labelled
+duplicates.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,37 +38,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import figures
+from bench.cut import cut, take
+from bench.figures import Round, Row
+
 ROOT = Path(__file__).parents[1]
-FIGURES = Path(__file__).with_name("figures.json")
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
-LOSS = 0.85
-Round = dict[str, dict[str, Any]]
-# What is compared with what: (words, step, its seconds, words, step, its seconds)
-PAIRS = (
-    ("parse, decode five tags", "parse", "wall", "pymarc reads", "pymarc", "wall"),
-    ("parse, decode five tags", "parse", "wall", "yaz-marcdump -n", "yaz", "wall"),
-    ("parse + map", "map", "wall", "pymarc + plain map", "plain-map", "wall"),
-    ("parse + map MARCXML", "map-xml", "wall", "pymarc parses MARCXML", "pymarc-xml", "wall"),
-    ("read → ledger", "ledger", "wall", "pymarc reads", "pymarc", "wall"),
-    ("read → ledger", "ledger", "wall", "raw executemany", "rows", "wall"),
-    ("unchanged again", "ledger", "again", "read → ledger", "ledger", "wall"),
-    ("whole pipeline", "pipeline", "wall", "pymarc reads", "pymarc", "wall"),
-    ("whole pipeline", "pipeline", "wall", "straightforward", "plain", "wall"),
-)
-
-
-def take(folder: Path, target: Path, number: int) -> int:
-    """Write the first *number* records of the first ISO 2709 file under *folder*/bench to *target*."""
-    path = next(iter(sorted(folder.rglob("bench/*.mrc.gz")) or sorted(folder.rglob("*.mrc.gz"))))
-    taken, rest = 0, b""
-    with gzip.open(path) as stream, target.open("wb") as out:
-        while taken < number and (chunk := stream.read(1 << 20)):
-            parts = (rest + chunk).split(b"\x1d")
-            rest = parts.pop()
-            parts = parts[: number - taken]
-            taken += len(parts)
-            out.write(b"".join(part + b"\x1d" for part in parts))
-    return taken
+PICTURE = "pictures/bench.svg"
+QUICK, LONG = ("parse", "pipeline", "catmandu", "oai"), ("growth", "memory")
+FEW, FEWER = 5000, 2000
+SIZES, MEMORY = (10_000, 100_000, 1_000_000), (20_000, 100_000)
 
 
 def once(*words: str) -> dict[str, Any]:
@@ -76,88 +61,105 @@ def once(*words: str) -> dict[str, Any]:
     return {"cpu": cpu, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def rounds(file: Path, home: str, runs: int, url: str) -> list[Round]:
-    """Each step once a round, *runs* times; a round of the short ones first, so that files lie in memory."""
-    plain, stored = ("pymarc", "parse", "map", "plain-map"), ("plain", "ledger", "rows", "pipeline")
-    steps = {name: [name, str(file)] for name in plain} | {name: [name, str(file), home, url] for name in stored}
-    if url:  # the rows are those of a ledger in SQLite
-        del steps["rows"]
-    xml = file.with_suffix(".xml")
-    once("write-xml", str(file), str(xml))
-    steps |= {name: [name, str(xml)] for name in ("map-xml", "pymarc-xml")}
-    if shutil.which("yaz-marcdump"):
-        steps["yaz"] = ["yaz", str(file)]
+def first(file: Path, number: int, name: str) -> str:
+    """The first *number* records of *file* in a file beside it."""
+    some = file.read_bytes().split(b"\x1d")[:-1][:number]
+    path = file.with_name(name)
+    path.write_bytes(b"".join(one + b"\x1d" for one in some))
+    return str(path)
+
+
+def steps(file: Path, home: str, url: str, parts: list[str]) -> dict[str, list[str]]:
+    """Name of a step → its words; the short ones first."""
+    made = {"pymarc": ["pymarc", str(file)]} if {"parse", "pipeline"} & set(parts) else {}
+    if "parse" in parts:
+        xml = str(file.with_suffix(".xml"))
+        once("write-xml", str(file), xml)
+        made |= {name: [name, str(file)] for name in ("parse", "map", "plain-map")}
+        made |= {name: [name, xml] for name in ("map-xml", "pymarc-xml")}
+        if shutil.which("yaz-marcdump"):
+            made["yaz"] = ["yaz", str(file)]
+    if "pipeline" in parts:
+        made |= {name: [name, str(file), home, url] for name in ("plain", "ledger", "rows", "pipeline")}
+    if "catmandu" in parts and shutil.which("catmandu"):
+        made |= {"catmandu": ["catmandu", first(file, FEWER, "fewer.mrc"), home, ""]}
+    if "oai" in parts:
+        made |= {name: [name, first(file, FEW, "few.mrc"), home, url] for name in ("few", "oai")}
+    return made
+
+
+def rounds(file: Path, home: str, url: str, parts: list[str], runs: int) -> list[Round]:
+    """Each step of the parts once a round, *runs* times; once before, so that files lie in memory."""
+    wanted = steps(file, home, url, parts)
     once("pymarc", str(file))
-    found = []
-    for number in range(runs):
-        found.append({name: _told(number + 1, name, once(*words)) for name, words in steps.items()})
-    return found
+    return [{name: told(number + 1, name, once(*words)) for name, words in wanted.items()} for number in range(runs)]
 
 
-def _told(number: int, name: str, row: dict[str, Any]) -> dict[str, Any]:
+def told(number: int, name: str, row: Row) -> Row:
     print(f"round {number}: {name} {row['wall']:.2f} s, {row['cpu']:.2f} s of processors", file=sys.stderr)
     return row
 
 
-def compared(found: list[Round], count: int) -> list[dict[str, Any]]:
-    """Every figure as {what, baseline, rate, baseline_rate, ratio, …}; rates are records a second of wall time."""
-    figures = []
-    for what, step, seconds, baseline, other, others in PAIRS:
-        if step not in found[0] or other not in found[0]:
-            continue
-        mine = [one[step][seconds] / one[step].get("records", count) for one in found]
-        theirs = [one[other][others] / one[other].get("records", count) for one in found]
-        last = found[-1][step]
-        figures.append(
-            {
-                "what": what,
-                "baseline": baseline,
-                "records": count,
-                "rate": round(1 / statistics.median(mine)),
-                "baseline_rate": round(1 / statistics.median(theirs)),
-                "ratio": round(statistics.median(b / a for a, b in zip(mine, theirs, strict=True)), 2),
-                **({"peak_mib": round(last["peak"])} if seconds == "wall" else {}),
-                **{name: round(last[name], 2) for name in ("pairs", "size") if name in last and seconds == "wall"},
-                **_cpu(found, step, seconds, count),
-            }
-        )
-    return figures
+def machine(url: str) -> str:
+    database = "PostgreSQL" if url else "SQLite"
+    return f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {database}"
 
 
-def _cpu(found: list[Round], step: str, seconds: str, count: int) -> dict[str, int]:
-    """Processor time a record; the ledger's step also harvests again, so it is known of that only by itself."""
-    name = "cpu_wall" if step == "ledger" else "cpu"
-    if seconds != "wall":
-        return {}
-    rows = [one[step].get(name, one[step]["cpu"]) / one[step].get("records", count) for one in found]
-    return {"cpu_us": round(statistics.median(rows) * 1e6)}
+def quick(wanted: argparse.Namespace, parts: list[str]) -> Row:
+    """The figures of the parts that are compared with others."""
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / "records.mrc"
+        count = take(wanted.folder, file, wanted.records)
+        cut(file)
+        found = rounds(file, home, wanted.url, parts, wanted.runs)
+    made = figures.compared(found, count, "PostgreSQL" if wanted.url else "SQLite")
+    note = (
+        f"{machine(wanted.url)}, {count:,} records of four partners, a fifth of them copies at another one; medians of "
+        f"{wanted.runs}; CPU, peak memory and pairs are those of the left side, CPU and pairs a record."
+    )
+    return {"figures": made, "note": note}
 
 
-def table(figures: list[dict[str, Any]]) -> str:
-    """The figures as a table."""
-    names = ("rate", "baseline", "baseline_rate", "ratio", "cpu_us", "peak_mib", "pairs", "size")
-    heads = ["what", "records/s", "against", "records/s", "ratio", "CPU µs", "peak MiB", "pairs", "database ÷ file"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for row in figures:
-        cells = [f"{row[name]:,}" if name.endswith("rate") else str(row.get(name, "")) for name in names]
-        lines.append(f"| {' | '.join([row['what'], *cells])} |")
-    return "\n".join(lines)
+def growth(wanted: argparse.Namespace) -> Row:
+    """What one record costs among so many profiles; at the end all of them matched again."""
+    made = []
+    for size in wanted.sizes:
+        with tempfile.TemporaryDirectory() as home:
+            file = Path(home) / "records.mrc"
+            take(wanted.folder, file, FEW + 10_000)
+            made.append(told(0, f"growth {size:,}", once("growth", str(file), home, wanted.url, str(size), "bulk")))
+    note = (
+        f"{machine(wanted.url)}: 1,000 records harvested, then matched, merged and announced, among so many stored "
+        "profiles, in microseconds of processors a record; then all matched again, in seconds of processors: the pairs "
+        "by one join over the keys, their components, every pair decided in the workers and stored, put in force."
+    )
+    return {"growth": made, "growth_note": note}
 
 
-def lost(figures: list[dict[str, Any]], completeness: float) -> list[str]:
-    """What is worse than the committed figures."""
-    if not FIGURES.exists():
-        return [f"there is no {FIGURES.name} to compare with: run `make bench` first"]
-    kept = json.loads(FIGURES.read_text(encoding="utf-8"))
-    before = {(row["what"], row["baseline"]): row["ratio"] for row in kept["figures"]}
-    bad = [
-        f"{row['what']} against {row['baseline']}: {row['ratio']}, was {before[row['what'], row['baseline']]}"
-        for row in figures
-        if row["ratio"] < LOSS * before.get((row["what"], row["baseline"]), 0.0)
-    ]
-    if completeness < kept["completeness"]:
-        bad.append(f"blocking finds {completeness} of the labelled duplicates, was {kept['completeness']}")
-    return bad
+def memory(wanted: argparse.Namespace) -> Row:
+    """Peak memory of the writer and bytes on disk."""
+    made = []
+    for number in MEMORY:
+        with tempfile.TemporaryDirectory() as home:
+            file = Path(home) / "records.mrc"
+            count = take(wanted.folder, file, number)
+            cut(file)
+            row = told(0, f"memory {count:,}", once("pipeline", str(file), home, wanted.url))
+            made.append({**row, "records": count, "bytes": round(row.get("size", 0) * file.stat().st_size / count)})
+    note = f"{machine(wanted.url)}: the whole pipeline; memory is that of the process that writes."
+    return {"memory": made, "memory_note": note}
+
+
+def write(page: Path, made: Row) -> None:
+    """The figures into the page, the picture beside it, and the file to compare with."""
+    kept = figures.merged(figures.held(), made)
+    text = page.read_text(encoding="utf-8")
+    head, _, rest = text.partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    shown = f"![Rates of Induk over those of others]({PICTURE})\n\n{figures.text(kept)}"
+    page.write_text(f"{head}{MARKS[0]}\n\n{shown}\n\n{MARKS[1]}{tail}", encoding="utf-8")
+    (page.parent / PICTURE).write_text(figures.picture(kept["figures"]), encoding="utf-8")
+    figures.FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -165,33 +167,30 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=[*QUICK, *LONG], default=list(QUICK), help="these parts")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="of the part growth")
     parser.add_argument("--url", default="", help="fill NAME_bench on the server of this database, not SQLite")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--check", action="store_true")
     wanted = parser.parse_args()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as home:
-        file = Path(home) / "records.mrc"
-        count = take(wanted.folder, file, wanted.records)
-        figures = compared(rounds(file, home, wanted.runs, wanted.url), count)
     completeness = once("completeness", str(wanted.folder))["completeness"]
-    machine = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {'PostgreSQL' if wanted.url else 'SQLite'}"
-    note = (
-        f"{machine}, {count:,} records, medians of {wanted.runs}; CPU, peak memory and pairs are those of the left side"
-    )
-    note += f", CPU and pairs a record. Blocking finds {completeness:.4f} of the labelled duplicates of Goldfinch."
-    whole = {"note": note, "completeness": completeness, "figures": figures}
-    print(json.dumps(whole) if wanted.json else f"{note}\n\n{table(figures)}")
+    parts = [one for one in wanted.only if one in QUICK]
+    made: Row = quick(wanted, parts) if parts else {"figures": [], "note": ""}
+    made |= growth(wanted) if "growth" in wanted.only else {}
+    made |= memory(wanted) if "memory" in wanted.only else {}
+    made["note"] += f" Blocking finds {completeness:.4f} of the labelled duplicates of Goldfinch."
+    made["completeness"] = completeness
+    print(json.dumps(made, ensure_ascii=False) if wanted.json else figures.text(made))
     print(f"{time.monotonic() - started:.0f} seconds", file=sys.stderr)
+    bad = figures.lost(made["figures"], completeness)
     if wanted.write:
-        text = wanted.write.read_text(encoding="utf-8")
-        head, _, rest = text.partition(MARKS[0])
-        _, _, tail = rest.partition(MARKS[1])
-        wanted.write.write_text(f"{head}{MARKS[0]}\n\n{note}\n\n{table(figures)}\n\n{MARKS[1]}{tail}", encoding="utf-8")
-        FIGURES.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if wanted.check and (bad := lost(figures, completeness)):
+        write(wanted.write, made)
+    if wanted.check and bad:
         sys.exit("\n".join(bad))
+    if any(line.startswith("blocking") for line in bad):
+        sys.exit(bad[-1])
 
 
 if __name__ == "__main__":

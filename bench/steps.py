@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from bench import journeys
+from bench.journeys import timed
 
 TAGS = ("245", "100", "020", "008", "260")
 
@@ -71,109 +73,6 @@ def plain_map(file: str) -> dict[str, Any]:
     from bench.plain import read
 
     return timed(lambda: {"records": sum(1 for _ in read(file))})
-
-
-def plain(file: str, home: str, url: str) -> dict[str, Any]:
-    """The straightforward pipeline."""
-    from bench.plain import pipeline
-
-    path = Path(home) / "plain.db"
-    path.unlink(missing_ok=True)
-    return pipeline(file, fresh(url) if url else f"sqlite:///{path}")
-
-
-def fresh(url: str) -> str:
-    """The URL of an empty database on the same server, called like the one at *url* with _bench behind."""
-    from sqlalchemy import create_engine, make_url, text
-
-    given = make_url(url)
-    name = f"{given.database}_bench"
-    engine = create_engine(given, isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text(f'DROP DATABASE IF EXISTS "{name}"'))
-        conn.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return given.set(database=name).render_as_string(hide_password=False)
-
-
-def consortium(file: str, home: str, url: str) -> Any:
-    """A fresh catalogue with one partner, whose file it is."""
-    from tests.journey import Consortium
-
-    folder = Path(home) / "union"
-    shutil.rmtree(folder, ignore_errors=True)
-    for path in Path(home).glob("induk.db*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    made = Consortium(folder, fresh(url) if url else f"sqlite:///{Path(home) / 'induk.db'}", batch=1000)
-    options = {"stable_seconds": 0, "format": "iso2709"}
-    made.add("gpo", protocol="files", url=file, options=options)
-    return made
-
-
-def ledger(file: str, home: str, url: str) -> dict[str, Any]:
-    """Read, parse, normalize, profile, store; then the same records again, from another copy of the file."""
-    made = consortium(file, home, url)
-    found = timed(lambda: made.harvest("gpo") and {})
-    cpu = processors()
-    path = Path(home) / "induk.db"
-    if not url:
-        shutil.copy(path, Path(home) / "ledger.db")
-    made.forget_files("gpo")
-    again = timed(lambda: made.harvest("gpo") and {})
-    return {**found, "cpu_wall": cpu, "again": again["wall"], **size(path, file)}
-
-
-def whole(file: str, home: str, url: str) -> dict[str, Any]:
-    """The ledger, matching, merging and the feed."""
-    made = consortium(file, home, url)
-
-    def work() -> dict[str, Any]:
-        made.harvest("gpo")
-        found = made.match()
-        return {"pairs": found["pairs"] / found["records"]}
-
-    return {**timed(work), **size(Path(home) / "induk.db", file)}
-
-
-def size(path: Path, file: str) -> dict[str, float]:
-    """The bytes of the database over those of the file."""
-    return {"size": path.stat().st_size / Path(file).stat().st_size} if path.exists() else {}
-
-
-def processors() -> float:
-    """Processor seconds so far of this process and of those that it has ended."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-
-
-def rows(file: str, home: str, url: str) -> dict[str, Any]:
-    """The rows of the ledger, by the driver's executemany, into the same tables of a new database."""
-    import sqlite3
-
-    from db import migrate
-    from db.engine import Database
-
-    path = Path(home) / "rows.db"
-    path.unlink(missing_ok=True)
-    database = Database(f"sqlite:///{path}")
-    migrate.upgrade(database)
-    database.close()
-    source = sqlite3.connect(Path(home) / "ledger.db")
-    names = ("payload", "node", "record", "record_version", "normalized", "warning", "match_key", "match_queue")
-    held = {name: source.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-    target = sqlite3.connect(path, isolation_level=None)
-    target.execute("PRAGMA journal_mode=WAL")
-    target.execute("PRAGMA synchronous=NORMAL")
-
-    def work() -> dict[str, Any]:
-        target.execute("BEGIN")
-        for name, values in held.items():
-            if values:
-                marks = ", ".join("?" for _ in values[0])
-                target.executemany(f"INSERT INTO {name} VALUES ({marks})", values)
-        target.execute("COMMIT")
-        return {}
-
-    return timed(work)
 
 
 def write_xml(file: str, target: str) -> dict[str, Any]:
@@ -241,21 +140,18 @@ def growth(*words: str) -> dict[str, Any]:
     return growth(*words)
 
 
-def timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    started = time.perf_counter()
-    said = work()
-    return {"wall": time.perf_counter() - started, **said}
-
-
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "pymarc": pymarc_reads,
     "parse": parse,
     "map": map_records,
     "plain-map": plain_map,
-    "plain": plain,
-    "ledger": ledger,
-    "pipeline": whole,
-    "rows": rows,
+    "plain": journeys.plain,
+    "ledger": journeys.ledger,
+    "pipeline": journeys.whole,
+    "rows": journeys.rows,
+    "oai": journeys.oai,
+    "few": journeys.few,
+    "catmandu": journeys.catmandu,
     "write-xml": write_xml,
     "map-xml": map_xml,
     "pymarc-xml": pymarc_xml,

@@ -11,7 +11,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, and_, delete, exists, func, insert, literal, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from db import bulk, placing
 from db.engine import within
@@ -129,10 +143,11 @@ def nodes(conn: Connection) -> set[int]:
     return {row[0] for row in conn.execute(query.where(record.c.state == "active"))}
 
 
-def blocks(conn: Connection) -> Iterator[Block]:
+def blocks(conn: Connection, least: int) -> Iterator[Block]:
     """(key, kind, nodes, their likenesses) of every key with two carriers or more, dead nodes among them.
 
-    The database groups, in the order of its index; nothing is asked by the node or by the batch.
+    No likenesses up to *least* carriers: they cannot be too many. The database groups, in the order of its index;
+    nothing is asked by the node or by the batch.
     """
     held: Any = match_key
     replaced = select(reprofiled.c.node_id).where(reprofiled.c.rekeyed)
@@ -142,14 +157,15 @@ def blocks(conn: Connection) -> Iterator[Block]:
     # first which keys: most have one carrier, and a list of each takes longer than a second look
     shared = select(held.c.hash).group_by(held.c.hash).having(func.count() > 1).subquery()
     lists = func.json_group_array if conn.dialect.name == "sqlite" else func.array_agg
+    unlike = lists(held.c.likeness)
     query = (
-        select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), lists(held.c.likeness))
+        select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), case((func.count() > least, unlike)))
         .join(shared, shared.c.hash == held.c.hash)
         .group_by(held.c.hash)
     )
     read = json.loads if conn.dialect.name == "sqlite" else list
     for key, kind, carriers, likenesses in conn.execute(query.execution_options(yield_per=PORTION)):
-        yield key, kind, read(carriers), read(likenesses)
+        yield key, kind, read(carriers), read(likenesses) if likenesses else ()
 
 
 def judged(conn: Connection) -> set[Pair]:

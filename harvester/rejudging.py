@@ -51,7 +51,7 @@ def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell)
     limits = rules_at(path).suspend_at
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-        proposed = blocking.join(reprofiling.blocks(conn), nodes, limits)
+        proposed = blocking.join(reprofiling.blocks(conn, min(limits.values())), nodes, limits)
         held = reprofiling.judged(conn)
     if stale := sorted(held - proposed.pairs):
         database.persist(partial(_drop, database, stale))

@@ -42,21 +42,22 @@ class Proposed(NamedTuple):
 def join(
     blocks: Iterable[tuple[int, str, Sequence[int], Sequence[int]]], alive: set[int], limits: Mapping[str, int]
 ) -> Proposed:
-    """The pairs of *alive* nodes in *blocks*: (key, kind, nodes, their likenesses), each key once."""
+    """The pairs of *alive* nodes in *blocks*: (key, kind, nodes, their likenesses), each key once.
+
+    Where a key has no more nodes than any limit, the likenesses may be left out.
+    """
     pairs: set[tuple[int, int]] = set()
     suspended: dict[int, tuple[str, int]] = {}
     for key, kind, nodes, likenesses in blocks:
-        if not alive.issuperset(nodes):
-            kept = [pair for pair in zip(nodes, likenesses, strict=True) if pair[0] in alive]
-            nodes, likenesses = [node for node, _ in kept], [like for _, like in kept]
         limit = limits[kind]
-        if len(nodes) > limit and (unlike := len(set(likenesses))) > limit:
-            suspended[key] = (kind, unlike)
-        elif len(nodes) == 2:
-            left, right = nodes
-            pairs.add((left, right) if left < right else (right, left))
-        elif len(nodes) > 2:
-            pairs.update(combinations(sorted(nodes), 2))
+        if len(nodes) > limit:
+            unlike = len({like for node, like in zip(nodes, likenesses, strict=True) if node in alive})
+            if unlike > limit:
+                suspended[key] = (kind, unlike)
+                continue
+        if not alive.issuperset(nodes):
+            nodes = [node for node in nodes if node in alive]
+        pairs.update(combinations(sorted(nodes), 2))
     return Proposed(pairs, suspended)
 
 
