@@ -21,10 +21,8 @@ def command(shell: Shell, since: int, epoch: str, limit: int) -> None:
 
     with open_pipeline(shell).database.read() as conn:
         state = changes.feed_state(conn)
-        if epoch and epoch != state["epoch"]:
-            raise Halted(f"the feed's epoch is {state['epoch']}, not {epoch}", hint="read everything again from 0")
-        if since and since < state["min_seq"] - 1:
-            raise Halted(f"the feed starts at {state['min_seq']}", hint="read everything again from 0")
+        if must := changes.resync(conn, epoch, since):
+            raise Halted(must.reason, hint="read everything again from 0")
         rows = changes.since(conn, since, limit)
     if shell.json:
         head = {"epoch": state["epoch"], "released": state["released"], "changes": rows}

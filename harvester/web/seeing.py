@@ -15,6 +15,7 @@ from db import catalogue, ledger
 from db.catalogue import RecordState
 from harvester.matching import member
 from harvester.merge import survivorship
+from harvester.merge.marc import to_marc
 from harvester.merge.offers import show
 from harvester.model import ClusterDocument, Member, NormalizedRecord, UnionRecord
 from harvester.outputs.batch import partner_of
@@ -180,19 +181,37 @@ class Row(NamedTuple):
 
 def side_by_side(records: Sequence[NormalizedRecord | None]) -> list[Row]:
     """The fields of several records in lines, each value marked where it differs from its nearest in the first."""
+    return _rows(FIELDS, [{field: values_of(one, field) for field in FIELDS} if one else None for one in records])
+
+
+def marc_side_by_side(records: Sequence[NormalizedRecord | None]) -> list[Row]:
+    """The same with the fields of MARC 21, as each record alone would be written."""
+    told = [_marc(one) if one else None for one in records]
+    return _rows(sorted({tag for one in told if one for tag in one}), told)
+
+
+def _marc(record: NormalizedRecord) -> dict[str, list[str]]:
+    """Tag → its fields, each as one line; without those that only name the record."""
+    found: dict[str, list[str]] = {}
+    for tag, body in to_marc(UnionRecord(record), "").fields:
+        if tag > "005":
+            found.setdefault(tag, []).append(body.replace("\x1f", " $"))
+    return found
+
+
+def _rows(names: Iterable[str], told: Sequence[Mapping[str, list[str]] | None]) -> list[Row]:
     rows = []
-    known = [one for one in records if one is not None]
-    for field in FIELDS:
-        columns = [values_of(one, field) if one else [] for one in records]
+    known = [number for number, one in enumerate(told) if one is not None]
+    for name in names:
+        columns = [one.get(name, []) if one is not None else [] for one in told]
         if not any(columns):
             continue
-        first = values_of(known[0], field)
+        first = columns[known[0]]
         cells = [
-            tuple(tuple(_marked(value, first, one is known[0])) for value in column)
-            for one, column in zip(records, columns, strict=True)
+            tuple(tuple(_marked(value, first, number == known[0])) for value in column)
+            for number, column in enumerate(columns)
         ]
-        told = [column for one, column in zip(records, columns, strict=True) if one]
-        rows.append(Row(field, tuple(cells), all(column == told[0] for column in told)))
+        rows.append(Row(name, tuple(cells), all(columns[number] == first for number in known)))
     return rows
 
 

@@ -147,6 +147,9 @@ def test_the_commands_answer_in_json(call: Call) -> None:
     call("nightly")
     feed = call.json("changes")
     assert [row["seq"] for row in feed["changes"]] == list(range(1, 31))
+    code, _, said = call("changes", "--since", "1000")  # from before a restore: nothing would ever come
+    assert code != 0
+    assert "the feed ends at 30, before 1000" in said
     assert call.json("partner", "list")[0]["records"] == 30
     assert call.json("partner", "show", "kampus")["sources"][0]["records"] == 30
     address = "kampus/" + call.json("partner", "show", "kampus")["runs"][0]["source"]

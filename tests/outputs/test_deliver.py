@@ -96,7 +96,7 @@ def test_after_every_step_no_record_stands_in_two_clusters(seed: int, nights: li
 
 @given(st.integers(0, 10_000), st.integers(1, 5))
 @settings(max_examples=40, deadline=None)
-def test_killed_anywhere_and_started_again_nothing_is_missed(seed: int, dies: int) -> None:
+def test_z121_killed_anywhere_and_started_again_nothing_is_missed(seed: int, dies: int) -> None:
     world, index = World(seed), Index()
     saved = [OutputState()]
     for _ in range(8):

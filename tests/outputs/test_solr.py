@@ -172,7 +172,7 @@ def test_local_keys_are_injective_and_hold_no_strange_character() -> None:
 # ---- refusals and outages ----------------------------------------------------------------------------
 
 
-def test_a_refused_document_is_singled_out_listed_retried_and_holds_the_position(solr: SolrServer) -> None:
+def test_z126_a_refused_document_is_singled_out_listed_retried_and_holds_the_position(solr: SolrServer) -> None:
     union = Union()
     publisher = Publisher(solr, union)
     publisher.publish()
@@ -212,7 +212,7 @@ def refuse_merged(document: dict[str, object], name: str, value: object) -> None
         raise Refused("no merged ones today")
 
 
-def test_a_busy_server_is_asked_again_and_a_dead_one_loses_nothing(solr: SolrServer) -> None:
+def test_z126_a_busy_server_is_asked_again_and_a_dead_one_loses_nothing(solr: SolrServer) -> None:
     union = Union()
     publisher = Publisher(solr, union, tries=3, wait=7)
     publisher.publish()
@@ -283,7 +283,7 @@ def test_another_epoch_or_a_feed_that_was_pruned_starts_again_with_a_snapshot(so
     assert set(publisher.index()) == {"ui.10", "ui.12", "ui.13"}
 
 
-def test_verify_finds_and_repairs_exactly_what_was_damaged(solr: SolrServer) -> None:
+def test_z122_verify_finds_and_repairs_exactly_what_was_damaged(solr: SolrServer) -> None:
     union = Union()
     publisher = Publisher(solr, union)
     for n in range(1, 121):

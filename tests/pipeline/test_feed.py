@@ -36,7 +36,7 @@ def rows(database: Database, seq: int = 0, limit: int = 1000) -> list[dict[str, 
         return changes.since(conn, seq, limit)
 
 
-def test_a_merge_is_one_batch_that_redirects_first_and_then_tells_what_is(union: Union) -> None:
+def test_z124_a_merge_is_one_batch_that_redirects_first_and_then_tells_what_is(union: Union) -> None:
     union.night({"alun/1": LASKAR, "alun/2": BUMI})
     union.night({"alun/2": LASKAR})
     told = rows(union.pipeline.database, 2)
@@ -51,7 +51,7 @@ def test_a_page_never_ends_inside_a_batch(database: Database) -> None:
     assert [row["seq"] for row in rows(database, 1, 1)] == [2, 3]
 
 
-def test_a_transaction_that_is_rolled_back_leaves_no_hole(database: Database) -> None:
+def test_z127_a_transaction_that_is_rolled_back_leaves_no_hole(database: Database) -> None:
     announce(database, ("upsert", 1, None))
     with pytest.raises(ZeroDivisionError), database.write() as conn:
         changes.announce(conn, [("upsert", 2, None)], 1, "2026-01-01T00:00:00Z")
@@ -79,7 +79,7 @@ def test_a_change_that_leaves_the_document_equal_is_not_told(union: Union) -> No
 # ---- what is kept --------------------------------------------------------------------------------------
 
 
-def test_compacting_drops_what_was_superseded_and_keeps_tombstones_for_ever(database: Database) -> None:
+def test_z122_compacting_drops_what_was_superseded_and_keeps_tombstones_for_ever(database: Database) -> None:
     announce(database, ("upsert", 1, None), ("upsert", 2, None), now="2025-01-01T00:00:00Z")
     announce(database, ("delete", 1, None), now="2025-01-02T00:00:00Z")
     announce(database, ("upsert", 2, None), now="2026-01-01T00:00:00Z")

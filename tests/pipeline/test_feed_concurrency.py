@@ -45,7 +45,7 @@ def check(made: Consortium, goal: tuple[int, float], seed: int) -> str:
 
 
 @pytest.mark.slow
-def test_consumers_of_a_busy_feed_miss_nothing_and_hold_nothing_else(tmp_path: Path, database_url: str) -> None:
+def test_z120_consumers_of_a_busy_feed_miss_nothing_and_hold_nothing_else(tmp_path: Path, database_url: str) -> None:
     check(consortium(tmp_path / "union", database_url), (2_000, 10), 7)
 
 
@@ -111,7 +111,7 @@ def seen(union: Union) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_a_foreign_transaction_that_stays_open_stops_nobody(tmp_path: Path, postgres_server) -> None:
+def test_z128_a_foreign_transaction_that_stays_open_stops_nobody(tmp_path: Path, postgres_server) -> None:
     url = postgres_server.create()
     made = consortium(tmp_path / "union", url)
     foreign = Database(url)

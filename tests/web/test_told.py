@@ -88,3 +88,15 @@ def test_where_a_row_stands_in_a_sheet_is_no_repair_and_what_was_mended_is_told_
     assert codes["isbn-lost"] == 4
     assert not [one for one in codes if "!" in one]
     assert "ISBN yang dirusak lembar kerja" in session.see("/partners/smpn1").text
+
+
+def test_two_records_stand_side_by_side_as_marc_with_their_differences_marked(union: Union) -> None:
+    accounts.add(union.pipeline.database, union.pipeline.clock, "ani", "admin", (), password("ani"))
+    union.night({"alun/1": HUKUM, "bukit/1": HUKUM._replace(edition="Edisi 3")})
+    page = unescape(seen(union, "/explain?left=alun/1&right=bukit/1", "id"))
+    marc = page.partition("<summary>Hal yang sama sebagai MARC 21</summary>")[2].partition("</details>")[0]
+    rows = {found[0]: found[1] for found in re.findall(r'<th scope="row">(\d{3}).*?</th>(.*?)</tr>', marc, re.DOTALL)}
+    assert {"100", "245", "250"} <= set(rows)
+    assert "<mark>" not in rows["245"]
+    assert re.findall("<mark>(.*?)</mark>", rows["250"]) == ["3"]
+    assert "$aPengantar ilmu hukum" in rows["245"]

@@ -128,6 +128,7 @@ def line(visit: Visit) -> View:
         "limits": limits,
         "heads": shown,
         "sides": seeing.side_by_side([one for one in records if one]),
+        "marc": seeing.marc_side_by_side([one for one in records if one]),
     }
     heads = ("feature", "left", "right", "outcome", "points")
     return View("merge.html", data, heads, [[one.get(name, "") for name in heads] for one in evidence])

@@ -135,6 +135,7 @@ def explain(visit: Visit) -> View:
     heads = [one for one, shown in zip((left, right), records, strict=True) if shown]
     sides = seeing.side_by_side([one for one in records if one])
     data = {"left": left, "right": right, "told": told, "heads": heads, "sides": sides, "trouble": ""}
+    data["marc"] = seeing.marc_side_by_side([one for one in records if one])
     columns = ("feature", "left", "right", "outcome", "points")
     return View("explain.html", data, columns, [[one[name] for name in columns] for one in told["today"]["evidence"]])
 
