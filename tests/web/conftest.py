@@ -23,7 +23,7 @@ def chromium() -> Iterator[Any]:
 
     arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments, timeout=180_000)
         yield browser
         browser.close()
 
