@@ -57,13 +57,16 @@ def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[P
     bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
 
 
-def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
-    """Give records (by id) the profiles that today's rules make of them; what nothing names any more goes."""
+def place(conn: Connection, profiled: Mapping[int, Profiled], *, same_keys: bool = False) -> None:
+    """Give records (by id) the profiles that today's rules make of them; what nothing names any more goes.
+
+    With *same_keys* the caller knows that each has the keys of the profile before.
+    """
     held = select(record.c.id, record.c.node_id).where(
         within(conn, record.c.id, profiled), record.c.node_id.is_not(None)
     )
     before = {row[0]: row[1] for row in conn.execute(held)}
-    turned = _turned(conn, profiled, before)
+    turned = _turned(conn, profiled, before, same_keys)
     profiled = {key: one for key, one in profiled.items() if before.get(key) not in turned}
     if not profiled:
         return
@@ -74,7 +77,7 @@ def place(conn: Connection, profiled: Mapping[int, Profiled]) -> None:
     _drop_unused(conn, set(before.values()) - turned - set(ids.values()))
 
 
-def _turned(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[int, int]) -> set[int]:
+def _turned(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[int, int], same_keys: bool) -> set[int]:
     """Put new profiles in the place of those that all their records leave for one; returns the nodes.
 
     A fifth of the work of new nodes with new keys, and the database does not grow. *before* is record id → node.
@@ -89,6 +92,13 @@ def _turned(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[
             bulk.update(conn, node, ("id", *_NODE), rows)
     except IntegrityError:  # another transaction has just made a node of one of the profiles
         return set()
+    if not same_keys:
+        _turn_keys(conn, wanted)
+    return set(wanted)
+
+
+def _turn_keys(conn: Connection, wanted: Mapping[int, Profiled]) -> None:
+    """Write the keys of the nodes that have others now."""
     keys: dict[int, set[tuple[str, int, int]]] = {number: set() for number in wanted}
     columns = (match_key.c.node_id, match_key.c.kind, match_key.c.hash, match_key.c.likeness)
     for number, *key in conn.execute(select(*columns).where(within(conn, match_key.c.node_id, wanted))):
@@ -97,7 +107,6 @@ def _turned(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[
     if others:
         conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, others)))
         _store_keys(conn, {one.hash: number for number, one in others.items()}, others.values())
-    return set(wanted)
 
 
 def _leaving(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[int, int]) -> dict[int, Profiled]:

@@ -173,17 +173,18 @@ def _stated(job: Counting, source_id: int) -> set[tuple[str, str]]:
 
 def _profile_again(job: Counting, source_id: int, now: Constants, turned: Set[tuple[str, str]] | None) -> None:
     """Profile and queue the records with a (field, value) that *turned*; None: all of them."""
+    more = turned is not None and turned <= now.items()
     for page in _pages(job, source_id):
         told = {key: _codes(body) for key, body in page.items()}
         if turned is not None:
             told = {key: one for key, one in told.items() if any(FIELDS[name](one) == value for name, value in turned)}
-        if turned is not None and turned <= now.items():
-            made = _unheeding(job, told, dict(turned))
+        if more:
+            made = _unheeding(job, told, dict(turned or ()))
         else:
             made = profiled_batch([_decode(page[key]) for key in told], job.rules, now)
         if made:
             with job.database.write() as conn:
-                placing.place(conn, dict(zip(told, made, strict=True)))
+                placing.place(conn, dict(zip(told, made, strict=True)), same_keys=more)
                 work.mark_dirty(conn, told)
         faultpoint.reach("constants.batch.committed")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from harvester.match.blocking import candidates, share_a_key
 from harvester.match.bogus import is_bogus
+from harvester.match.constants import FIELDS
 from harvester.match.keys import keys, signed_hash
-from harvester.match.profile import profile
+from harvester.match.profile import profile, unheeding
 from harvester.match.rules import KEY_KINDS, load
 from harvester.model import Profile
 from tests.match.cases import record
@@ -90,3 +92,14 @@ def test_z129_a_bogus_isbn_proposes_no_pair_however_many_carry_it() -> None:
     found = candidates(shelf, RULES)
     assert not found.pairs
     assert [kind for kind, _ in found.suspended] == ["isbn"]
+
+
+def test_what_a_source_says_of_all_its_records_is_in_no_key() -> None:
+    """So the keys of a profile stay when that is taken out of it, and it need not be made anew."""
+    one = record({"title": "Laskar pelangi", "by": "Andrea Hirata", "year": 2005, "isbn": "9789793062792"})
+    one = msgspec.structs.replace(one, country="ID", level="m", carrier_form="print", languages=("ind",))
+    common = {name: read_field(one) for name, read_field in FIELDS.items()}
+    plain = profile(one, RULES)
+    found = unheeding(plain, one, common)
+    assert found == profile(one, RULES, common) != plain
+    assert keys(found, RULES) == keys(plain, RULES)
