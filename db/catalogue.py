@@ -120,9 +120,11 @@ def _keys_of(conn: Connection, node_ids: Iterable[int]) -> Any:
 def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[int, tuple[str, int]]:
     """Key → (kind, number of unlike carriers with an active record), of these nodes' keys with more than *least*."""
     unlike = func.count(match_key.c.likeness.distinct())
+    # first which have so many at all: few have, and only of those is every carrier looked at
+    many = select(match_key.c.hash).where(match_key.c.hash.in_(_keys_of(conn, node_ids)))
     query = (
         select(match_key.c.hash, func.min(match_key.c.kind), unlike)
-        .where(match_key.c.hash.in_(_keys_of(conn, node_ids)), _alive())
+        .where(match_key.c.hash.in_(many.group_by(match_key.c.hash).having(func.count() > least)), _alive())
         .group_by(match_key.c.hash)
         .having(unlike > least)
     )
