@@ -7,10 +7,14 @@ record, field, value, seen`). Importing twice changes nothing. Records that are 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,7 +24,7 @@ from db import catalogue, links, work
 from db.links import Decided, Draft
 from harvester import yaml_file
 from harvester.deciding import typed
-from harvester.errors import UsageError
+from harvester.errors import ConfigError, UsageError
 from harvester.model import Address, Value
 from harvester.pipeline import Pipeline
 
@@ -118,6 +122,25 @@ def _csv_line(row: Sequence[Any]) -> str:
 # ---- in ------------------------------------------------------------------------------------------------
 
 
+def read(path: Path) -> str:
+    """The text of a file of decisions, also packed."""
+    try:
+        raw = path.read_bytes()
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error):
+        raise UsageError("the file is not UTF-8", place=path.name) from None
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[None]:
+    """Whatever is wrong inside is told with the name of the file."""
+    try:
+        yield
+    except ConfigError as error:
+        place = f"{path.name}{':' if error.place.isdigit() else ': '}{error.place}" if error.place else path.name
+        raise UsageError(error.message, place=place, hint=error.hint) from error
+
+
 def import_links(pipeline: Pipeline, text: str, author: str, *, preview: bool = False) -> Imported:
     """Store the decisions of an exported file as of their own authors; match carries them out.
 
@@ -126,7 +149,13 @@ def import_links(pipeline: Pipeline, text: str, author: str, *, preview: bool = 
     """
     drafts = list(_read(text, author))
     with pipeline.database.read() as conn:
-        there = {_key(one.action, one.author, one.at, one.sides, one.body) for one in _all(conn)}
+        held = list(_all(conn))
+    # a list written by hand may say no time: it is the same decision whenever it was made
+    there = {
+        _key(one.action, one.author, at, one.sides, one.body)
+        for one in held
+        for at in {one.at, "" if one.state in links.IN_FORCE else one.at}
+    }
     fresh = [one for one in drafts if _key_of(*one) not in there]
     return _store(pipeline, fresh, len(drafts) - len(fresh), preview)
 
@@ -273,11 +302,11 @@ def import_union(pipeline: Pipeline, text: str, author: str, reason: str, *, pre
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     for name in ("cluster", "record"):
         if name not in (reader.fieldnames or ()):
-            raise UsageError(f"column {name} is missing", hint="columns: cluster,record")
+            raise UsageError(f"column {name} is missing", place="1", hint="columns: cluster,record")
     for number, row in enumerate(reader, 2):
         address = Address.parse((row["record"] or "").strip())
         if not address.identifier or not (row["cluster"] or "").strip():
-            raise UsageError("needs an id and an address (source/identifier)", place=f"line {number}")
+            raise UsageError("needs an id and an address (source/identifier)", place=str(number))
         groups.setdefault(row["cluster"].strip(), {})[address] = None
     at = pipeline.now()
     drafts = [(_taken_over(name, tuple(sorted(side)), author, reason), at) for name, side in groups.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,28 @@ def list_links(shell: Shell, everything: bool, after: int, limit: int, contradic
     rows = deciding.decisions(opened, after=after, limit=limit, undone=everything)
     heads = ["decision", "what", "by", "at", "state", "records", "reason"]
     lines = [
-        [row["id"], row["action"], row["author"], row["at"], row["state"], _records(row), row["reason"]] for row in rows
+        [
+            row["id"],
+            " ".join((row["action"], *_about(row)[:1])),
+            row["author"],
+            row["at"],
+            row["state"],
+            _records(row),
+            row["reason"],
+        ]
+        for row in rows
     ]
     shell.emit(rows, lambda: shell.table(heads, lines))
+
+
+def _about(row: dict[str, Any]) -> list[str]:
+    """What a decision is about beside its records: the field and value of a pin, a wrong identifier, an older id."""
+    body = row["body"]
+    if row["action"] == "pin":
+        return [body["field"], body.get("donor") or json.dumps(body["value"], ensure_ascii=False)]
+    if row["action"] == "wrong":
+        return [f"{body['kind']} {body['value']}"]
+    return [body["id"]] if "id" in body else []
 
 
 def _records(row: dict[str, Any]) -> str:
@@ -56,7 +76,9 @@ def show(shell: Shell, number: int) -> None:
 
     def say() -> None:
         shell.say(_("decision {number}: {action} by {author}, {at}, {state}", number=number, **found))
-        shell.say(found["reason"])
+        for line in (" = ".join(_about(found)), found["reason"]):
+            if line:
+                shell.say(line)
         shell.table(["side", "record"], [[n, one] for n, side in enumerate(found["sides"], 1) for one in side])
 
     shell.emit(found, say)
@@ -125,17 +147,14 @@ def import_file(shell: Shell, file: Path, union: bool, author: str, reason: str)
     The next `induk match` carries them out. Importing a file twice changes nothing.
     """
     from harvester import deciding_files
-    from harvester.errors import UsageError
 
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError("the file is not UTF-8", place=file.name) from None
+    text = deciding_files.read(file)
     opened = open_pipeline(shell)
-    if union:
-        found = deciding_files.import_union(opened, text, author, reason, preview=shell.dry_run)
-    else:
-        found = deciding_files.import_links(opened, text, author, preview=shell.dry_run)
+    with deciding_files.placed(file):
+        if union:
+            found = deciding_files.import_union(opened, text, author, reason, preview=shell.dry_run)
+        else:
+            found = deciding_files.import_links(opened, text, author, preview=shell.dry_run)
 
     def say() -> None:
         stored = _("{number} decisions stored", number=found.decisions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -57,7 +58,28 @@ def test_split_pin_wrong_judge_export_and_import_work_from_the_command_line(call
     (union.consortium.folder / "decisions.yaml").write_text(text, encoding="utf-8")
     found = call.json("link", "import", str(union.consortium.folder / "decisions.yaml"))
     assert (found["decisions"], found["known"]) == (0, 4)
+    listed, shown = call("link", "list")[1], call("link", "show", "2")[1]
+    assert "pin abstract" in listed and "wrong isbn 9789793062921" in listed
+    assert 'abstract = "Belitong"' in shown
     assert call("cluster", "unpin", number, "abstract")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "place"),
+    [
+        ("cluster,record\nUC-7,alun/1\nUC-8,\n", ["--union"], "old.csv.gz:3: "),
+        ("cluster,rec\nUC-7,alun/1\n", ["--union"], "old.csv.gz:1: column record is missing"),
+        ("- action: nix\n", [], "old.csv.gz: decision 1: unknown action"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_decisions_is_told_with_its_place(
+    call: Call, union: Union, text: str, words: list[str], place: str
+) -> None:
+    path = union.consortium.folder / "old.csv.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    code, _, err = call("link", "import", str(path), *words)
+    assert code == 2
+    assert place in err
 
 
 def test_an_undo_that_names_nothing_or_two_things_is_a_usage_error(call: Call) -> None:

@@ -105,6 +105,14 @@ def test_a_wrong_file_is_refused_and_nothing_is_stored(other: Union, text: str) 
     assert deciding.decisions(other.pipeline) == []
 
 
+def test_a_list_written_by_hand_without_times_says_a_thing_once(other: Union) -> None:
+    text = "- action: never\n  records: [[alun/1], [bukit/2]]\n"
+    assert deciding_files.import_links(other.pipeline, text, "admin").decisions == 1
+    assert deciding_files.import_links(other.pipeline, text, "admin").decisions == 0
+    deciding.undo(other.pipeline, deciding.decisions(other.pipeline)[0]["id"], "admin", "")
+    assert deciding_files.import_links(other.pipeline, text, "admin").decisions == 1, "said anew after it was undone"
+
+
 def test_an_older_union_gives_its_groups_and_its_ids(union: Union) -> None:
     union.night(BOOKS)
     text = "cluster,record\nUC-7,alun/1\nUC-7,bukit/2\nUC-8,bukit/1\nUC-9,alun/99\n"
