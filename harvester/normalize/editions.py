@@ -37,17 +37,15 @@ _REVISED = re.compile(
 _BASIS = re.compile(r"\s*,?\s+from\s+the\s.*", re.IGNORECASE)
 # Chinese "Di 1 ban", "Hsin 1 pan", Japanese "Dai 1-han", Korean "Che 1-pʻan"; and "Chʻopʻan", "Shohan": the first.
 _EAST_ASIAN = re.compile(
-    r"(?<!\w)(?P<digits>[0-9]{1,2}|(?<=di )(?:yi|er|san|si|wu)|(?<=ti )(?:i|erh|san|ssu|wu))[\s-]"
+    r"(?<!\w)(?P<digits>[0-9]{1,2}|(?:yi|er|san|si|wu|liu|qi|ba|jiu)(?=\sban)"
+    r"|(?:erh|san|ssu|wu|liu|(?<=ti )i)(?=\span))[\s-]"
     r"(?:ban|p[ʻ'’]?an|han)\b"
     r"|\b(?:ch[ʻ'’]?op[ʻ'’]?an|chu ban|ch[ʻ'’]?u pan|shohan)\b"
     r"|初版|초판|[第제]?\s?(?P<han>[一二三四五六七八九]|[0-9]{1,2})\s?[版판]",
     re.IGNORECASE,
 )
-_COUNTED = {
-    word: number
-    for number, words in enumerate(("yi i 一", "er erh 二", "san 三", "si ssu 四", "wu 五", "六", "七", "八", "九"), 1)
-    for word in words.split()
-}
+_NUMERALS = ("yi i 一", "er erh 二", "san 三", "si ssu 四", "wu 五", "liu 六", "qi 七", "ba 八", "jiu 九")
+_COUNTED = {word: number for number, words in enumerate(_NUMERALS, 1) for word in words.split()}
 _MARKS = " ,.;:/()[]-"
 
 

@@ -24,6 +24,7 @@ FIELDS = ("title", "creators", "year", "publisher", "edition", "impression", "is
 LABELLED = "labelled.tsv"
 BLIND = "labelled_blind.tsv"  # labelled before the normalizer was run on any of these records
 BLIND_2 = "labelled_blind_2.tsv"  # the same, later, of other projects' files, OAI-PMH and SRU answers among them
+BLIND_3 = "labelled_blind_3.tsv"  # the same again, after the faults that those showed were mended
 
 
 def labels(name: str) -> list[tuple[str, int, dict[str, str]]]:
@@ -78,15 +79,16 @@ def plain(text: str) -> str:
 
 
 def test_at_least_200_records_of_at_least_10_libraries_are_labelled() -> None:
-    for name, least in ((LABELLED, 200), (BLIND, 60), (BLIND_2, 60)):
+    for name, least in ((LABELLED, 200), (BLIND, 60), (BLIND_2, 60), (BLIND_3, 50)):
         assert len(labels(name)) >= least
         assert len({path.split("/")[2] for path, _, _ in labels(name)}) >= 10
-    named = [row[:2] for name in (LABELLED, BLIND, BLIND_2) for row in labels(name)]
+    named = [row[:2] for name in (LABELLED, BLIND, BLIND_2, BLIND_3) for row in labels(name)]
     assert len(named) == len(set(named))
 
 
-# The labels of the blind sets stay as they were written, with those that are mistakes of the reader.
-@pytest.mark.parametrize(("name", "bar"), [(LABELLED, 0.99), (BLIND, 0.95), (BLIND_2, 0.95)])
+# The labels of the blind sets stay as they were written, mistakes of the reader with them; the last calls none
+# of the numbers Dewey that the German National Library gives as such in 084.
+@pytest.mark.parametrize(("name", "bar"), [(LABELLED, 0.99), (BLIND, 0.95), (BLIND_2, 0.95), (BLIND_3, 0.9)])
 def test_normalizing_agrees_with_the_labels(corpus: Path, name: str, bar: float) -> None:
     right, asked = Counter[str](), Counter[str]()
     for path, number, label in labels(name):

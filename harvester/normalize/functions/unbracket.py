@@ -10,6 +10,11 @@ from harvester.normalize.functions import functions
 _UNKNOWN = re.compile(
     r"(?:s\.+ ?[lnad]\.?|t\. ?[tp]\.?|t\. ?th\.?|n\. ?[dp]\.?|s\. ?n\.?|tanpa (?:tempat|penerbit|tahun)"
     r"|place of publication not identified|publisher not identified|date of publication not identified"
+    r"|(?:tempat|kota|tanggal|tahun|penerbit)(?: (?:terbit|penerbit(?:an)?))?"
+    r" tidak (?:diketahui|teridentifikasi|disebutkan)"
+    r"|(?:verlag|(?:erscheinungs)?ort) nicht ermittelbar|(?:uitgever|plaats) (?:onbekend|niet vastgesteld)"
+    r"|(?:éditeur|lieu de publication) non identifié|(?:editor|lugar de publicación) no identificado"
+    r"|(?:publisher|place) unknown"
     r"|place not identified|n\. ?pub\.?|(?:اسم )?(?:ال)?ناشر غير معروف|(?:مكان )?(?:ال)?نشر غير معروف|د\. ?[نم]\.?|-+)",
     re.IGNORECASE,
 )
@@ -23,6 +28,8 @@ def unbracket(value: str) -> str:
 
     >>> unbracket("[Jakarta?]"), unbracket("[S.l.]"), unbracket("[t.p.]"), unbracket("London [u.a.]")
     ('Jakarta', '', '', 'London')
+    >>> unbracket("[penerbit tidak teridentifikasi]"), unbracket("[Verlag nicht ermittelbar]")
+    ('', '')
     """
     if value.isalpha():
         return value
