@@ -25,6 +25,7 @@ from db.reprofiling import Waiting
 from harvester import faultpoint, pipeline, promoted, rule_files
 from harvester.clock import stamp
 from harvester.errors import Locked
+from harvester.garbage import collect_rarely
 from harvester.heeding import without
 from harvester.match.constants import Constants
 from harvester.match.rules import Rules
@@ -64,6 +65,7 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock, tell: 
     Raises:
         Locked: a match is at work.
     """
+    collect_rarely()
     match, merge = rule_files.load_rules(settings)
     path = rule_files.rules_path(settings, settings.match.rules)
     with closing(Database(settings.database_url(environ))) as database:

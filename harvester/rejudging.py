@@ -55,14 +55,15 @@ def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell)
         held = reprofiling.judged(conn)
     if stale := sorted(held - proposed.pairs):
         database.persist(partial(_drop, database, stale))
-    rest = sorted(proposed.pairs - held)
-    told = Pace("pairs", len(proposed.pairs) - len(rest), len(proposed.pairs), tell)
+    rest, total = sorted(proposed.pairs - held), len(proposed.pairs)
+    proposed.pairs.clear()  # the list has them
+    told = Pace("pairs", total - len(rest), total, tell)
     for rows in workers.each(_judge, _jobs(database, path, rest)):
         database.give_way()
         database.persist(partial(_keep, database, rows))
         faultpoint.reach("rebuild.pairs.committed")
         told.advance(len(rows))
-    return Beside(nodes, len(proposed.pairs), proposed.suspended)
+    return Beside(nodes, total, proposed.suspended)
 
 
 class Pace:
