@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harvester.i18n import N_
+from harvester.web.codes import FORMS, MATERIALS
 
 WORDS: dict[str, str] = {
     # lines of the merge log
@@ -156,25 +157,9 @@ WORDS: dict[str, str] = {
     "cataloguing": N_("description rules"),
     "local": N_("local values"),
     "suppressed": N_("suppressed"),
-    # material
-    "book": N_("book"),
-    "serial": N_("serial"),
-    "article": N_("article"),
-    "part": N_("part"),
-    "score": N_("score"),
-    "recording": N_("recording"),
-    "video": N_("video"),
-    "map": N_("map"),
-    "electronic": N_("electronic"),
-    "manuscript": N_("manuscript"),
-    "schoolbook": N_("schoolbook"),
-    "image": N_("image"),
-    "object": N_("object"),
-    "kit": N_("kit"),
-    "other": N_("other"),
+    **MATERIALS,
+    **FORMS,
     "interaction": N_("several features together"),
-    "print": N_("print"),
-    "online": N_("online"),
     "edition_words": N_("words of the edition"),
     "extra": N_("grade, semester, curriculum"),
     "host": N_("host"),
@@ -218,14 +203,6 @@ WORDS: dict[str, str] = {
     "ending": N_("another ending"),
     "misprint": N_("a misprint"),
     "omission": N_("something left out"),
-    # languages
-    "ind": N_("Indonesian"),
-    "eng": N_("English"),
-    "jav": N_("Javanese"),
-    "sun": N_("Sundanese"),
-    "ara": N_("Arabic"),
-    "nld": N_("Dutch"),
-    "dut": N_("Dutch"),
     # a partner's policy
     "visibility": N_("visibility"),
     "withheld": N_("withheld fields"),

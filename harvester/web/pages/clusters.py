@@ -113,6 +113,11 @@ def versions(visit: Visit, found: ClusterSeen) -> dict[int, int]:
     return {found.number: int(seen) if seen.isdecimal() and len(seen) < 10 else -1}
 
 
+def _how(visit: Visit, found: ClusterSeen, preview: bool) -> dict[str, Any]:
+    """What every decision about a cluster is told: the version that was looked at, and whether only to foresee."""
+    return {"expected_version": versions(visit, found), "preview": preview}
+
+
 def _split(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
     groups: dict[str, list[str]] = {}
     for number, one in enumerate(found.members):
@@ -120,15 +125,8 @@ def _split(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
     if visit.field("members") != str(len(found.members)) or len(groups) < 2:
         raise UsageError("there is nothing to split off: name some members, not all or none")
     chosen = [groups[name] for name in sorted(groups)]
-    return deciding.split(
-        visit.pipeline,
-        found.number,
-        chosen,
-        visit.person.name,
-        reason,
-        expected_version=versions(visit, found),
-        preview=preview,
-    )
+    who, how = visit.person.name, _how(visit, found, preview)
+    return deciding.split(visit.pipeline, found.number, chosen, who, reason, **how)
 
 
 def _merge(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
@@ -141,28 +139,18 @@ def _merge(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
         else:
             partners = seeing.cluster(visit, conn, thing).partners
     visit.need("decide", found.partners | partners)
-    expected = versions(visit, found)
-    return deciding.merge(
-        visit.pipeline, [found.number, thing], visit.person.name, reason, expected_version=expected, preview=preview
-    )
+    who, how = visit.person.name, _how(visit, found, preview)
+    return deciding.merge(visit.pipeline, [found.number, thing], who, reason, **how)
 
 
 def _confirm(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
     things: list[int | str] = [one.address for one in found.members]
-    expected = versions(visit, found)
-    return deciding.merge(visit.pipeline, things, visit.person.name, reason, expected_version=expected, preview=preview)
+    return deciding.merge(visit.pipeline, things, visit.person.name, reason, **_how(visit, found, preview))
 
 
 def _out(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
-    return deciding.undo_member(
-        visit.pipeline,
-        found.number,
-        visit.field("address"),
-        visit.person.name,
-        reason,
-        expected_version=versions(visit, found),
-        preview=preview,
-    )
+    address, who, how = visit.field("address"), visit.person.name, _how(visit, found, preview)
+    return deciding.undo_member(visit.pipeline, found.number, address, who, reason, **how)
 
 
 def _never(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
@@ -171,29 +159,14 @@ def _never(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Resu
 
 
 def _pin(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
-    return deciding.pin(
-        visit.pipeline,
-        found.number,
-        visit.field("field"),
-        visit.person.name,
-        reason,
-        donor=visit.field("donor"),
-        value=pinning.typed(visit),
-        expected_version=versions(visit, found),
-        preview=preview,
-    )
+    field, who, how = visit.field("field"), visit.person.name, _how(visit, found, preview)
+    value = {"donor": visit.field("donor"), "value": pinning.typed(visit)}
+    return deciding.pin(visit.pipeline, found.number, field, who, reason, **value, **how)
 
 
 def _unpin(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
-    return deciding.unpin(
-        visit.pipeline,
-        found.number,
-        visit.field("field"),
-        visit.person.name,
-        reason,
-        expected_version=versions(visit, found),
-        preview=preview,
-    )
+    field, who, how = visit.field("field"), visit.person.name, _how(visit, found, preview)
+    return deciding.unpin(visit.pipeline, found.number, field, who, reason, **how)
 
 
 def _wrong(visit: Visit, found: ClusterSeen, reason: str, preview: bool) -> Result:
