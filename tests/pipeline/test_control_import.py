@@ -16,7 +16,7 @@ from harvester.cli import induk
 from harvester.errors import UsageError
 from tests.journey import Consortium
 from tests.sources.file_fixtures import marc, marc_file
-from tests.sources.test_sheets import HEADER, xlsx
+from tests.sources.sheet_files import HEADER, xlsx
 
 ROWS: list[list[Any]] = [
     [number, f"Sejarah desa {number}", f"Penulis {number}", "Balai Pustaka", 1990, "", "959.8", f"{number:04}", 1]

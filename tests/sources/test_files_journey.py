@@ -10,7 +10,7 @@ from sqlalchemy import select
 from db.tables import record, run
 from tests.journey import Consortium
 from tests.sources.file_fixtures import drop, marc, marc_file
-from tests.sources.test_sheets import HEADER, xlsx
+from tests.sources.sheet_files import HEADER, xlsx
 
 ROWS: list[list[Any]] = [
     [number, f"Sejarah desa {number}", f"Penulis {number}", "Balai Pustaka", 1990, "", "959.8", f"{number:04}", 1]
