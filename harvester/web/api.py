@@ -45,7 +45,15 @@ Year = Annotated[int | None, Query(description="years of publication, inclusive"
 def router(opened: Pipeline) -> APIRouter:
     """The routes of the API over an open pipeline."""
     made = APIRouter(prefix="/api", tags=["catalogue"])
-    most = opened.settings.web.api_limit
+    _things(made, opened)
+    _questions(made, opened)
+    _feed(made, opened)
+    _about(made, opened)
+    return made
+
+
+def _things(made: APIRouter, opened: Pipeline) -> None:
+    """A cluster or a record by its name."""
 
     @made.get("/clusters/{cluster}", responses=_ok(answers.ClusterAnswer, moved=True))
     def cluster(cluster: Cluster, format: Form = "json") -> Response:
@@ -58,6 +66,11 @@ def router(opened: Pipeline) -> APIRouter:
     ) -> Response:
         """One library's record, and the cluster that it stands in."""
         return _answered(lambda: _json(asking.record(opened, _clean(source), _clean(identifier))))
+
+
+def _questions(made: APIRouter, opened: Pipeline) -> None:
+    """Who has it, and what there is."""
+    most = opened.settings.web.api_limit
 
     @made.get("/holdings", responses=_ok(answers.HoldingsAnswer, moved=True))
     def holdings(
@@ -86,6 +99,11 @@ def router(opened: Pipeline) -> APIRouter:
         """Clusters by title, names, publisher, series, subjects and numbers; old spelling finds new."""
         asked = SearchQuery(_clean(q), _clean(material), _clean(partner), year_from, year_to)
         return _json(asking.find(opened, asked, min(limit, most), offset))
+
+
+def _feed(made: APIRouter, opened: Pipeline) -> None:
+    """What changed, and everything at once for those who begin."""
+    most = opened.settings.web.api_limit
 
     @made.get("/changes", responses=_ok(answers.ChangesAnswer, resync=True))
     async def changes(
@@ -117,6 +135,10 @@ def router(opened: Pipeline) -> APIRouter:
             return _problem(503, "the feed is held until a person has looked at it")
         return StreamingResponse(_chunks(opened), media_type=NDJSON)
 
+
+def _about(made: APIRouter, opened: Pipeline) -> None:
+    """The libraries, and the description of it all."""
+
     @made.get("/partners", responses=_ok(list[answers.PartnerLine]))
     def partners() -> Response:
         """The libraries whose records may be seen."""
@@ -126,8 +148,6 @@ def router(opened: Pipeline) -> APIRouter:
     def openapi() -> Response:
         """This description."""
         return JSONResponse(description(made))
-
-    return made
 
 
 # ---- answers -------------------------------------------------------------------------------------------
