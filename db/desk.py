@@ -284,14 +284,6 @@ def warnings_of_run(conn: Connection, run_id: int) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
-def version_times(conn: Connection, record_id: int) -> list[Row]:
-    """The versions of a record: number, state, datestamp, run and time, oldest first."""
-    column = record_version.c
-    query = select(column.version, column.state, column.datestamp, column.run_id, column.at, column.payload)
-    query = query.where(column.record_id == record_id).order_by(column.version)
-    return [dict(row) for row in conn.execute(query).mappings()]
-
-
 def totals(conn: Connection) -> dict[str, int]:
     """The size of the catalogue, in one look."""
     counted: dict[str, Any] = {

@@ -98,9 +98,3 @@ def release(conn: Connection, run_id: int) -> int:
         delete(deletion_proposal).where(deletion_proposal.c.run_id == run_id, deletion_proposal.c.state == "rejected")
     )
     return done.rowcount
-
-
-def rejected_of_run(conn: Connection, run_id: int) -> int:
-    """How many contents are rejected on account of the run."""
-    query = select(func.count()).where(rejected_payload.c.run_id == run_id)
-    return int(conn.execute(query).scalar_one())

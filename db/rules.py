@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select, update
 
 from db.tables import derivation, ruleset
-from db.upsert import Row, insert_new
+from db.upsert import insert_new
 from harvester.errors import ConfigError
 
 
@@ -40,9 +40,3 @@ def start(conn: Connection, hashes: tuple[bytes, bytes], texts: tuple[str, str],
     conn.execute(update(derivation).where(derivation.c.state == "current").values(state="old"))
     values = {"state": "current", "match_hash": hashes[0], "survivorship_hash": hashes[1], "made_at": now}
     return int(conn.execute(insert(derivation).values(values).returning(derivation.c.id)).scalar_one())
-
-
-def ruleset_text(conn: Connection, made: bytes) -> Row | None:
-    """A stored rule set, or None."""
-    found = conn.execute(select(ruleset).where(ruleset.c.hash == made)).mappings().first()
-    return dict(found) if found else None

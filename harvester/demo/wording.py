@@ -42,11 +42,6 @@ def titled(name: str) -> str:
     return works.people().get(name, {}).get("titled", name)
 
 
-def old_name(name: str) -> str:
-    """The name in the spelling before 1972, when one is known."""
-    return works.people().get(name, {}).get("old", name)
-
-
 # ---- titles ------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from harvester.formats.span import CHUNK, MAX_RECORD, Bytes, Piece, Span, as_stream, damages
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
-_OPEN_STRING = re.compile(rb'"(?:[^"\\]|\\.)*\Z', re.DOTALL)
 _NEXT_LINE = re.compile(rb"\n\s*(?=\{)")
 
 

@@ -27,8 +27,6 @@ _ARTICLE_FORMS = (
     "wa wal was war fi fil li lil bi bil kitab"
 )
 _ARTICLES = frozenset(_ARTICLE_FORMS.split())
-_DIGRAPH_LETTERS = "sh>s sy>s ts>t th>t dz>d dh>d gh>g kh>k zh>d dj>j tj>j"
-_DIGRAPHS = tuple(pair.split(">") for pair in _DIGRAPH_LETTERS.split())
 _SUN = "lrsndtz"
 _DIN = re.compile(r"(?:u|i|a)?d{1,2}[ie]+n$")
 _CASE = re.compile(r"(?:u|i|a)([lrsndtz])$")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from harvester.merge.marc_fields import Field, control_text, describe, field
-from harvester.model import Address, Holding, MarcRecord, Member, NormalizedRecord, Relation, Survivor, UnionRecord
+from harvester.model import Address, Holding, MarcRecord, NormalizedRecord, Relation, Survivor, UnionRecord
 
 _TYPES = {
     "score": "c", "map": "e", "video": "g", "recording": "j", "image": "k", "electronic": "m", "kit": "o",
@@ -121,10 +121,3 @@ def _holding(donor: Address, holding: Holding, wording: Wording) -> list[Field]:
     if holding.url:
         fields.append(field("856", "40", [("u", holding.url), ("z", holding.access_note), ("5", institution)]))
     return fields
-
-
-def members_as_union(members: Sequence[Member], record: NormalizedRecord) -> UnionRecord:
-    """*record* as the union of *members*, its holdings given by the first: for one partner's own document."""
-    first = str(members[0].address)
-    lines = [Survivor(name, first, "only") for name in ("holdings", "relations") for _ in getattr(record, name)]
-    return UnionRecord(record, tuple(lines), tuple(str(member.address) for member in members))

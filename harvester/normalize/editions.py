@@ -11,7 +11,6 @@ from harvester.normalize.parts import parts_in
 
 _WORDS = "|".join(sorted((w for w in WORDS if len(w) > 2), key=len, reverse=True))
 _N = rf"(?:[0-9]{{1,3}}|{_WORDS}|{ROMAN})"
-_PRINTING = r"cetak(?:an)?|cet|printing|impression|tirage|nachdruck|druk"
 _IMPRESSION = re.compile(
     rf"(?<!\w)(?:(?P<word>cetak(?:an)?|cet|ctk)\b[.:]?\s*(?:yang\s+)?(?:ke[-\s.]*)?(?P<number>{_N})?(?:\b|$)"
     rf"|(?P<before>[0-9]{{1,3}}|{_WORDS})(?:st|nd|rd|th|\.)?\s+(?:printing|impression|print\.?\b)"

@@ -23,7 +23,6 @@ _WORDS = {
 }
 WORDS = {word: number for number, text in _WORDS.items() for word in text.split()}
 ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
-NUMERAL = r"(?:[0-9]{1,4}|" + ROMAN + r"|[^\W\d_]+)"
 _VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _TOKEN = re.compile(r"[0-9]+|[^\W\d_]+")
 _ROMAN = re.compile(r"(?=[ivxlc])(?:c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)

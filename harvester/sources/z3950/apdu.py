@@ -35,8 +35,6 @@ SYNTAXES = {
     "grs-1": "1.2.840.10003.5.105",
     "xml": "1.2.840.10003.5.109.10",
 }
-SYNTAX_NAMES = {oid: name for name, oid in SYNTAXES.items()}
-MARC_FAMILY = "1.2.840.10003.5."
 _OID_BYTES = {ber.encode_oid(ber.OID, oid)[2:]: oid for oid in SYNTAXES.values()}
 
 SEARCH_BIT, PRESENT_BIT, SCAN_BIT, NAMED_SETS_BIT = 0, 1, 7, 14

@@ -11,7 +11,6 @@ from harvester.sources.z3950 import pqf
 from harvester.sources.z3950.client import Target
 
 HEADER = 4
-MAX_COMMAND = 1 << 20
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):

@@ -28,6 +28,7 @@ HISTORY = 200
 
 @pages.get("/clusters/{number:int}", needs="read")
 def cluster(visit: Visit) -> View:
+    """The page of a cluster; what may not be shown to this person is left out."""
     with visit.pipeline.database.read() as conn:
         found = seeing.cluster(visit, conn, visit.path("number"))
         log = desk.merge_log(conn, desk.LogFilter(cluster=found.number), HISTORY)

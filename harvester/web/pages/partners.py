@@ -41,6 +41,7 @@ _decode_title = msgspec.json.Decoder(_Titled).decode
 
 @pages.get("/partners", needs="read")
 def partners(visit: Visit) -> View:
+    """Every partner with its last run."""
     lines = kept(visit, "partners", lambda: inspecting.partners(visit.pipeline))
     heads = ("code", "status", "records", "clusters", "quarantined", "last_run", "verdict")
     return View("partners.html", {"partners": lines}, heads, [[line[name] for name in heads] for line in lines])

@@ -138,9 +138,7 @@ def run(visit: Visit) -> View:
         "run": _told(row),
         "partner": partner,
         "funnel": funnel if row["kind"] in ("harvest", "import") else [],
-        "quarantine": [
-            {name: one[name] for name in ("id", "identifier", "stage", "reason", "message")} for one in shown
-        ],
+        "quarantine": [{name: one[name] for name in SET_ASIDE} for one in shown],
         "events": events,
         "may_settle": row["verdict"] == "halted" and visit.may("approve", [partner]),
         "may_revert": row["kind"] in ("match", "decide") and visit.may("users"),

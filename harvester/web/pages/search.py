@@ -24,6 +24,7 @@ FACETS = ("partner", "group", "material", "language", "year")
 
 @pages.get("/search", needs="read")
 def search(visit: Visit) -> View:
+    """Hits with their holdings, and what they can be narrowed by."""
     terms = visit.query("q").strip()
     query = stored.Query(
         number(terms) or terms,
