@@ -17,7 +17,7 @@ import os
 import random
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from itertools import islice
@@ -31,7 +31,7 @@ from db import bulk, placing, reprofiling, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.tables import node, record, reprofiled
-from harvester.match import blocking
+from harvester.match.blocking import BITS, join
 from harvester.match.keys import keys
 from harvester.match.rules import Rules, load
 from harvester.model import Profile
@@ -219,10 +219,10 @@ def _joined(database: Database, rules: Rules) -> dict[str, Any]:
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
         blocks = reprofiling.blocks(conn, min(rules.suspend_at.values()))
-        proposed, join, _ = measured(lambda: blocking.join(blocks, nodes, rules.suspend_at))
+        proposed, joining, _ = measured(lambda: join(blocks, nodes, rules.suspend_at))
     number, components, _ = measured(lambda: parts(nodes, proposed.pairs))
     counts = {"nodes": len(nodes), "pairs": len(proposed.pairs), "suspended": len(proposed.suspended), "parts": number}
-    return {f"bulk_{name}": count for name, count in counts.items()} | {"join_s": join, "components_s": components}
+    return {f"bulk_{name}": count for name, count in counts.items()} | {"join_s": joining, "components_s": components}
 
 
 def _rejudged(database: Any, workers: Workers) -> Any:
@@ -238,15 +238,16 @@ def _put(database: Any, derivation_id: int, run_id: int) -> None:
         reprofiling.clear(conn)
 
 
-def parts(nodes: set[int], pairs: set[tuple[int, int]]) -> int:
+def parts(nodes: set[int], pairs: Iterable[int]) -> int:
     """How many connected components there are."""
-    parent: dict[int, int] = {}
+    parent = list(range(max(nodes, default=0) + 1))
     joined = 0
-    for left, right in pairs:
-        while (above := parent.get(left, left)) != left:
-            parent[left] = left = parent.get(above, above)
-        while (above := parent.get(right, right)) != right:
-            parent[right] = right = parent.get(above, above)
+    for pair in pairs:
+        left, right = pair >> BITS, pair & (1 << BITS) - 1
+        while (above := parent[left]) != left:
+            parent[left] = left = parent[above]
+        while (above := parent[right]) != right:
+            parent[right] = right = parent[above]
         if left != right:
             parent[right] = left
             joined += 1

@@ -168,9 +168,11 @@ def blocks(conn: Connection, least: int) -> Iterator[Block]:
         yield key, kind, read(carriers), read(likenesses) if likenesses else ()
 
 
-def judged(conn: Connection) -> set[Pair]:
+def judged(conn: Connection) -> Iterator[Pair]:
     """The pairs whose decisions are stored beside."""
-    return {(row[0], row[1]) for row in conn.execute(select(rejudged.c.left_node, rejudged.c.right_node))}
+    query = select(rejudged.c.left_node, rejudged.c.right_node).execution_options(yield_per=PORTION)
+    for row in conn.execute(query):
+        yield row[0], row[1]
 
 
 def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -17,7 +17,7 @@ from db import reprofiling
 from db.engine import Database
 from db.reprofiling import Pair
 from harvester import faultpoint
-from harvester.match import blocking
+from harvester.match.blocking import BITS, join, unpacked
 from harvester.matching import judged, packed_evidence
 from harvester.resolving import read_profiles
 from harvester.workers import Workers, rules_at
@@ -51,10 +51,10 @@ def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell)
     limits = rules_at(path).suspend_at
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-        proposed = blocking.join(reprofiling.blocks(conn, min(limits.values())), nodes, limits)
-        held = reprofiling.judged(conn)
+        proposed = join(reprofiling.blocks(conn, min(limits.values())), nodes, limits)
+        held = {left << BITS | right for left, right in reprofiling.judged(conn)}
     if stale := sorted(held - proposed.pairs):
-        database.persist(partial(_drop, database, stale))
+        database.persist(partial(_drop, database, list(map(unpacked, stale))))
     rest, total = sorted(proposed.pairs - held), len(proposed.pairs)
     proposed.pairs.clear()  # the list has them
     told = Pace("pairs", total - len(rest), total, tell)
@@ -80,10 +80,10 @@ class Pace:
         self._tell(Progress(self._what, self._done, self._total, rate, max(self._total - self._done, 0) / rate))
 
 
-def _jobs(database: Database, path: Path | None, pairs: Sequence[Pair]) -> Iterator[tuple[Any, ...]]:
+def _jobs(database: Database, path: Path | None, pairs: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     url = database.url.render_as_string(hide_password=False)
     for start in range(0, len(pairs), CHUNK):
-        yield url, path, pairs[start : start + CHUNK]
+        yield url, path, list(map(unpacked, pairs[start : start + CHUNK]))
 
 
 def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[tuple[Any, ...]]:

@@ -32,10 +32,16 @@ def candidates(profiles: Mapping[str, Profile], rules: Rules) -> Candidates:
     return Candidates(frozenset(pairs), suspended)
 
 
-class Proposed(NamedTuple):
-    """The pairs of nodes (the smaller first) that a live key proposes; suspended key → (kind, unlike carriers)."""
+BITS = 32  # of the larger node of a pair
 
-    pairs: set[tuple[int, int]]
+
+class Proposed(NamedTuple):
+    """The pairs of nodes that a live key proposes, and suspended key → (kind, unlike carriers).
+
+    A pair is one number, for `unpacked`: millions of tuples take twice as long.
+    """
+
+    pairs: set[int]
     suspended: dict[int, tuple[str, int]]
 
 
@@ -46,7 +52,7 @@ def join(
 
     Where a key has no more nodes than any limit, the likenesses may be left out.
     """
-    pairs: set[tuple[int, int]] = set()
+    pairs: set[int] = set()
     suspended: dict[int, tuple[str, int]] = {}
     for key, kind, nodes, likenesses in blocks:
         limit = limits[kind]
@@ -57,8 +63,13 @@ def join(
                 continue
         if not alive.issuperset(nodes):
             nodes = [node for node in nodes if node in alive]
-        pairs.update(combinations(sorted(nodes), 2))
+        pairs.update([left << BITS | right for left, right in combinations(sorted(nodes), 2)])
     return Proposed(pairs, suspended)
+
+
+def unpacked(pair: int) -> tuple[int, int]:
+    """The two nodes of a pair, the smaller first."""
+    return pair >> BITS, pair & (1 << BITS) - 1
 
 
 def share_a_key(left: Sequence[BlockingKey], right: Sequence[BlockingKey]) -> bool:
