@@ -49,7 +49,11 @@ class Labels(NamedTuple):
 
 
 def gather(path: Path, rules: Rules) -> Gathered:
-    """The records of a file (MARC-in-JSON lines, ISO 2709, MARCXML; also packed) by 001, as matching sees them."""
+    """The records of a file (MARC-in-JSON lines, ISO 2709, MARCXML; also packed) by 001, as matching sees them.
+
+    Raises:
+        ConfigError: it holds none.
+    """
     marc21 = mappings.load("marc21")
     profiles: dict[str, Profile] = {}
     unreadable: list[tuple[str, str]] = []
@@ -63,6 +67,9 @@ def gather(path: Path, rules: Rules) -> Gathered:
     for identifier, _ in unreadable:
         if identifier:
             profiles.setdefault(identifier, Profile(thin=True))
+    if not profiles:
+        why = unreadable[0][1] if unreadable else "it is empty"
+        raise ConfigError(f"holds no record that can be read: {why}", place=path.name)
     return Gathered(profiles, tuple(unreadable))
 
 

@@ -107,6 +107,15 @@ def test_rows_of_which_none_names_a_record_are_an_error(
     assert "x1" in err and "a0" in err
 
 
+@pytest.mark.parametrize(("content", "why"), [(b"", "empty"), (b"01495cam a2200", "no MARC record")])
+def test_a_file_without_a_record_says_why(tmp_path: Path, labelled: dict[str, str], content: bytes, why: str) -> None:
+    path = tmp_path / "records.mrc"
+    path.write_bytes(content)
+    code, _, err = Call(tmp_path)("match", "evaluate", "--records", str(path), "--pairs", labelled["pairs"])
+    assert code == 2
+    assert "records.mrc: holds no record that can be read" in err and why in err
+
+
 def test_without_clusters_the_pairs_alone_are_measured(tmp_path: Path, labelled: dict[str, str]) -> None:
     words = ("match", "evaluate", "--records", labelled["records"], "--pairs", labelled["pairs"], "--samples", "5")
     found = Call(tmp_path).json(*words)
