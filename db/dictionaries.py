@@ -7,10 +7,12 @@ when there are ten times as many records as at the last, or four times as many a
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -32,7 +34,7 @@ WORSE = 1.2
 NEWEST = 300
 LEAST = 1 << 10  # a smaller one is not worth its reading
 LONGEST = 16 << 10  # bytes of one sample
-BUDGET = 8 << 20  # bytes of the samples of one kind
+BUDGET = 8 << 20  # bytes of all samples together
 PORTION = 1_000  # rows packed again in one transaction
 _USERS = (payload, normalized, node, renormalized)
 _known: WeakKeyDictionary[Engine, dict[int, bytes]] = WeakKeyDictionary()
@@ -123,12 +125,17 @@ def _ratio(conn: Connection, after: int) -> float:
 def train(database: Database, now: str) -> Shelf:
     """Make a new dictionary of each kind from the records as they are; what is stored stays as it is packed.
 
-    In a process of its own, which takes its memory (some 100 MiB) with it when it ends.
+    In a process of its own, which takes its memory (some 100 MiB) with it when it ends. Through a file: a harvest of
+    long records would hold megabytes of samples.
     """
-    with database.read() as conn:
-        samples, records = _samples(conn), _records(conn)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        made, ratio = pool.submit(trained, samples, LEAST).result()
+    with NamedTemporaryFile() as file:
+        with database.read() as conn:
+            for sample in _samples(conn):
+                pickle.dump(sample, file)
+            records = _records(conn)
+        file.flush()
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            made, ratio = pool.submit(trained, file.name, LEAST).result()
     told = {"made_at": now, "records": records, "ratio": ratio}
     rows = [{"kind": kind, "body": body, **told} for kind, body in made.items() if body]
     with database.write() as conn:
@@ -137,11 +144,11 @@ def train(database: Database, now: str) -> Shelf:
         return current(conn)
 
 
-def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
-    """Kind → (source id, bytes), one of each record of a random sample of the active ones."""
+def _samples(conn: Connection) -> Iterator[tuple[int, list[bytes]]]:
+    """(source id, bytes of each kind) of a random sample of the active records."""
     low, high = conn.execute(select(func.min(record.c.id), func.max(record.c.id))).one()
     if low is None:
-        return {kind: [] for kind in Shelf._fields}
+        return
     dice = random.Random(high)  # noqa: S311 - a sample, not a secret
     ids = dice.sample(range(low, high + 1), min(2 * SAMPLE, high + 1 - low))
     active = select(record.c.id).where(within(conn, record.c.id, ids), record.c.state == "active")
@@ -163,16 +170,13 @@ def _samples(conn: Connection) -> Mapping[str, list[tuple[int, bytes]]]:
         .where(within(conn, record.c.id, ids))
     )
     opened = opener(conn)
-    found: dict[str, list[tuple[int, bytes]]] = {kind: [] for kind in Shelf._fields}
     left = BUDGET
     for source_id, *packed in conn.execute(query):
         bodies = [opened(body, number)[:LONGEST] for body, number in zip(packed[::2], packed[1::2], strict=True)]
-        left -= max(map(len, bodies))
+        left -= sum(map(len, bodies))
         if left < 0:
             break
-        for kind, body in zip(Shelf._fields, bodies, strict=True):
-            found[kind].append((source_id, body))
-    return found
+        yield source_id, bodies
 
 
 # ---- packing again -----------------------------------------------------------------------------------
