@@ -210,8 +210,11 @@ class Fetcher:
 
     def _read(self, response: requests.Response) -> tuple[bytes, tuple[str, ...]]:
         limits = self._limits
-        announced = response.headers.get("content-encoding", "")
-        inflater = Inflater(announced, limit=limits.response_bytes, ratio=limits.ratio)
+        length = response.headers.get("content-length", "")
+        if length.isdecimal() and float(length) > limits.response_bytes:
+            raise Refused(f"answer larger than {self._limits.response_bytes:,} bytes")
+        packing = response.headers.get("content-encoding", "")
+        inflater = Inflater(packing, limit=limits.response_bytes, ratio=limits.ratio)
         content = io.BytesIO()
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
             self._go_on()

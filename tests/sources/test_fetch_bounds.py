@@ -96,19 +96,19 @@ def test_a_bomb_costs_little_memory_where_the_naive_one_pays_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "error"),
     [
-        Reply(bytes(3 << 20)),
-        Reply(b"", length=1 << 40),
-        Reply(chunks=[bytes(1 << 20)] * 50),
-        Reply(raw=[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0" * (8 << 20)]),
+        (Reply(bytes(3 << 20)), Refused),
+        (Reply(b"", length=1 << 40), Refused),
+        (Reply(chunks=[bytes(1 << 20)] * 50), Refused),
+        # http.client reads 64 KiB of the line and then gives the connection up
+        (Reply(raw=[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0" * (8 << 20)]), SourceUnavailable),
     ],
     ids=["too long", "too long by its own word", "too long without a word", "an endless chunk size"],
 )
-def test_an_answer_that_is_too_long_is_refused_early(answer: Reply) -> None:
-    with ScriptedServer(in_turn(answer)) as server, pytest.raises((Refused, SourceUnavailable)) as caught:
-        get(server.url, limits=Limits(response_mib=1, delay_seconds=0, attempts=1, read_seconds=1))
-    assert isinstance(caught.value, Refused) or "chunk" in str(answer), caught.value
+def test_an_answer_that_is_too_long_is_refused_early(answer: Reply, error: type[Exception]) -> None:
+    with ScriptedServer(in_turn(answer)) as server, pytest.raises(error):
+        get(server.url, limits=Limits(response_mib=1, delay_seconds=0, attempts=1, read_seconds=60))
 
 
 def test_the_body_of_a_redirect_is_not_unpacked_without_a_bound() -> None:
