@@ -8,7 +8,7 @@ stored records, the rules and the links, so neither batch size nor arrival shows
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import combinations
@@ -22,7 +22,7 @@ from db.catalogue import Document, RecordState
 from db.compress import pack
 from db.engine import Database
 from db.upsert import Row
-from harvester import faultpoint
+from harvester import announcing, faultpoint
 from harvester.heeding import People, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
 from harvester.match import compare
 from harvester.match.keys import keys
@@ -200,7 +200,8 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
     versions = {key: int(row["version"]) for key, row in old.items()}
     old |= {one: _NEW for one in ids if one < 0}
     fresh = [sheet for sheet in solved.sheets if _differs(sheet, old[ids[sheet.number]])]
-    feed = _feed_rows(grouping, ids, fresh, old, _redirects(grouping, ids))
+    hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
+    feed = announcing.feed_rows(grouping, hash_of, old, announcing.redirects(grouping, ids), frozenset())
     return Foreseen(grouping, feed, versions, grouping.trouble)
 
 
@@ -397,7 +398,7 @@ def _write(
     catalogue.write_documents(conn, [one for one, _ in made], now)
     shown.write(conn, [one for _, one in made])
     shown.hide(conn, *_hidden(grouping, sheets))
-    redirects = _redirects(grouping, ids)
+    redirects = announcing.redirects(grouping, ids)
     catalogue.retire_clusters(conn, grouping.lost, redirects, now)
     shown.retire(conn, grouping.lost)
     log = Log(desk.actor, desk.run_id, now, people)
@@ -406,8 +407,9 @@ def _write(
     work.clear_dirty(conn, marks)
     if people.waiting:
         links.settle(conn, people.waiting)
-    rows = _feed_rows(grouping, ids, fresh, old, redirects, _unsettled(grouping, ids, marks))
-    rows = _left_before(conn, grouping, ids, rows) + rows
+    hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
+    rows = announcing.feed_rows(grouping, hash_of, old, redirects, announcing.unsettled(grouping, ids, marks))
+    rows = announcing.left_before(conn, grouping, ids, rows) + rows
     changes.announce(conn, rows, desk.run_id, now)
     return len(rows)
 
@@ -465,60 +467,6 @@ def _hidden(grouping: Grouping, sheets: Sequence[Sheet]) -> tuple[list[int], lis
     """The records of *sheets*, and those that may not be seen."""
     pairs = [pair for sheet in sheets for pair in zip(grouping.groups[sheet.number], sheet.members, strict=True)]
     return [state.record_id for state, _ in pairs], [state.record_id for state, one in pairs if not one.visible]
-
-
-def _redirects(grouping: Grouping, ids: Sequence[int]) -> dict[int, int]:
-    """Lost id → the cluster that most of its records are in now; ids whose records are all gone have none."""
-    homes: dict[int, Counter[int]] = {old: Counter() for old in grouping.lost}
-    for number, group in enumerate(grouping.groups):
-        for one in group:
-            if one.cluster_id in homes:
-                homes[one.cluster_id][ids[number]] += 1
-    return {old: min(home, key=lambda key: (-home[key], key)) for old, home in homes.items() if home}
-
-
-def _feed_rows(
-    grouping: Grouping,
-    ids: Sequence[int],
-    sheets: Sequence[Sheet],
-    old: Mapping[int, Row],
-    redirects: Mapping[int, int],
-    unsettled: AbstractSet[int] = frozenset(),
-) -> list[tuple[str, int, int | None]]:
-    """What consumers are told: what ends first, then what is; of *unsettled* clusters also when nothing differs."""
-    hash_of = {ids[sheet.number]: sheet.hash for sheet in sheets}
-    ends: list[tuple[str, int, int | None]] = []
-    for one in sorted(grouping.lost):
-        target = redirects.get(one)
-        if old[one]["doc_hash"]:
-            seen = target is not None and bool(hash_of.get(target, old[target]["doc_hash"]))
-            ends.append(("redirect", one, target) if seen else ("delete", one, None))
-    told = {key: value for key, value in hash_of.items() if value != old[key]["doc_hash"]}
-    told |= {key: old[key]["doc_hash"] for key in unsettled - hash_of.keys() if old[key]["doc_hash"]}
-    ends += [("delete", key, None) for key in sorted(told) if not told[key]]
-    return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
-
-
-def _unsettled(grouping: Grouping, ids: Sequence[int], marks: Sequence[tuple[int, int]]) -> set[int]:
-    """The clusters with a record that was marked more than once: gone and back, or changed there and back.
-
-    Outputs read members as the ledger has them now, so a consumer may hold what was in between.
-    """
-    again = {record_id for record_id, version in marks if version > 1}
-    return {ids[number] for number, group in enumerate(grouping.groups) if any(one.record_id in again for one in group)}
-
-
-def _left_before(
-    conn: Connection, grouping: Grouping, ids: Sequence[int], rows: Sequence[tuple[str, int, int | None]]
-) -> list[tuple[str, int, int | None]]:
-    """The last change, once more, of each cluster in which a record stood that was deleted and is back elsewhere.
-
-    A consumer that is behind takes batches with common clusters together; without this one it could be told of the
-    new place first, and hold the record twice.
-    """
-    here = {one.record_id: ids[n] for n, group in enumerate(grouping.groups) for one in group if one.cluster_id is None}
-    stood = {home for record_id, home in catalogue.stood(conn, here).items() if home != here[record_id]}
-    return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
 
 
 def _warn(conn: Connection, sheets: Sequence[Sheet], ids: Sequence[int], log: Log) -> None:

@@ -1,0 +1,68 @@
+"""What a batch of matching tells consumers: rows of the change feed, and where ids lead that are no more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import catalogue, changes
+from harvester.resolving import Grouping
+
+Row = tuple[str, int, int | None]  # what: upsert, redirect or delete; cluster; where a redirect leads
+
+
+def redirects(grouping: Grouping, ids: Sequence[int]) -> dict[int, int]:
+    """Lost id → the cluster that most of its records are in now; ids whose records are all gone have none."""
+    homes: dict[int, Counter[int]] = {old: Counter() for old in grouping.lost}
+    for number, group in enumerate(grouping.groups):
+        for one in group:
+            if one.cluster_id in homes:
+                homes[one.cluster_id][ids[number]] += 1
+    return {old: min(home, key=lambda key: (-home[key], key)) for old, home in homes.items() if home}
+
+
+def feed_rows(
+    grouping: Grouping,
+    hash_of: Mapping[int, bytes],
+    old: Mapping[int, Mapping[str, Any]],
+    redirects: Mapping[int, int],
+    unsettled: AbstractSet[int],
+) -> list[Row]:
+    """What consumers are told: what ends first, then what is; of *unsettled* clusters also when nothing differs.
+
+    *hash_of*: cluster → content hash, of those that this batch drew; empty where nothing may be seen. *old*: as stored.
+    """
+    ends: list[Row] = []
+    for one in sorted(grouping.lost):
+        target = redirects.get(one)
+        if old[one]["doc_hash"]:
+            seen = target is not None and bool(hash_of.get(target, old[target]["doc_hash"]))
+            ends.append(("redirect", one, target) if seen else ("delete", one, None))
+    told = {key: value for key, value in hash_of.items() if value != old[key]["doc_hash"]}
+    told |= {key: old[key]["doc_hash"] for key in unsettled - hash_of.keys() if old[key]["doc_hash"]}
+    ends += [("delete", key, None) for key in sorted(told) if not told[key]]
+    return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
+
+
+def unsettled(grouping: Grouping, ids: Sequence[int], marks: Sequence[tuple[int, int]]) -> set[int]:
+    """The clusters with a record that was marked more than once: gone and back, or changed there and back.
+
+    Outputs read members as the ledger has them now, so a consumer may hold what was in between.
+    """
+    again = {record_id for record_id, version in marks if version > 1}
+    return {ids[number] for number, group in enumerate(grouping.groups) if any(one.record_id in again for one in group)}
+
+
+def left_before(conn: Connection, grouping: Grouping, ids: Sequence[int], rows: Sequence[Row]) -> list[Row]:
+    """The last change, once more, of each cluster in which a record stood that was deleted and is back elsewhere.
+
+    A consumer that is behind takes batches with common clusters together; without this one it could be told of the
+    new place first, and hold the record twice.
+    """
+    here = {one.record_id: ids[n] for n, group in enumerate(grouping.groups) for one in group if one.cluster_id is None}
+    stood = {home for record_id, home in catalogue.stood(conn, here).items() if home != here[record_id]}
+    return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
