@@ -200,12 +200,14 @@ class Field:
             return {}
         left, right = self.profile(one.node_id)[0], self.profile(best[1].node_id)[0]
         decision = compare.explain(left, right, self.rules)
+        # what neither record says would be two fifths of the merge log
+        told = [one for one in decision.evidence if one.left or one.right or one.points]
         return {
             "with": best[1].address,
             "verdict": decision.verdict,
             "score": decision.score,
             "reason": decision.reason,
-            "evidence": msgspec.to_builtins(decision.evidence),
+            "evidence": msgspec.to_builtins(told),
         }
 
 
