@@ -21,7 +21,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,8 +133,17 @@ class Database:
 
     @contextmanager
     def lock(self, name: str, *, wait: float = 0.0) -> Iterator[None]:
-        """Hold the named lock, or raise Locked. It dies with the process."""
-        with self._flock(name) if self.sqlite else self._advisory(name):
+        """Hold the named lock, or raise Locked after *wait* seconds. It dies with the process."""
+        until = time.monotonic() + wait
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(self._flock(name) if self.sqlite else self._advisory(name))
+                    break
+                except Locked:
+                    if time.monotonic() >= until:
+                        raise
+                time.sleep(GLANCE)
             yield
 
     @contextmanager

@@ -364,9 +364,7 @@ def environment(pipeline: Pipeline, source: Source) -> Environment:
 # ---- match -------------------------------------------------------------------------------------------
 
 
-def match(
-    pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: None, *, wait: float = 0.0
-) -> dict[str, Any]:
+def match(pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: None) -> dict[str, Any]:
     """Match every dirty record; returns the run's funnel.
 
     Raises:
@@ -438,15 +436,8 @@ def _locked_batch(pipeline: Pipeline, desk: Desk, *, short: bool) -> Batch | Non
     """One batch under the match lock; a person's act that holds it is waited for. What comes out is the same if it
     is *short*."""
     size = pipeline.settings.match.batch
-    until = pipeline.clock.monotonic() + MATCH_PATIENCE
-    while True:
-        try:
-            with pipeline.database.lock(MATCH_LOCK):
-                return match_batch(desk, min(size, SHORT_BATCH) if short else size)
-        except Locked:
-            if pipeline.clock.monotonic() > until:
-                raise
-            time.sleep(MATCH_PAUSE)
+    with pipeline.database.lock(MATCH_LOCK, wait=MATCH_PATIENCE):
+        return match_batch(desk, min(size, SHORT_BATCH) if short else size)
 
 
 def open_match(pipeline: Pipeline) -> int:

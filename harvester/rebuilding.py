@@ -8,9 +8,8 @@ new ones; called again, it goes on.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,6 @@ from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
 from harvester import faultpoint, pipeline, promoted, rule_files
 from harvester.clock import stamp
-from harvester.errors import Locked
 from harvester.garbage import collect_rarely
 from harvester.heeding import without
 from harvester.match.constants import Constants
@@ -192,18 +190,9 @@ def _keep(
 # ---- in force ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _between_acts(database: Database) -> Iterator[None]:
+def _between_acts(database: Database) -> AbstractContextManager[None]:
     """The lock of one act of matching; a person's act that holds it is waited for."""
-    with ExitStack() as held:
-        for _ in range(round(pipeline.MATCH_PATIENCE / pipeline.MATCH_PAUSE)):
-            with suppress(Locked):
-                held.enter_context(database.lock(pipeline.MATCH_LOCK))
-                break
-            time.sleep(pipeline.MATCH_PAUSE)
-        else:
-            held.enter_context(database.lock(pipeline.MATCH_LOCK))
-        yield
+    return database.lock(pipeline.MATCH_LOCK, wait=pipeline.MATCH_PATIENCE)
 
 
 def _put_in_force(inside: Database, making: Making, beside: Beside) -> pipeline.Pipeline:
