@@ -52,6 +52,19 @@ def update(
     conn.exec_driver_sql(f'UPDATE "{table.name}" t SET {settings} FROM {stage} s WHERE t."{key}" = s."{key}"')  # noqa: S608
 
 
+def delete(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete what has the values of one of *rows* in *columns*."""
+    if not rows:
+        return
+    if conn.dialect.name == "sqlite":
+        same = " AND ".join(f'"{name}" = ?' for name in columns)
+        conn.exec_driver_sql(f'DELETE FROM "{table.name}" WHERE {same}', list(rows))  # noqa: S608
+        return
+    stage = _staged(conn, table, columns, rows)
+    same = " AND ".join(f't."{name}" = s."{name}"' for name in columns)
+    conn.exec_driver_sql(f'DELETE FROM "{table.name}" t USING {stage} s WHERE {same}')  # noqa: S608
+
+
 def _run(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], rest: str) -> None:
     if not rows:
         return

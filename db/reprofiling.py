@@ -180,10 +180,9 @@ def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     bulk.insert_new(conn, rejudged, JUDGED, rows)
 
 
-def drop_judged(conn: Connection, pairs: Iterable[Pair]) -> None:
+def drop_judged(conn: Connection, pairs: Sequence[Pair]) -> None:
     """Drop decisions on pairs that are not proposed any more."""
-    for left, right in pairs:
-        conn.execute(delete(rejudged).where(rejudged.c.left_node == left, rejudged.c.right_node == right))
+    bulk.delete(conn, rejudged, JUDGED[:2], pairs)
 
 
 # ---- putting in force --------------------------------------------------------------------------------
