@@ -6,10 +6,11 @@ evidence. Both walk the same comparisons, so they cannot disagree about an outco
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from harvester.match.comparing import shown
-from harvester.match.rules import Feature, Interaction, Rules, Table, Veto, When
+from harvester.match.rules import MAX_PLANS, Feature, Interaction, Rules, Table, Veto, When
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 
@@ -41,8 +42,20 @@ def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
 def self_merges(profile: Profile, rules: Rules) -> bool:
     """Whether two records with this one profile are the same manifestation without a cataloguer saying so."""
     table = rules.table(profile.material, profile.material)
-    walk = _walk(profile, profile, rules, table, stop=True)
-    return not walk.stopped and _judge(profile, profile, rules, table, walk)[0] == "merge"
+    found = table.alone.get(kind := of_itself(profile))
+    if found is None:
+        if len(table.alone) >= MAX_PLANS:
+            table.alone.clear()
+        walk = _walk(profile, profile, rules, table, stop=True)
+        merges = _judge(profile, profile, rules, table, walk)[0] == "merge"
+        found = table.alone[kind] = merges and not walk.stopped
+    return found
+
+
+def of_itself(one: Profile) -> tuple[Hashable, ...]:
+    """All that the outcomes of comparing a profile with itself depend on: most profiles share it with many others."""
+    told = one.material, one.present, one.generic, one.assumed, one.form_assumed
+    return (*told, one.author_kind, bool(one.series_numbers))
 
 
 def explain(left: Profile, right: Profile, rules: Rules) -> Decision:

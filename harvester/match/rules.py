@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -86,6 +87,7 @@ class Table(NamedTuple):
     interactions: tuple[Interaction, ...]
     bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
     plans: dict[tuple[int, int], tuple[tuple[Asked, ...], ...]]
+    alone: dict[tuple[Hashable, ...], bool]  # whether profiles like this one merge with their equals; remembered
 
     def plan(self, both: int, either: int) -> tuple[tuple[Asked, ...], ...]:
         """By stage, the features to ask of two profiles that both have, or either has, these fields; remembered."""
@@ -353,7 +355,7 @@ class _Reader:
         bonuses = tuple(
             tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
         )
-        return Table(stages, remainders, interactions, bonuses, {})
+        return Table(stages, remainders, interactions, bonuses, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""

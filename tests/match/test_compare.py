@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from harvester.match import compare
-from harvester.match.compare import decide, explain, self_merges
+from harvester.match.compare import decide, explain, of_itself, outcomes, self_merges
 from harvester.match.profile import profile
 from harvester.match.rules import Rules, load, parse
 from harvester.model import Decision, NormalizedRecord, Profile
@@ -70,6 +71,17 @@ def test_the_suites_are_decided_alike_early_and_at_leisure(name: str) -> None:
     for case in cases(name):
         one, other = profile(case.left, RULES), profile(case.right, RULES)
         assert decide(one, other, RULES).verdict == explain(one, other, RULES).verdict, case.label
+
+
+def test_what_a_profile_makes_of_its_equal_follows_from_little_of_it() -> None:
+    """Whether equal records merge is remembered for all that are alike in `of_itself`."""
+    told: dict[tuple[Hashable, ...], dict[str, str]] = {}
+    for name in ("negatives", "positives"):
+        for case in cases(name):
+            for one in (profile(case.left, RULES), profile(case.right, RULES)):
+                found = outcomes(one, one, RULES)
+                assert told.setdefault(of_itself(one), found) == found, case.label
+    assert len(told) > 100
 
 
 def test_most_pairs_of_unlike_records_end_early() -> None:

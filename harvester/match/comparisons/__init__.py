@@ -3,7 +3,8 @@
 A comparison is symmetric, sees nothing but the two profiles, and answers `missing` (no points) where nothing can be
 said. It is called only when its fields are there, on `both` sides or on `either`. Stage: 0 codes and identifiers,
 1 numbers, 2 sets, 3 distances: cheap ones first, so that most pairs end early. A veto of stage 0 counts at any score,
-a later one only for pairs that reach the review line.
+a later one only for pairs that reach the review line. Between equal profiles the outcome follows from what
+compare.of_itself names.
 """
 
 from collections.abc import Callable
