@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from db import dictionaries
 from db.engine import within
@@ -104,13 +104,24 @@ def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
         .order_by(record.c.id)
         .limit(PAGE)
     )
-    opened = dictionaries.opener(conn)
-    return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}
+    return _opened(conn, query)
+
+
+def bodies_of(conn: Connection, record_ids: Collection[int]) -> dict[int, bytes]:
+    """Record id → the record as it was normalized, of those that are active."""
+    query = select(record.c.id, normalized.c.body, normalized.c.dictionary_id)
+    query = query.join(normalized, normalized.c.record_id == record.c.id).where(record.c.state == "active")
+    return _opened(conn, query.where(within(conn, record.c.id, record_ids)))
 
 
 def profiles(conn: Connection, record_ids: Collection[int]) -> dict[int, bytes]:
-    """Record id → the profile (msgpack) that it has."""
-    query = select(record.c.id, node.c.profile, node.c.dictionary_id).join(node, node.c.id == record.c.node_id)
+    """Record id → the profile (msgpack) that it has, of those that are active."""
+    query = select(record.c.id, node.c.profile, node.c.dictionary_id)
+    query = query.join(node, node.c.id == record.c.node_id).where(record.c.state == "active")
+    return _opened(conn, query.where(within(conn, record.c.id, record_ids)))
+
+
+def _opened(conn: Connection, query: Select[Any]) -> dict[int, bytes]:
+    """Record id → bytes, of rows with an id, packed bytes and their dictionary."""
     opened = dictionaries.opener(conn)
-    rows = conn.execute(query.where(within(conn, record.c.id, record_ids)))
-    return {row[0]: opened(row[1], row[2]) for row in rows}
+    return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}

@@ -35,6 +35,7 @@ def store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, i
 
 
 _NODE = ("profile_hash", "solid", "profile", "dictionary_id")
+_KEY = ("hash", "node_id", "kind", "likeness")
 
 
 def _lines(conn: Connection, profiled: Iterable[Profiled]) -> list[tuple[bytes, bool, bytes, int | None]]:
@@ -54,13 +55,25 @@ def _idle(conn: Connection, node_ids: Sequence[int]) -> set[int]:
 def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
     # sorted by key: B-tree pages are then touched in order
     keys = sorted([(key, ids[one.hash], kind, likeness) for one in profiled for kind, key, likeness in one.keys])
-    bulk.insert_new(conn, match_key, ("hash", "node_id", "kind", "likeness"), keys)
+    bulk.insert_new(conn, match_key, _KEY, keys)
+
+
+def _copy_keys(conn: Connection, sources: Mapping[int, int]) -> None:
+    """Give nodes without keys those of others; *sources* are node → a node with its keys."""
+    keyed = select(match_key.c.node_id).where(within(conn, match_key.c.node_id, sources)).distinct()
+    wanted = sources.keys() - {row[0] for row in conn.execute(keyed)}
+    held: dict[int, list[tuple[int, str, int]]] = {sources[one]: [] for one in wanted}
+    columns = (match_key.c.node_id, match_key.c.hash, match_key.c.kind, match_key.c.likeness)
+    for number, *key in conn.execute(select(*columns).where(within(conn, match_key.c.node_id, held))):
+        held[number].append(tuple(key))
+    keys = sorted((key, one, kind, like) for one in wanted for key, kind, like in held[sources[one]])
+    bulk.insert_new(conn, match_key, _KEY, keys)
 
 
 def place(conn: Connection, profiled: Mapping[int, Profiled], *, same_keys: bool = False) -> None:
     """Give records (by id) the profiles that today's rules make of them; what nothing names any more goes.
 
-    With *same_keys* the caller knows that each has the keys of the profile before.
+    With *same_keys* the caller knows that each has the keys of the profile before, and gives none.
     """
     held = select(record.c.id, record.c.node_id).where(
         within(conn, record.c.id, profiled), record.c.node_id.is_not(None)
@@ -71,6 +84,8 @@ def place(conn: Connection, profiled: Mapping[int, Profiled], *, same_keys: bool
     if not profiled:
         return
     ids = store_nodes(conn, profiled.values())
+    if same_keys:
+        _copy_keys(conn, {ids[one.hash]: before[key] for key, one in profiled.items()})
     _store_keys(conn, ids, profiled.values())
     bulk.update(conn, node, ("id", "solid"), sorted({(ids[one.hash], one.solid) for one in profiled.values()}))
     bulk.update(conn, record, ("id", "node_id"), [(key, ids[one.hash]) for key, one in profiled.items()])

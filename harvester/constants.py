@@ -8,10 +8,13 @@ more or less does not turn it over every night.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,8 +24,8 @@ from db.engine import Database
 from db.prepared import Profiled
 from harvester import faultpoint
 from harvester.errors import Locked
-from harvester.match.constants import FIELDS, NONE, Constants
-from harvester.match.profile import unheeding
+from harvester.match.constants import FIELDS, NONE, Constants, silenced
+from harvester.match.profile import changed
 from harvester.match.rules import Rules
 from harvester.model import NormalizedRecord, Profile, Value
 from harvester.preparing import Recipe, known_batch, profiled_batch
@@ -35,7 +38,7 @@ _decode = msgspec.json.Decoder(NormalizedRecord).decode
 _decode_profile = msgspec.msgpack.Decoder(Profile).decode
 
 
-class _Codes(msgspec.Struct):
+class _Codes(msgspec.Struct, frozen=True):
     """The part of a normalized record that is counted: reading no more takes a quarter of the time."""
 
     material: str = NormalizedRecord().material
@@ -46,6 +49,21 @@ class _Codes(msgspec.Struct):
 
 
 _codes = msgspec.json.Decoder(_Codes).decode
+
+
+class _Told(NamedTuple):
+    """What the records of a source say: every combination once, and which one each record has, in 12 bytes."""
+
+    codes: Sequence[_Codes]
+    records: array[int]  # ascending
+    places: array[int]  # in `codes`
+
+    def of(self, wanted: Callable[[_Codes], bool]) -> Iterator[dict[int, _Codes]]:
+        """Record id → codes of the records with *wanted* codes, a page at a time."""
+        chosen = {place: one for place, one in enumerate(self.codes) if wanted(one)}
+        found = ((key, chosen[place]) for key, place in zip(self.records, self.places, strict=True) if place in chosen)
+        while page := dict(islice(found, constants.PAGE)):
+            yield page
 
 
 class Counting(Value, frozen=True):
@@ -115,43 +133,45 @@ def _settle(job: Counting, source_id: int, run_id: int, before: Counted | None) 
     First what is to be is written, then the profiles, then that they are: killed between, all are made again.
     """
     was = before.constants if before else NONE
-    found = _count(job, source_id, was)._replace(run_id=run_id)
+    told = _told(job, source_id)
+    found = _count(job, source_id, told, was)._replace(run_id=run_id)
     turned = was.items() ^ found.constants.items()
     whole = before is not None and not before.applied
     if turned or whole:
         with job.database.write(durable=True) as conn:
             constants.keep(conn, source_id, found._replace(applied=False))
         faultpoint.reach("constants.noted")
-        _profile_again(job, source_id, found.constants, None if whole else turned)
+        _profile_again(job, told, found.constants, None if whole else turned)
     with job.database.write(durable=True) as conn:
         constants.keep(conn, source_id, found)
     return bool(turned or whole)
 
 
-def _pages(job: Counting, source_id: int) -> Iterator[dict[int, bytes]]:
+def _told(job: Counting, source_id: int) -> _Told:
+    """Read what the active records of the source say."""
+    places: dict[_Codes, int] = {}
+    told = _Told([], array("q"), array("I"))
     last = 0
     while True:
         with job.database.read() as conn:
             page = constants.bodies(conn, source_id, last)
         if not page:
-            return
-        yield page
+            return told._replace(codes=list(places))
+        told.records.extend(page)
+        told.places.extend([places.setdefault(_codes(body), len(places)) for body in page.values()])
         last = max(page)
 
 
-def _count(job: Counting, source_id: int, was: Constants) -> Counted:
+def _count(job: Counting, source_id: int, told: _Told, was: Constants) -> Counted:
     """The commonest value of each field in the source's records; of two equally common ones the first by name."""
-    counts: Mapping[str, Counter[str]] = {name: Counter() for name in FIELDS}
-    records = 0
-    for page in _pages(job, source_id):
-        records += len(page)
-        seen = [_codes(body) for body in page.values()]
-        for name, read in FIELDS.items():
-            counts[name].update([read(one) for one in seen])
     stated = _stated(job, source_id)
-    common = {}
-    for name, counter in counts.items():
-        ranked = sorted((-count, value) for value, count in counter.items() if value and (name, value) not in stated)
+    counted = Counter(told.places)
+    records, common = len(told.records), {}
+    for name, read in FIELDS.items():
+        counts: Counter[str] = Counter()
+        for place, count in counted.items():
+            counts[read(told.codes[place])] += count
+        ranked = sorted((-count, value) for value, count in counts.items() if value and (name, value) not in stated)
         for less, value in ranked[:1]:
             common[name] = Common(value, -less, _counts(-less, records, was.get(name) == value))
     return Counted(0, job.derivation_id, records, common)
@@ -171,27 +191,29 @@ def _stated(job: Counting, source_id: int) -> set[tuple[str, str]]:
     }
 
 
-def _profile_again(job: Counting, source_id: int, now: Constants, turned: Set[tuple[str, str]] | None) -> None:
+def _profile_again(job: Counting, told: _Told, now: Constants, turned: Set[tuple[str, str]] | None) -> None:
     """Profile and queue the records with a (field, value) that *turned*; None: all of them."""
     more = turned is not None and turned <= now.items()
-    for page in _pages(job, source_id):
-        told = {key: _codes(body) for key, body in page.items()}
-        if turned is not None:
-            told = {key: one for key, one in told.items() if any(FIELDS[name](one) == value for name, value in turned)}
-        if more:
-            made = _unheeding(job, told, dict(turned or ()))
-        else:
-            made = profiled_batch([_decode(page[key]) for key in told], job.rules, now)
+    for page in told.of(lambda one: turned is None or any(FIELDS[name](one) == value for name, value in turned)):
+        made = _unheeding(job, page, dict(turned or ())) if more else _anew(job, page, now)
         if made:
             with job.database.write() as conn:
-                placing.place(conn, dict(zip(told, made, strict=True)), same_keys=more)
-                work.mark_dirty(conn, told)
+                placing.place(conn, made, same_keys=more)
+                work.mark_dirty(conn, made)
         faultpoint.reach("constants.batch.committed")
 
 
-def _unheeding(job: Counting, told: Mapping[int, _Codes], more: Constants) -> list[Profiled]:
-    """What is known of the records of *told* when *more* is unheeded: nothing else of their profiles is another."""
+def _anew(job: Counting, record_ids: Collection[int], now: Constants) -> dict[int, Profiled]:
+    """What is known of the records when *now* is unheeded."""
+    with job.database.read() as conn:
+        bodies = constants.bodies_of(conn, record_ids)
+    return dict(zip(bodies, profiled_batch(map(_decode, bodies.values()), job.rules, now), strict=True))
+
+
+def _unheeding(job: Counting, told: Mapping[int, _Codes], more: Constants) -> dict[int, Profiled]:
+    """What is known of the records when *more* is unheeded: nothing else of their profiles is another, and no key."""
+    silent = {one: silenced(one, more) for one in set(told.values())}
     with job.database.read() as conn:
         held = constants.profiles(conn, told)
-    profiles = [unheeding(_decode_profile(held[key]), one, more) for key, one in told.items()]
-    return known_batch(profiles, job.rules)
+    profiles = [changed(_decode_profile(body), silent[told[key]]) for key, body in held.items()]
+    return dict(zip(held, known_batch(profiles, job.rules, with_keys=False), strict=True))

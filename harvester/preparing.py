@@ -229,11 +229,11 @@ def profiled_batch(records: Iterable[NormalizedRecord], rules: Rules, constants:
     return known_batch([profile(record, rules, constants) for record in records], rules)
 
 
-def known_batch(profiles: Sequence[Profile], rules: Rules) -> list[Profiled]:
-    """What matching needs of records with these profiles, in order."""
+def known_batch(profiles: Sequence[Profile], rules: Rules, *, with_keys: bool = True) -> list[Profiled]:
+    """What matching needs of records with these profiles, in order; without keys for who knows that they have them."""
     packed = [msgspec.msgpack.encode(one) for one in profiles]
     solid = [self_merges(one, rules) for one in profiles]
-    known = [plain_keys(one) for one in profiles]
+    known = [plain_keys(one) if with_keys else () for one in profiles]
     return list(map(Profiled, map(digest, packed), solid, packed, known))
 
 

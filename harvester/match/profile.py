@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -23,7 +25,7 @@ from harvester.match.agents import (
 from harvester.match.arabic import in_script, looks_romanized, skeleton
 from harvester.match.bogus import is_bogus
 from harvester.match.comparing import present
-from harvester.match.constants import NONE, Coded, Constants, silenced
+from harvester.match.constants import NONE, Constants, silenced
 from harvester.match.rules import Rules
 from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
 from harvester.match.vocabulary import Vocabulary
@@ -124,12 +126,12 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         minutes=carriers.minutes(record),
         coded_year=(dates.coded_year or 0) if year == dates.year_from else 0,
     )
-    return unheeding(made, record, constants)
+    return changed(made, silenced(record, constants))
 
 
-def unheeding(made: Profile, record: Coded, constants: Constants) -> Profile:
-    """The profile *made* of a record without what is one of the *constants* of its source, too."""
-    found = msgspec.structs.replace(made, **silenced(record, constants)) if constants else made
+def changed(made: Profile, fields: Mapping[str, Any]) -> Profile:
+    """The profile *made* with other values of *fields*."""
+    found = msgspec.structs.replace(made, **fields) if fields else made
     msgspec.structs.force_setattr(found, "present", present(found))  # nobody has seen it yet
     return found
 

@@ -68,6 +68,16 @@ def test_a_profile_that_others_have_or_name_stays(database: Database) -> None:
         assert before[5] not in {row[0] for row in conn.execute(select(node.c.id))}, "nothing names it any more"
 
 
+def test_who_says_that_the_keys_stay_gives_none_and_they_are_there(database: Database) -> None:
+    """In the place of the old profile, beside it, and where the new one is there already."""
+    with database.write() as conn:
+        old = known("x", 10), known("x", 10), known("y", 20, 21), known("z", 20, 21), known("w", 30)
+        filled(conn, dict(enumerate(old, start=1)))
+        placing.place(conn, {1: known("x2"), 3: known("z"), 5: known("w2")}, same_keys=True)
+        after = nodes(conn)
+        assert [keys(conn, after[one]) for one in range(1, 6)] == [{10}, {10}, {20, 21}, {20, 21}, {30}]
+
+
 def test_two_leave_for_one_and_one_for_a_profile_that_is_there(database: Database) -> None:
     with database.write() as conn:
         before = filled(conn, {1: known("x"), 2: known("y"), 3: known("z"), 4: known("w")})
