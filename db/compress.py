@@ -54,11 +54,15 @@ def unpack(body: bytes, dictionary: bytes | None = None) -> bytes:
     """The inverse of pack.
 
     Raises:
-        DictionaryError: it was packed with another dictionary.
+        DictionaryError: it was packed with another dictionary, or is not whole.
     """
     if not body:
         return b""
-    return bytes(zstd.decompress(body, zstd_dict=_read(dictionary) if dictionary else None))
+    opened = zstd.ZstdDecompressor(_read(dictionary) if dictionary else None)  # zstd.decompress takes a sixth longer
+    found = opened.decompress(body)
+    if not opened.eof or opened.unused_data:
+        raise DictionaryError("no whole frame, and nothing else")
+    return found
 
 
 def finished(content: bytes, samples: list[bytes], number: int) -> bytes:

@@ -70,6 +70,9 @@ def test_another_dictionary_is_told_apart() -> None:
     assert unpack(packed, own) == rows[0]
     with pytest.raises(DictionaryError):
         unpack(packed, other)
+    for spoilt in (packed[:-1], packed + b"x", packed * 2):
+        with pytest.raises(DictionaryError):
+            unpack(spoilt, own)
 
 
 # ---- in a catalogue ----------------------------------------------------------------------------------
