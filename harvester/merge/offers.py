@@ -5,7 +5,7 @@ An offer is one member's whole value of a field: a title, or the tuple of its su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,15 +48,15 @@ class Outcome(NamedTuple):
 
 
 def _publication(value: Publication) -> str:
-    return " : ".join(part for part in (value.place, value.publisher) if part)
+    return " : ".join(filter(None, (value.place, value.publisher)))
 
 
 def _identifier(value: Identifier) -> str:
-    return " ".join(part for part in (value.kind, value.value, value.qualifier) if part)
+    return " ".join(filter(None, (value.kind, value.value, value.qualifier)))
 
 
 def _title(value: Title) -> str:
-    text = " : ".join(part for part in (value.proper, value.remainder) if part)
+    text = " : ".join(filter(None, (value.proper, value.remainder)))
     text = ". ".join([text, *value.part_numbers, *value.part_names])
     text = f"{text} / {value.responsibility}" if value.responsibility else text
     return f"{text} [{value.original}]" if value.original else text
@@ -81,26 +81,24 @@ def show(value: Any) -> str:
 
 
 def _parts(value: Any) -> list[str]:
+    """The texts of what *value* says; 0, "", () and None say nothing."""
     found: list[str] = []
-    _collect(value, found)
+    _collect((value,), found)
     return found
 
 
-def _collect(value: Any, found: list[str]) -> None:
-    """Add the texts of what *value* says to *found*; 0, "", () and None say nothing."""
-    if isinstance(value, str):
-        if value:
+def _collect(values: tuple[Any, ...], found: list[str]) -> None:
+    for value in values:
+        if not value:
+            continue
+        if isinstance(value, str):
             found.append(value)
-    elif isinstance(value, tuple):
-        for single in value:
-            _collect(single, found)
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            part = getattr(value, name)
-            if part:
-                _collect(part, found)
-    elif value:
-        found.append(str(value))
+        elif isinstance(value, tuple):
+            _collect(value, found)
+        elif isinstance(value, msgspec.Struct):
+            _collect(msgspec.structs.astuple(value), found)
+        else:
+            found.append(str(value))
 
 
 def filled(value: Any) -> int:
@@ -110,27 +108,39 @@ def filled(value: Any) -> int:
 
 def shouting(text: str) -> bool:
     """Whether nearly every letter of *text* is a capital, as in records keyed with caps lock on."""
+    if sum(map(str.isupper, text)) <= 0.95 * SHOUTING_LETTERS:  # most texts: no need to look at every letter
+        return False
     letters = [character for character in text if character.lower() != character.upper()]
     return len(letters) >= SHOUTING_LETTERS and sum(c.isupper() for c in letters) > 0.95 * len(letters)
+
+
+def agree(offers: Sequence[Offer]) -> bool:
+    """Whether all members say the same, as they do of most fields: nothing is to be weighed, dropped or filled."""
+    first = offers[0].value
+    return all(offer.value == first for offer in offers[1:])
 
 
 def choose(ranked: Sequence[Offer], setting: Setting) -> Outcome:
     """The value of the first offer, its gaps (`fill`) closed by the next ones; the others as dropped lines."""
     best = ranked[0]
-    value, lines = _fill(ranked, setting)
-    told = {show(best.value)}
+    shown = show(best.value)
+    line = Survivor(setting.field, best.donor, setting.rule, shown)
+    if agree(ranked):
+        return Outcome(best.value, (line,))
+    value, filled = _fill(ranked, setting)
+    lines = [line, *filled]
+    told = {shown}
     for offer in sorted(ranked, key=lambda offer: offer.rank):
         text = show(offer.value)
         if text not in told:
             told.add(text)
-            lines.append(Survivor(setting.field, offer.donor, _why(text, show(best.value), setting.rule), text))
+            lines.append(Survivor(setting.field, offer.donor, _why(text, shown, setting.rule), text))
     return Outcome(value, tuple(lines))
 
 
 def _fill(ranked: Sequence[Offer], setting: Setting) -> tuple[Any, list[Survivor]]:
-    best = ranked[0]
-    value = best.value
-    lines = [Survivor(setting.field, best.donor, setting.rule, show(value))]
+    value = ranked[0].value
+    lines: list[Survivor] = []
     for part in setting.fill:
         if getattr(value, part) not in ("", (), None):
             continue
@@ -145,8 +155,3 @@ def _fill(ranked: Sequence[Offer], setting: Setting) -> tuple[Any, list[Survivor
 def _why(text: str, chosen: str, rule: str) -> str:
     """A value that differs from the chosen one by case and punctuation only is a variant, not a loss."""
     return f"variant:{chosen}" if fold(text) == fold(chosen) else f"dropped:{rule}"
-
-
-def by_rank(offers: Iterable[Offer]) -> list[Offer]:
-    """The offers, best member first; the order in which they came plays no part."""
-    return sorted(offers, key=lambda offer: offer.rank)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from harvester.merge.offers import shouting
 from harvester.model import NormalizedRecord
 
 EMPTY = NormalizedRecord()
+BLANKS = msgspec.structs.asdict(EMPTY)
 
 
 class Quality(NamedTuple):
@@ -21,7 +24,7 @@ class Quality(NamedTuple):
 
 def judge(record: NormalizedRecord, rules: Quality) -> tuple[float, tuple[str, ...]]:
     """The points of *record* (more is better, below zero is possible) and the traps into which it fell."""
-    filled = [points for name, points in rules.points if getattr(record, name) != getattr(EMPTY, name)]
+    filled = [points for name, points in rules.points if getattr(record, name) != BLANKS[name]]
     traps = _traps(record, len(filled), rules)
     cost = dict(rules.traps)
     return sum(filled) + sum(cost.get(name, 0.0) for name in traps), traps

@@ -25,7 +25,10 @@ OPTIONS = ("rule", "fold", "fill", "by", "but_not")
 
 
 class Rules(NamedTuple):
-    """The survivorship rules: `hash` names this version of them, `text` is the file as it stood."""
+    """The survivorship rules, one for each field of a record in its order.
+
+    `hash` names this version of them, `text` is the file as it stood.
+    """
 
     fields: tuple[Setting, ...]
     quality: Quality

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from harvester.merge.offers import Offer, Setting, show
-from harvester.merge.quality import EMPTY, judge
+from harvester.merge.offers import Offer, show
+from harvester.merge.quality import BLANKS, EMPTY, judge
 from harvester.merge.rules import rules as registry
 from harvester.merge.settings import Rules, load
 from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
 
 __all__ = ["Rules", "alone", "fingerprint", "load", "merge"]
 
-_BLANKS = tuple((field, getattr(EMPTY, field)) for field in NormalizedRecord.__struct_fields__)
+# who leaves these out has said something all the same: it is a book, it may be seen
+_ANSWERED = frozenset({"material", *(field for field, blank in BLANKS.items() if isinstance(blank, bool))})
 
 
 def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> UnionRecord:
@@ -56,21 +57,22 @@ class Ranked(NamedTuple):
     """A member with what decides between members: sorted, the best one comes first."""
 
     rank: tuple[float, int, str, str]
-    trapped: bool
-    member: Member
-    record: NormalizedRecord
+    giver: tuple[str, str, tuple[float, int, str, str], int, str, bool]  # an Offer without its value
+    said: tuple[Any, ...]  # the value of each field
 
 
 def _ranked(member: Member, rules: Rules) -> Ranked:
     record = member.shown()
     points, traps = judge(record, rules.quality)
-    return Ranked((-points, -member.priority, *member.address), bool(traps), member, record)
+    rank = (-points, -member.priority, *member.address)
+    giver = (str(member.address), member.address.source, rank, member.priority, record.updated, bool(traps))
+    return Ranked(rank, giver, msgspec.structs.astuple(record))
 
 
 def _single(only: Member) -> tuple[NormalizedRecord, list[Survivor]]:
     record, donor = only.shown(), str(only.address)
     lines: list[Survivor] = []
-    for field, blank in _BLANKS:
+    for field, blank in BLANKS.items():
         value = getattr(record, field)
         if value != blank or field == "material":
             singles = value if isinstance(value, tuple) else (value,)
@@ -81,30 +83,24 @@ def _single(only: Member) -> tuple[NormalizedRecord, list[Survivor]]:
 def _union(ranked: Sequence[Ranked], rules: Rules) -> tuple[NormalizedRecord, list[Survivor]]:
     values: dict[str, Any] = {}
     lines: list[Survivor] = []
-    for setting in rules.fields:
-        offers = _offers(ranked, setting)
-        if offers:
-            outcome = registry.get(setting.rule)(offers, setting)
-            values[setting.field] = outcome.value
-            lines += outcome.lines
+    givers = [one.giver for one in ranked]
+    said = zip(*(one.said for one in ranked), strict=True)
+    for setting, blank, column in zip(rules.fields, BLANKS.values(), said, strict=True):
+        if setting.field not in _ANSWERED and column.count(blank) == len(column):
+            continue
+        offers = [Offer(*giver, value) for giver, value in zip(givers, column, strict=True)]
+        if setting.field not in _ANSWERED:
+            offers = [offer for offer in offers if offer.value != blank]
+        outcome = registry.get(setting.rule)(offers, setting)
+        values[setting.field] = outcome.value
+        lines += outcome.lines
     if "contributors" in values:
         values["contributors"] = _one_main(values["contributors"])
     return NormalizedRecord(**values), lines
 
 
-def _offers(ranked: Sequence[Ranked], setting: Setting) -> list[Offer]:
-    """What the members say of a field; a yes-or-no field is answered by everybody."""
-    offers: list[Offer] = []
-    for rank, trapped, member, record in ranked:
-        value = getattr(record, setting.field)
-        if isinstance(value, bool) or _says(setting.field, value):
-            donor, source = str(member.address), member.address.source
-            offers.append(Offer(donor, source, rank, member.priority, record.updated, trapped, value))
-    return offers
-
-
 def _says(field: str, value: Any) -> bool:
-    return bool(value != getattr(EMPTY, field) or field == "material")
+    return bool(value != BLANKS[field] or field == "material")
 
 
 def _one_main(contributors: Any) -> Any:

@@ -214,6 +214,29 @@ def test_invisible_members_contribute_nothing() -> None:
     assert merge([member("a/1", visible=False)], RULES).members == ()
 
 
+def test_a_copy_adds_its_holdings_and_nothing_else() -> None:
+    said: dict[str, Any] = {
+        "contributors": by("Hirata, Andrea", "HIRATA, ANDREA", "Toer, P."),
+        "identifiers": (Identifier("isbn", "9789793062792"), Identifier("isbn", "9789793062792", "jil. 1")),
+        "subjects": (Subject("Novel", "keyword"), Subject("NOVEL", "genre")), "dates": Dates(2005, text="2005"),
+        "notes": (Note("general", "Terjemahan."), Note("general", "terjemahan")), "holdings": (Holding("Pusat"),),
+    }  # fmt: skip
+    once = merge([member("a/1", **said), member("z/1")], RULES)
+    twice = merge([member("a/1", **said), member("b/1", **said)], RULES)
+    assert twice.record == msgspec.structs.replace(once.record, holdings=said["holdings"] * 2)
+    added = [line.field for line in twice.survivors if line.donor == "b/1"]
+    assert added == ["holdings"]
+    assert [line for line in twice.survivors if line.donor == "a/1"] == list(once.survivors)
+
+
+def test_the_json_of_a_valid_identifier_leaves_its_status_out_whoever_gave_it() -> None:
+    """Else a cluster would be told to consumers again, only because it was merged again."""
+    sent = b'{"identifiers":[{"kind":"isbn","value":"9789793062792","status":"valid"}]}'
+    read = [msgspec.json.decode(sent, type=NormalizedRecord) for _ in range(2)]
+    union = merge([Member(Address(code, "1"), one) for code, one in zip("ab", read, strict=True)], RULES)
+    assert b'"status"' not in msgspec.json.encode(union.record)
+
+
 def test_suppressed_needs_every_member() -> None:
     assert not merge([member("a/1", suppressed=True), member("b/1")], RULES).record.suppressed
     assert merge([member("a/1", suppressed=True), member("b/1", suppressed=True)], RULES).record.suppressed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from harvester.merge.offers import Offer, Outcome, Setting, by_rank, choose, show
+from harvester.merge.offers import Offer, Outcome, Setting, agree, choose, show
 from harvester.merge.rules import rules
 from harvester.text import fold
 
@@ -13,10 +13,12 @@ from harvester.text import fold
 @rules.register("majority")
 def majority(offers: Sequence[Offer], setting: Setting) -> Outcome:
     """Choose the value (case and punctuation aside) with the most sources, then the best record's."""
+    if agree(offers):
+        return choose(offers, setting)
     voices: dict[str, set[str]] = defaultdict(set)
     for offer in offers:
         voices[_key(offer, setting)].add(offer.source)
-    return choose(sorted(by_rank(offers), key=lambda offer: -len(voices[_key(offer, setting)])), setting)
+    return choose(sorted(offers, key=lambda offer: -len(voices[_key(offer, setting)])), setting)
 
 
 def _key(offer: Offer, setting: Setting) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harvester.merge.offers import Offer, Outcome, Setting, by_rank, choose
+from harvester.merge.offers import Offer, Outcome, Setting, choose
 from harvester.merge.rules import rules
 
 
 @rules.register("newest")
 def newest(offers: Sequence[Offer], setting: Setting) -> Outcome:
     """Choose the latest `updated` (005 or its like); records without one come last."""
-    return choose(sorted(by_rank(offers), key=lambda offer: offer.updated, reverse=True), setting)
+    return choose(sorted(offers, key=lambda offer: offer.updated, reverse=True), setting)

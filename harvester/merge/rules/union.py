@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from harvester.merge.folds import folds, same_person, spelling
-from harvester.merge.offers import Offer, Outcome, Setting, by_rank, show
+from harvester.merge.offers import Offer, Outcome, Setting, show
 from harvester.merge.rules import rules
 from harvester.model import Survivor
 
@@ -18,21 +18,35 @@ Offered = tuple[Offer, Any]
 @rules.register("union")
 def union(offers: Sequence[Offer], setting: Setting) -> Outcome:
     """Values in the order of the best record, then of the next best; each with the donor of its shown form."""
-    offered = [(offer, value) for offer in by_rank(offers) for value in offer.value]
-    kept = [pair for pair in offered if not _barred(pair[1], setting)]
-    if not setting.fold:
-        values = [value for _, value in kept]
-        lines = [Survivor(setting.field, offer.donor, "union", show(value)) for offer, value in kept]
-    else:
-        groups = _groups(kept, setting)
-        best = [min(group, key=lambda pair: (spelling(pair[1]), pair[0].rank)) for group in groups]
-        values = [_completed(pair[1], group) for pair, group in zip(best, groups, strict=True)]
-        lines = [Survivor(setting.field, offer.donor, "union", show(value)) for offer, value in best]
-        lines += [line for pair, group in zip(best, groups, strict=True) for line in _variants(pair, group, setting)]
-    return Outcome(tuple(values), (*lines, *_dropped(offered, setting)))
+    offered = _distinct(offers) if setting.fold else [(offer, value) for offer in offers for value in offer.value]
+    kept = [pair for pair in offered if not _barred(pair[1], setting)] if setting.but_not else offered
+    values: list[Any] = []
+    lines: list[Survivor] = []
+    variants: list[Survivor] = []
+    for group in _groups(kept, setting):
+        best = group[0]
+        if len(group) > 1:
+            best = min(group, key=lambda pair: (spelling(pair[1]), pair[0].rank))
+            variants += _variants(best, group, setting)
+        values.append(_completed(best[1], group) if setting.fold else best[1])
+        lines.append(Survivor(setting.field, best[0].donor, "union", show(best[1])))
+    return Outcome(tuple(values), (*lines, *variants, *_dropped(offered, setting)))
+
+
+def _distinct(offers: Sequence[Offer]) -> list[Offered]:
+    """Each value once, with the best member that offers it: what another says in the same words adds nothing."""
+    best = offers[0]
+    found = dict.fromkeys(best.value, best)
+    for offer in offers[1:]:
+        for value in offer.value if offer.value != best.value else ():
+            found.setdefault(value, offer)
+    return [(offer, value) for value, offer in found.items()]
 
 
 def _groups(kept: list[Offered], setting: Setting) -> list[list[Offered]]:
+    """The values that are one thing in different spellings, in the order in which the things are first met."""
+    if not setting.fold or len(kept) == 1:
+        return [[pair] for pair in kept]
     key_of = folds[setting.fold]
     keys: list[Hashable] = [key_of(value) for _, value in kept]
     joined = same_person(keys) if setting.fold == "name" else {}
@@ -46,6 +60,8 @@ def _groups(kept: list[Offered], setting: Setting) -> list[list[Offered]]:
 
 def _by_role(group: list[Offered]) -> list[list[Offered]]:
     """A person is listed once a role; the vague `creator` of Dublin Core joins the role that others know."""
+    if len(group) == 1:
+        return [group]
     roles = [value.role for _, value in group if value.role != "creator"]
     known = "author" if "author" in roles else (sorted(roles)[0] if roles else "creator")
     parts: dict[str, list[Offered]] = {}
@@ -56,8 +72,9 @@ def _by_role(group: list[Offered]) -> list[list[Offered]]:
 
 def _completed(value: Any, group: list[Offered]) -> Any:
     """*value* with its empty parts filled from the other spellings, best member first."""
-    if not isinstance(value, msgspec.Struct):
-        return value
+    if len(group) == 1 or not isinstance(value, msgspec.Struct):
+        # the constant itself: JSON leaves out a default only where it is that very text
+        return msgspec.structs.replace(value, status="valid") if getattr(value, "status", "") == "valid" else value
     blank: dict[str, Any] = {}
     for part in value.__struct_fields__:
         if getattr(value, part) in ("", (), None, False):
