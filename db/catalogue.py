@@ -195,6 +195,18 @@ def profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes
     return {row[0]: (opened(row[1], row[2]), bool(row[3])) for row in conn.execute(query).all()}
 
 
+def packed_profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes, int | None]]:
+    """Node → its profile as it is stored, and the id of the dictionary."""
+    query = select(node.c.id, node.c.profile, node.c.dictionary_id).where(within(conn, node.c.id, node_ids))
+    return {row[0]: (row[1], row[2]) for row in conn.execute(query).all()}
+
+
+def solid(conn: Connection, node_ids: Iterable[int]) -> dict[int, bool]:
+    """Node → whether records with its profile merge by themselves."""
+    query = select(node.c.id, node.c.solid).where(within(conn, node.c.id, node_ids))
+    return {row[0]: bool(row[1]) for row in conn.execute(query).all()}
+
+
 # ---- decisions ---------------------------------------------------------------------------------------
 
 
@@ -208,8 +220,11 @@ def decisions_of(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, i
     return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query).all()]
 
 
-def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[Row]) -> None:
-    """Drop pairs that are no longer proposed and store the new ones."""
+_DECISION = ("left_node", "right_node", "verdict", "score", "reason", "evidence", "derivation_id", "run_id")
+
+
+def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[tuple[Any, ...]]) -> None:
+    """Drop pairs that are no longer proposed and store the new ones, rows of _DECISION."""
     pairs = list(gone)
     if pairs:
         by_left: dict[int, list[int]] = {}
@@ -219,7 +234,7 @@ def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequ
             conn.execute(
                 delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
             )
-    upsert(conn, decision, new, ["left_node", "right_node"])
+    bulk.upsert(conn, decision, _DECISION, new, ["left_node", "right_node"])
 
 
 def decision_between(conn: Connection, left: int, right: int) -> Row | None:
@@ -237,6 +252,21 @@ def clusters(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:
     """Cluster id → its row."""
     query = select(cluster).where(within(conn, cluster.c.id, cluster_ids))
     return {row["id"]: dict(row) for row in conn.execute(query).mappings().all()}
+
+
+class Head(NamedTuple):
+    """What is stored of a cluster's content."""
+
+    doc_hash: bytes = b""
+    size: int = 0
+    version: int = 0
+
+
+def heads(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Head]:
+    """Cluster id → its content as it is stored."""
+    columns = (cluster.c.id, cluster.c.doc_hash, cluster.c.size, cluster.c.version)
+    query = select(*columns).where(within(conn, cluster.c.id, cluster_ids))
+    return {row[0]: Head(bytes(row[1]), row[2], row[3]) for row in conn.execute(query).all()}
 
 
 def new_clusters(conn: Connection, number: int, now: str) -> list[int]:

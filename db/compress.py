@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,13 +56,23 @@ def unpack(body: bytes, dictionary: bytes | None = None) -> bytes:
     Raises:
         DictionaryError: it was packed with another dictionary, or is not whole.
     """
+    return _unpacked(body, _read(dictionary) if dictionary else None)
+
+
+def _unpacked(body: bytes, dictionary: zstd.ZstdDict | None) -> bytes:
     if not body:
         return b""
-    opened = zstd.ZstdDecompressor(_read(dictionary) if dictionary else None)  # zstd.decompress takes a sixth longer
+    opened = zstd.ZstdDecompressor(dictionary)  # zstd.decompress takes a sixth longer
     found = opened.decompress(body)
     if not opened.eof or opened.unused_data:
         raise DictionaryError("no whole frame, and nothing else")
     return found
+
+
+def opener(dictionaries: Mapping[int, bytes]) -> Callable[[bytes, int | None], bytes]:
+    """What unpacks bytes, given the id of their dictionary (None: without) among these."""
+    read = {number: _read(body) for number, body in dictionaries.items()}
+    return lambda body, number: _unpacked(body, None if number is None else read[number])
 
 
 def finished(content: bytes, samples: list[bytes], number: int) -> bytes:

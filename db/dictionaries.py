@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from tempfile import NamedTemporaryFile
@@ -67,6 +67,13 @@ def opener(conn: Connection) -> Callable[[Any, int | None], bytes]:
             return unpack(bytes(body), _body(conn, number))
 
     return opened
+
+
+def bodies(conn: Connection, packed: Iterable[tuple[bytes, int | None]]) -> dict[int, bytes]:
+    """The dictionaries with which these were packed, by id, as they are stored now."""
+    numbers = {number for _, number in packed if number is not None}
+    query = select(zstd_dictionary.c.id, zstd_dictionary.c.body).where(within(conn, zstd_dictionary.c.id, numbers))
+    return {row[0]: bytes(row[1]) for row in conn.execute(query)} if numbers else {}
 
 
 def _body(conn: Connection, number: int) -> bytes:

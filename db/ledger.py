@@ -374,10 +374,15 @@ def versions(conn: Connection, record_id: int) -> list[Row]:
 
 def normalized_bodies(conn: Connection, record_ids: Iterable[int]) -> dict[int, bytes]:
     """Record id → normalized record as JSON bytes."""
+    opened = dictionaries.opener(conn)
+    return {key: opened(*packed) for key, packed in packed_bodies(conn, record_ids).items()}
+
+
+def packed_bodies(conn: Connection, record_ids: Iterable[int]) -> dict[int, tuple[bytes, int | None]]:
+    """The same as it is stored: packed, and the id of the dictionary."""
     columns = (normalized.c.record_id, normalized.c.body, normalized.c.dictionary_id)
     query = select(*columns).where(within(conn, normalized.c.record_id, record_ids))
-    opened = dictionaries.opener(conn)
-    return {row[0]: opened(row[1], row[2]) for row in conn.execute(query)}
+    return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
 
 
 def warnings_of(conn: Connection, record_id: int) -> list[Row]:

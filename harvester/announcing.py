@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 from sqlalchemy import Connection
 
 from db import catalogue, changes
+from db.catalogue import Head
 from harvester.resolving import Grouping
 
 Row = tuple[str, int, int | None]  # what: upsert, redirect or delete; cluster; where a redirect leads
@@ -28,7 +28,7 @@ def redirects(grouping: Grouping, ids: Sequence[int]) -> dict[int, int]:
 def feed_rows(
     grouping: Grouping,
     hash_of: Mapping[int, bytes],
-    old: Mapping[int, Mapping[str, Any]],
+    old: Mapping[int, Head],
     redirects: Mapping[int, int],
     unsettled: AbstractSet[int],
 ) -> list[Row]:
@@ -39,11 +39,11 @@ def feed_rows(
     ends: list[Row] = []
     for one in sorted(grouping.lost):
         target = redirects.get(one)
-        if old[one]["doc_hash"]:
-            seen = target is not None and bool(hash_of.get(target, old[target]["doc_hash"]))
+        if old[one].doc_hash:
+            seen = target is not None and bool(hash_of.get(target, old[target].doc_hash))
             ends.append(("redirect", one, target) if seen else ("delete", one, None))
-    told = {key: value for key, value in hash_of.items() if value != old[key]["doc_hash"]}
-    told |= {key: old[key]["doc_hash"] for key in unsettled - hash_of.keys() if old[key]["doc_hash"]}
+    told = {key: value for key, value in hash_of.items() if value != old[key].doc_hash}
+    told |= {key: old[key].doc_hash for key in unsettled - hash_of.keys() if old[key].doc_hash}
     ends += [("delete", key, None) for key in sorted(told) if not told[key]]
     return [*ends, *(("upsert", key, None) for key in sorted(told) if told[key])]
 

@@ -20,10 +20,10 @@ from db.links import Decided, Draft
 from harvester.deciding_acts import FeedRow, Group, Plan, Result, StaleCluster, carry_out
 from harvester.deciding_overruled import overruled
 from harvester.deciding_undo import undo_decisions, undo_of_events
+from harvester.drawing import member
 from harvester.errors import UsageError
 from harvester.heeding import Pinned, without
 from harvester.identifiers import isbns
-from harvester.matching import member
 from harvester.merge import survivorship
 from harvester.model import Address, Member, NormalizedRecord, Pin, Profile
 from harvester.pipeline import Pipeline

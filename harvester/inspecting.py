@@ -13,9 +13,9 @@ import mappings as mapping_package
 from db import catalogue, control, desk, ledger, work
 from harvester import mapping_tools
 from harvester.clock import SystemClock
+from harvester.drawing import member
 from harvester.errors import UsageError
 from harvester.formats import formats
-from harvester.matching import member
 from harvester.merge import survivorship
 from harvester.model import Address, NormalizedRecord, Source, Window
 from harvester.normalize import mapping as mappings

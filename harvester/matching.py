@@ -11,42 +11,30 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, changes, ledger, links, shown, work
-from db.catalogue import Document, RecordState
-from db.compress import pack
+from db import catalogue, changes, dictionaries, ledger, links, shown, work
+from db.catalogue import Document, Head, RecordState
 from db.engine import Database
-from db.upsert import Row
-from harvester import announcing, faultpoint
-from harvester.heeding import People, Pinned, changed_pins, deciders, hide_identifiers, pins_of, warning
-from harvester.match import compare
+from harvester import announcing, drawing, faultpoint, judging
+from harvester.drawing import Outline, Sheet, Style
+from harvester.heeding import People, deciders, hide_identifiers, pins_of, warning
+from harvester.judging import Judged, Pair
 from harvester.match.keys import keys
 from harvester.match.rules import Rules as MatchRules
-from harvester.merge import survivorship
-from harvester.merge.quality import share
 from harvester.merge.survivorship import Rules as MergeRules
 from harvester.merge_log import Log, events
-from harvester.model import (
-    Address,
-    Decision,
-    Member,
-    NormalizedRecord,
-    Partner,
-    Profile,
-    UnionRecord,
-    Value,
-)
-from harvester.resolving import NOTHING, Grouping, Overlay, Pair, Proposal, read_profiles, resolve
-from harvester.showing import Cluster, document, document_hash, policy_of
+from harvester.model import Partner, Profile, Value
+from harvester.resolving import NOTHING, Field, Grouping, Overlay, Proposal, read_profiles, resolve
+from harvester.workers import Begun, Workers
 
 MOST_PAIRS = 5_000  # a batch: its memory must not follow how alike its records happen to be
-
-_decode_record = msgspec.json.Decoder(NormalizedRecord).decode
+HERE = Workers(1)
 
 
 class Desk(Value, frozen=True):
@@ -61,6 +49,9 @@ class Desk(Value, frozen=True):
     now: Callable[[], str]
     actor: str = "match"  # whom the events name, where no person's decision stands behind them
     durable: bool = False  # a human decision survives a power cut
+    workers: Workers = HERE
+    rules_path: Path | None = None  # of the match rules: a worker reads them itself
+    lap: Callable[[str], None] = lambda stage: None  # is told of the end of each stage
 
 
 class Batch(NamedTuple):
@@ -77,8 +68,9 @@ class Solved(NamedTuple):
     """What a batch found out, before it is written."""
 
     proposal: Proposal
-    judged: Mapping[Pair, Decision]
+    judged: Sequence[Judged]
     grouping: Grouping
+    sketch: Sketch
     sheets: Sequence[Sheet]
     people: People
 
@@ -100,13 +92,13 @@ def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | 
         return None
     while (solved := solve(desk, [record_id for record_id, _ in marks], most=_most(marks, only))) is None:
         marks = marks[: len(marks) // 2]
-    drawn = _drawn(desk, solved)
     faultpoint.reach("match.batch.compared")
     # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
     with desk.database.write(durable=True) as conn:
-        written = _write(conn, desk, solved, marks, drawn)
+        written = _write(conn, desk, solved, marks)
     faultpoint.reach("match.batch.committed")
-    merges = sum(1 for decision in solved.judged.values() if decision.verdict == "merge")
+    desk.lap("write")
+    merges = sum(1 for one in solved.judged if one.verdict == "merge")
     return Batch(len(marks), len(solved.judged), merges, written, solved.grouping.trouble)
 
 
@@ -119,10 +111,9 @@ def judge_again(desk: Desk, now: AbstractSet[int], before: AbstractSet[int]) -> 
     with desk.database.write() as conn:
         proposal = propose(conn, desk, now, before)
         profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
-        rows = [_decision_row(desk, pair, _judge(desk, profiles, pair)) for pair in sorted(proposal.new)]
-        catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
-        catalogue.write_decisions(conn, proposal.gone, rows)
-    return len(rows)
+        made = judging.compare_all(desk.match_rules, bare(profiles), sorted(proposal.new))
+        _keep_decisions(conn, desk, proposal, made)
+    return len(made)
 
 
 def _most(marks: Sequence[tuple[int, int]], only: Sequence[int] | None) -> int:
@@ -140,14 +131,43 @@ def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING, mos
         states, supposed, proposal = suppose(conn, desk, states, overlay.profiles)
         if len(proposal.new) > most:
             return None
-        profiles = read_profiles(conn, {node for pair in proposal.new for node in pair}) | supposed
+        comparing = _compare(conn, desk, proposal, supposed)
     faultpoint.reach("match.batch.read")
-    judged = {pair: _judge(desk, profiles, pair) for pair in sorted(proposal.new)}
+    desk.lap("propose")
+    judged = comparing()
+    desk.lap("compare")
     with desk.database.read() as conn:
-        grouping = resolve(conn, desk.match_rules, states, proposal, judged, overlay._replace(profiles=supposed))
-        sheets = documents(conn, desk, grouping, {state.record_id for state in states}, overlay)
+        field = Field(conn, desk.match_rules, proposal, judged, overlay._replace(profiles=supposed))
+        grouping = resolve(field, states)
+        sketch = outlined(conn, grouping, {state.record_id for state in states}, overlay)
+        begun = sketch.begin(desk)
+        # what is left to read, while other processes draw
+        grouping = grouping._replace(reasons=field.reasons(grouping.groups))
         people = deciders(conn, grouping.records)
-    return Solved(proposal, judged, grouping, sheets, people)
+    desk.lap("group")
+    sheets = sorted(sheet for portion in begun.results() for sheet in portion)
+    desk.lap("draw")
+    return Solved(proposal, judged, grouping, sketch, sheets, people)
+
+
+def _compare(
+    conn: Connection, desk: Desk, proposal: Proposal, supposed: Mapping[int, tuple[Profile, bool]]
+) -> Callable[[], list[Judged]]:
+    """Begin to compare the new pairs, where there are many in other processes; what gives the decisions, by pair."""
+    pairs = sorted(proposal.new)
+    if supposed:
+        found = read_profiles(conn, {node for pair in pairs for node in pair} - supposed.keys())
+        return lambda: judging.compare_all(desk.match_rules, bare({**found, **supposed}), pairs)
+    packed = catalogue.packed_profiles(conn, {node for pair in pairs for node in pair})
+    read = dictionaries.bodies(conn, packed.values())
+    size = max(1, -(-len(pairs) // desk.workers.portions(len(pairs))))
+    cut = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+    jobs = [(read, {node: packed[node] for pair in portion for node in pair}, portion) for portion in cut]
+    here = partial(judging.compare_packed, desk.match_rules)
+    begun = desk.workers.begin(partial(judging.compare_elsewhere, desk.rules_path, desk.match_rules.hash), jobs, here)
+    return lambda: [
+        one for job, made in zip(jobs, begun.results(), strict=True) for one in (here(*job) if made is None else made)
+    ]
 
 
 def suppose(
@@ -157,6 +177,8 @@ def suppose(
 
     For a preview: which keys would cross their limit is not worked out.
     """
+    if not profiles:
+        return list(states), {}, propose(conn, desk, *_nodes_of(states))
     moved = {one.record_id: -one.record_id for one in states if one.record_id in profiles}
     changed = [one._replace(node_id=moved.get(one.record_id, one.node_id)) for one in states]
     proposal = propose(conn, desk, *_nodes_of([one for one in states if one.record_id not in moved]))
@@ -196,10 +218,10 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
     involved = {one.cluster_id for one in grouping.records if one.cluster_id is not None}
     involved |= {one for one in grouping.ids if one is not None}
     with desk.database.read() as conn:
-        old = catalogue.clusters(conn, involved)
-    versions = {key: int(row["version"]) for key, row in old.items()}
-    old |= {one: _NEW for one in ids if one < 0}
-    fresh = [sheet for sheet in solved.sheets if _differs(sheet, old[ids[sheet.number]])]
+        old = catalogue.heads(conn, involved)
+    versions = {key: head.version for key, head in old.items()}
+    old |= {one: Head() for one in ids if one < 0}
+    fresh = [sheet for sheet in solved.sheets if _differs(sheet, grouping, old[ids[sheet.number]])]
     hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
     feed = announcing.feed_rows(grouping, hash_of, old, announcing.redirects(grouping, ids), frozenset())
     return Foreseen(grouping, feed, versions, grouping.trouble)
@@ -242,6 +264,7 @@ def propose(conn: Connection, desk: Desk, now: AbstractSet[int], before: Abstrac
             {"hash": key, "kind": crowded[key][0], "unlike": crowded[key][1], "at": desk.now()} for key in sorted(over)
         ),
         frozenset(stored - over),
+        frozenset(now),
     )
 
 
@@ -270,134 +293,84 @@ def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[i
     return {(left, right) for left, right in pairs if not (by_node[left] & by_node[right]) - asleep}
 
 
-def _judge(desk: Desk, profiles: Mapping[int, tuple[Profile, bool]], pair: Pair) -> Decision:
-    return judged(profiles[pair[0]][0], profiles[pair[1]][0], desk.match_rules)
-
-
-def judged(left: Profile, right: Profile, rules: MatchRules) -> Decision:
-    """The decision on a pair as it is stored: with evidence where a person may want to look at it."""
-    decision = compare.decide(left, right, rules)
-    near = decision.verdict == "veto" and decision.score >= rules.review_at
-    if decision.verdict in ("merge", "review") or near:
-        return compare.explain(left, right, rules)
-    return decision
+def bare(profiles: Mapping[int, tuple[Profile, bool]]) -> dict[int, Profile]:
+    """The profiles without the word on whether equals merge."""
+    return {node: profile for node, (profile, _) in profiles.items()}
 
 
 # ---- what they become --------------------------------------------------------------------------------
 
 
-class Sheet(NamedTuple):
-    """A group whose members or content changed, and the union record that it makes now."""
+class Sketch(NamedTuple):
+    """The groups that must be drawn again, and the dictionaries with which their records are packed."""
 
-    number: int
-    union: UnionRecord
-    members: tuple[Member, ...]
-    hash: bytes  # empty: nothing of it may be seen
-    pins: tuple[Pinned, ...]
+    outlines: Sequence[Outline]
+    dictionaries: Mapping[int, bytes]
+
+    def begin(self, desk: Desk) -> Begun[list[Sheet]]:
+        """Draw them, many in other processes."""
+        style, number = _style(desk), desk.workers.portions(len(self.outlines))
+        portions = [self.outlines[first::number] for first in range(number)]
+        return desk.workers.begin(drawing.draw, [(style, self.dictionaries, portion) for portion in portions])
+
+    def drawn(self, desk: Desk, number: int) -> tuple[Document, shown.Shown]:
+        """A group's document, whatever is stored."""
+        outline = next(one for one in self.outlines if one.number == number)
+        made = drawing.draw(_style(desk), self.dictionaries, [outline._replace(doc_hash=b"", size=0)])[0].drawn
+        assert made is not None  # no stored cluster has the size 0
+        return made
 
 
-def documents(
-    conn: Connection, desk: Desk, grouping: Grouping, dirty: set[int], overlay: Overlay = NOTHING
-) -> list[Sheet]:
-    """The union records that must be made again."""
-    old = catalogue.clusters(conn, [one for one in grouping.ids if one is not None])
-    changed = [
-        number for number, group in enumerate(grouping.groups) if _changed(group, grouping.ids[number], dirty, old)
+def _style(desk: Desk) -> Style:
+    return Style(desk.partners, desk.merge_rules._replace(text=""))
+
+
+def outlined(conn: Connection, grouping: Grouping, dirty: set[int], overlay: Overlay = NOTHING) -> Sketch:
+    """What is needed to draw the groups whose members or content changed."""
+    old = catalogue.heads(conn, [one for one in grouping.ids if one is not None])
+    groups = {
+        number: group
+        for number, (group, kept) in enumerate(zip(grouping.groups, grouping.ids, strict=True))
+        if _changed(group, kept, dirty, old)
+    }
+    packed = ledger.packed_bodies(conn, [one.record_id for group in groups.values() for one in group])
+    pins = pins_of(conn, groups, overlay.pins, overlay.ended)
+    outlines = [
+        Outline(
+            number,
+            group,
+            tuple([packed[one.record_id] for one in group]),
+            pins.get(number, ()),
+            *old.get(grouping.ids[number] or 0, Head())[:2],
+        )
+        for number, group in groups.items()
     ]
-    wanted = [one.record_id for number in changed for one in grouping.groups[number]]
-    bodies = {key: _decode_record(body) for key, body in ledger.normalized_bodies(conn, wanted).items()}
-    pins = pins_of(conn, {number: grouping.groups[number] for number in changed}, overlay.pins, overlay.ended)
-    return [_sheet(desk, number, grouping.groups[number], bodies, pins.get(number, ())) for number in changed]
+    return Sketch(outlines, dictionaries.bodies(conn, packed.values()))
 
 
-def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, Row]) -> bool:
+def _changed(group: Sequence[RecordState], kept: int | None, dirty: set[int], old: Mapping[int, Head]) -> bool:
     if kept is None or any(one.cluster_id != kept or one.record_id in dirty for one in group):
         return True
-    return bool(old[kept]["size"] != len(group))
-
-
-def _sheet(
-    desk: Desk,
-    number: int,
-    group: Sequence[RecordState],
-    bodies: Mapping[int, NormalizedRecord],
-    pins: tuple[Pinned, ...],
-) -> Sheet:
-    members = tuple(member(desk.partners, one, bodies[one.record_id], desk.merge_rules) for one in group)
-    if len(members) == 1 and not pins:  # its document is its own record: nobody stores who gave what
-        union = survivorship.alone(members[0])
-    else:
-        union = survivorship.merge(members, desk.merge_rules, [one.pin for one in pins])
-    filtered = [policy_of(desk.partners, one.partner).value_filters for one in group]
-    return Sheet(number, union, members, document_hash(union, members, filtered), pins)
-
-
-def member(
-    partners: Mapping[str, Partner],
-    one: RecordState,
-    record: NormalizedRecord,
-    rules: MergeRules | None = None,
-    *,
-    inside: bool = False,
-) -> Member:
-    """The record as merge and outputs see it: under its partner's policy; *rules* measure its quality.
-
-    *inside* is for people of the consortium: they see what is for members, too.
-    """
-    policy = policy_of(partners, one.partner)
-    open_to = ("public", "members") if inside else ("public",)
-    good = not policy.quality_floor or rules is None or share(record, rules.quality) >= policy.quality_floor
-    return Member(
-        Address(one.source, one.identifier),
-        record,
-        priority=policy.priority,
-        datestamp=one.datestamp,
-        visible=policy.visibility in open_to and not record.suppressed and good,
-        withheld=policy.withheld,
-    )
-
-
-Drawn = Mapping[int, tuple[Document, shown.Shown]]
-
-
-def _drawn(desk: Desk, solved: Solved) -> Drawn:
-    """Number of a group → its document as it will be stored, made before anybody has to wait for the write.
-
-    The id is not final. What comes to differ only until the write is drawn there.
-    """
-    grouping = solved.grouping
-    with desk.database.read() as conn:
-        old = catalogue.clusters(conn, [one for one in grouping.ids if one is not None])
-    fresh = [one for one in solved.sheets if _differs(one, old.get(grouping.ids[one.number] or 0, _NEW))]
-    return {one.number: _document(desk, one, grouping, 0) for one in fresh}
-
-
-_NEW: Row = {"doc_hash": b"", "size": 0}
+    return old[kept].size != len(group)
 
 
 # ---- writing -----------------------------------------------------------------------------------------
 
 
-def _write(
-    conn: Connection,
-    desk: Desk,
-    solved: Solved,
-    marks: Sequence[tuple[int, int]],
-    drawn: Drawn,
-) -> int:
+def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[int, int]]) -> int:
     """Everything the batch found out, in one transaction; the feed is numbered last. Returns the changes."""
     now = desk.now()
-    proposal, judged, grouping, sheets, people = solved
-    catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
-    catalogue.write_decisions(conn, proposal.gone, [_decision_row(desk, p, d) for p, d in sorted(judged.items())])
+    proposal, judged, grouping, sketch, sheets, people = solved
+    _keep_decisions(conn, desk, proposal, judged)
     ids = _ids(conn, grouping, now)
-    old = catalogue.clusters(conn, [*grouping.lost, *ids])
+    old = catalogue.heads(conn, [*grouping.lost, *ids])
     _place(conn, grouping, ids)
-    fresh = [sheet for sheet in sheets if _differs(sheet, old[ids[sheet.number]])]
-    made = [_numbered(drawn.get(one.number) or _document(desk, one, grouping, 0), ids[one.number]) for one in fresh]
+    fresh = [sheet for sheet in sheets if _differs(sheet, grouping, old[ids[sheet.number]])]
+    made = [_numbered(one.drawn or sketch.drawn(desk, one.number), ids[one.number]) for one in fresh]
     catalogue.write_documents(conn, [one for one, _ in made], now)
     shown.write(conn, [one for _, one in made])
-    shown.hide(conn, *_hidden(grouping, sheets))
+    members = [one.record_id for sheet in sheets for one in grouping.groups[sheet.number]]
+    shown.hide(conn, members, [record_id for sheet in sheets for record_id in sheet.hidden])
     redirects = announcing.redirects(grouping, ids)
     catalogue.retire_clusters(conn, grouping.lost, redirects, now)
     shown.retire(conn, grouping.lost)
@@ -414,27 +387,15 @@ def _write(
     return len(rows)
 
 
-def _differs(sheet: Sheet, old: Row) -> bool:
+def _differs(sheet: Sheet, grouping: Grouping, old: Head) -> bool:
     """Whether the stored cluster is another than the sheet; hidden members change its size only."""
-    return bool(old["doc_hash"] != sheet.hash or old["size"] != len(sheet.members))
+    return old.doc_hash != sheet.hash or old.size != len(grouping.groups[sheet.number])
 
 
-def packed_evidence(decision: Decision) -> bytes | None:
-    """The evidence as it is stored."""
-    return pack(msgspec.json.encode(decision.evidence)) if decision.evidence else None
-
-
-def _decision_row(desk: Desk, pair: Pair, decision: Decision) -> Row:
-    return {
-        "left_node": pair[0],
-        "right_node": pair[1],
-        "verdict": decision.verdict,
-        "score": decision.score,
-        "reason": decision.reason,
-        "evidence": packed_evidence(decision),
-        "derivation_id": desk.derivation_id,
-        "run_id": desk.run_id,
-    }
+def _keep_decisions(conn: Connection, desk: Desk, proposal: Proposal, judged: Iterable[Judged]) -> None:
+    catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
+    by = (desk.derivation_id, desk.run_id)
+    catalogue.write_decisions(conn, proposal.gone, [(*one, *by) for one in judged])
 
 
 def _ids(conn: Connection, grouping: Grouping, now: str) -> list[int]:
@@ -454,27 +415,16 @@ def _place(conn: Connection, grouping: Grouping, ids: Sequence[int]) -> None:
     catalogue.write_memberships(conn, rows, gone)
 
 
-def _document(desk: Desk, sheet: Sheet, grouping: Grouping, cluster_id: int) -> tuple[Document, shown.Shown]:
-    made = Cluster(cluster_id, grouping.groups[sheet.number], sheet.members, sheet.union, bool(sheet.pins))
-    return document(made, desk.partners, sheet.hash)
-
-
 def _numbered(made: tuple[Document, shown.Shown], cluster_id: int) -> tuple[Document, shown.Shown]:
     return made[0]._replace(cluster_id=cluster_id), made[1]._replace(cluster_id=cluster_id)
-
-
-def _hidden(grouping: Grouping, sheets: Sequence[Sheet]) -> tuple[list[int], list[int]]:
-    """The records of *sheets*, and those that may not be seen."""
-    pairs = [pair for sheet in sheets for pair in zip(grouping.groups[sheet.number], sheet.members, strict=True)]
-    return [state.record_id for state, _ in pairs], [state.record_id for state, one in pairs if not one.visible]
 
 
 def _warn(conn: Connection, sheets: Sequence[Sheet], ids: Sequence[int], log: Log) -> None:
     """Write a line for each pin whose source changed, once for each new value."""
     for sheet in sheets:
-        if news := changed_pins(sheet.pins, sheet.members):
+        if sheet.news:
             plain = log._replace(people=People({}, frozenset()))
             cluster_id = ids[sheet.number]
-            rows = [plain.line(cluster_id, "pin_changed", **warning(one, cluster_id)) for one in news]
+            rows = [plain.line(cluster_id, "pin_changed", **warning(one, cluster_id)) for one in sheet.news]
             catalogue.write_events(conn, rows)
-            links.note_warned(conn, {one.pinned.pin_id: one.told for one in news})
+            links.note_warned(conn, {one.pinned.pin_id: one.told for one in sheet.news})

@@ -429,6 +429,8 @@ def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: b
         pipeline.now,
         actor,
         durable,
+        pipeline.workers,
+        rule_files.rules_path(pipeline.settings, pipeline.settings.match.rules),
     )
 
 

@@ -19,8 +19,8 @@ from db.catalogue import RecordState
 from db.feed_reader import FeedReader
 from db.prepared import digest
 from harvester import faultpoint
+from harvester.drawing import member
 from harvester.errors import ConfigError, Halted
-from harvester.matching import member
 from harvester.merge import survivorship
 from harvester.merge.marc import Wording, to_marc
 from harvester.model import Catalogue, MarcRecord, Member, NormalizedRecord, Partner, UnionRecord, Value

@@ -17,8 +17,8 @@ from db import reprofiling
 from db.engine import Database
 from db.reprofiling import Pair
 from harvester import faultpoint
+from harvester.judging import judged, packed_evidence
 from harvester.match.blocking import BITS, join, unpacked
-from harvester.matching import judged, packed_evidence
 from harvester.resolving import read_profiles
 from harvester.workers import Workers, rules_at
 

@@ -5,7 +5,7 @@ Grouping has no memory: it is a function of the active records, the rules and th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,12 +16,12 @@ from db import catalogue, links
 from db.catalogue import RecordState
 from db.links import Decided
 from harvester.heeding import Pinned
+from harvester.judging import Judged, Pair
 from harvester.match import cluster, compare
 from harvester.match.links import Statement
 from harvester.match.rules import Rules
-from harvester.model import Decision, Profile
+from harvester.model import Profile
 
-Pair = tuple[int, int]
 _decode_profile = msgspec.msgpack.Decoder(Profile).decode
 
 
@@ -34,6 +34,7 @@ class Proposal(NamedTuple):
     kept: Mapping[Pair, tuple[str, float]]
     suspend: tuple[dict[str, Any], ...]
     resume: frozenset[int]
+    touched: frozenset[int]  # nodes of which every stored decision is in `kept` or `gone`
 
 
 def read_profiles(conn: Connection, nodes: Iterable[int]) -> dict[int, tuple[Profile, bool]]:
@@ -64,33 +65,26 @@ class Grouping(NamedTuple):
     trouble: tuple[str, ...]  # links that could not be satisfied
 
 
-def resolve(
-    conn: Connection,
-    rules: Rules,
-    states: Sequence[RecordState],
-    proposal: Proposal,
-    judged: Mapping[Pair, Decision],
-    overlay: Overlay,
-) -> Grouping:
-    """Re-solve every component that the batch touches, under the stored links or those of *overlay*."""
-    field = Field(conn, rules, proposal, judged, overlay)
+def resolve(field: Field, states: Sequence[RecordState]) -> Grouping:
+    """Every component that the batch touches, solved again; the reasons are left to be asked for."""
     records = field.closure(states)
     groups, trouble = solve_field(field, [one for one in records if one.node_id is not None])
     ids, lost = assign_ids(groups, {one.cluster_id for one in records if one.cluster_id is not None})
     homeless = [one.record_id for number, group in enumerate(groups) if ids[number] is None for one in group]
-    ids = take_back(groups, ids, catalogue.vacated(conn, homeless) if homeless else {})
-    return Grouping(tuple(groups), tuple(ids), tuple(lost), tuple(records), field.reasons(groups), tuple(trouble))
+    ids = take_back(groups, ids, catalogue.vacated(field.conn, homeless) if homeless else {})
+    return Grouping(tuple(groups), tuple(ids), tuple(lost), tuple(records), {}, tuple(trouble))
 
 
 class Field:
-    """The graph of merge decisions as it will be after this batch, read as far as it is needed."""
+    """The graph of merge decisions as it will be after this batch, read as far as it is needed, under the stored
+    links or those of the overlay."""
 
     def __init__(
         self,
         conn: Connection,
         rules: Rules,
         proposal: Proposal,
-        judged: Mapping[Pair, Decision],
+        judged: Iterable[Judged],
         overlay: Overlay,
     ) -> None:
         self.conn = conn
@@ -99,12 +93,13 @@ class Field:
         self.proposal = proposal
         self.scores: dict[Pair, tuple[str, float]] = {
             **proposal.kept,
-            **{pair: (decision.verdict, decision.score) for pair, decision in judged.items()},
+            **{(one.left, one.right): (one.verdict, one.score) for one in judged},
         }
         self.edges: dict[int, set[int]] = defaultdict(set)
-        self._known: set[int] = set()
+        self._known = set(proposal.touched)
         self.links: dict[int, Decided] = {}
         self._profiles: dict[int, tuple[Profile, bool]] = dict(overlay.profiles)
+        self._solid: dict[int, bool] = {}
         for pair, (verdict, _) in self.scores.items():
             if verdict == "merge":
                 self._join(pair)
@@ -166,9 +161,18 @@ class Field:
             self._profiles.update(read_profiles(self.conn, [node]))
         return self._profiles[node]
 
-    def load(self, nodes: Iterable[int]) -> None:
-        """Read the profiles of these nodes in one query."""
-        self._profiles.update(read_profiles(self.conn, set(nodes) - self._profiles.keys()))
+    def solid(self, node: int) -> bool:
+        """Whether records with this node's profile merge by themselves."""
+        return self._profiles[node][1] if node in self._profiles else self._solid[node]
+
+    def load(self, nodes: Sequence[int]) -> None:
+        """Read in one query what will be asked of these nodes (one comes once for each of its records).
+
+        Most stand alone, and nobody asks for their profiles.
+        """
+        wanted = {one for one, number in Counter(nodes).items() if number > 1 or self.edges.get(one)}
+        self._solid.update(catalogue.solid(self.conn, set(nodes) - wanted - self._profiles.keys()))
+        self._profiles.update(read_profiles(self.conn, wanted - self._profiles.keys()))
 
     def judge(self, left: int, right: int) -> tuple[str, float]:
         """(verdict, score) of a pair of nodes; compared on demand when no key proposed it."""
@@ -213,7 +217,7 @@ class Field:
 
 def solve_field(field: Field, active: Sequence[RecordState]) -> tuple[list[tuple[RecordState, ...]], list[str]]:
     """Groups of records, in address order, and what could not be satisfied."""
-    field.load({one.node_id for one in active if one.node_id is not None})
+    field.load([one.node_id for one in active if one.node_id is not None])
     units = _units(field, active)
     node_of = {key: unit[0].node_id or 0 for key, unit in units.items()}
     solution = cluster.solve(
@@ -264,7 +268,7 @@ def _units(field: Field, active: Sequence[RecordState]) -> dict[bytes, tuple[Rec
     heaps: dict[tuple[int, int, tuple[tuple[int, int], ...]], list[RecordState]] = defaultdict(list)
     for one in active:
         assert one.node_id is not None
-        alone = 0 if field.profile(one.node_id)[1] else one.record_id
+        alone = 0 if field.solid(one.node_id) else one.record_id
         heaps[(one.node_id, alone, tuple(said.get((one.source, one.identifier), ())))].append(one)
     named = (tuple(sorted(heap, key=lambda state: state.order)) for heap in heaps.values())
     return {b"\0".join(heap[0].order): heap for heap in named}
@@ -296,7 +300,7 @@ def _edges(field: Field, node_of: Mapping[bytes, int]) -> list[tuple[bytes, byte
         of_node[node].append(key)
     edges: list[tuple[bytes, bytes, float]] = []
     for node, keys in of_node.items():
-        if len(keys) > 1 and field.profile(node)[1]:
+        if len(keys) > 1 and field.solid(node):
             own = _judgement(field, node, node).score
             edges += [(left, right, own) for left in keys for right in keys if left < right]
         for other in field.edges.get(node, ()):

@@ -230,7 +230,7 @@ class Harvest(Group):
     """How a night is worked through."""
 
     partners_at_once: int = setting(4, "partners harvested at the same time", ge=1, le=64)
-    workers: int = setting(0, "processes that parse and normalize; 0 is one per processor core", ge=0)
+    workers: int = setting(0, "processes that parse, normalize, compare and merge; 0 is one per processor core", ge=0)
     run_hours: float = setting(8, "a harvest that takes longer is stopped and resumes the next night", gt=0)
     overlap_minutes: int = setting(15, "how far a window reaches back, second granularity", ge=0)
     overlap_days: int = setting(1, "how far a window reaches back, day granularity", ge=0)

@@ -1,4 +1,4 @@
-"""Worker processes that prepare records for the ledger: parse, normalize, profile, keys, compress.
+"""Worker processes: they prepare records for the ledger, compare pairs, draw clusters.
 
 Few records are prepared where they are; many are cut into chunks for the processes, and come back in order. What
 comes back does not depend on how many processes there are. A worker that dies takes the page with it, not the run:
@@ -17,7 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from db.prepared import Prepared, Profiled
 from harvester.garbage import collect_rarely
@@ -31,7 +31,9 @@ Rows = list[tuple[Any, ...] | Damage]
 R = TypeVar("R")
 MANY = 150
 CHUNK = 250
+MANY_TO_START = 500  # it takes half a second until a process is there
 AHEAD = 2  # jobs begun for each process
+PORTIONS = 4  # for each process: nobody waits long for the last
 
 
 class Preparation:
@@ -63,6 +65,25 @@ class Preparation:
 
     def _here(self) -> Made:
         return prepare_batch(self._work, self._recipe, Laps(self.seconds))
+
+
+class Begun(Generic[R]):
+    """Jobs that the processes are at."""
+
+    def __init__(
+        self, here: Callable[..., R], jobs: Sequence[tuple[Any, ...]], begun: Sequence[Future[R] | None]
+    ) -> None:
+        self._here, self._jobs, self._begun = here, jobs, begun
+
+    def results(self) -> list[R]:
+        """What comes of each job, in order; those that no process has taken up yet are done here, the last first."""
+        here: list[R] = []
+        rest = len(self._jobs)
+        while rest and ((future := self._begun[rest - 1]) is None or future.cancel()):
+            rest -= 1
+            here.append(self._here(*self._jobs[rest]))
+        begun = zip(self._jobs[:rest], self._begun[:rest], strict=True)
+        return [_ended(self._here, job, future) for job, future in begun] + here[::-1]
 
 
 class Workers:
@@ -102,6 +123,21 @@ class Workers:
                 yield _ended(function, *begun.popleft())
         while begun:
             yield _ended(function, *begun.popleft())
+
+    def begin(
+        self, function: Callable[..., R], jobs: Sequence[tuple[Any, ...]], here: Callable[..., R] | None = None
+    ) -> Begun[R]:
+        """Hand the jobs to the processes; there is time for something else until their results are asked for.
+
+        *here* is what this process does instead of *function*. A single job is done where it is.
+        """
+        few = len(jobs) < 2
+        return Begun(here or function, jobs, [None if few else self._begin(function, job) for job in jobs])
+
+    def portions(self, number: int) -> int:
+        """Into how many jobs to cut *number* things: one where it is not worth the way, or there is nobody else."""
+        enough = MANY if self._pool else MANY_TO_START
+        return 1 if self._number < 2 or number < enough else PORTIONS * self._number
 
     def _begin(self, function: Callable[..., R], job: tuple[Any, ...]) -> Future[R] | None:
         try:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from db import catalogue, ledger
 from db.catalogue import RecordState
-from harvester.matching import member
+from harvester.drawing import member
 from harvester.merge import survivorship
 from harvester.merge.marc import to_marc
 from harvester.merge.offers import show

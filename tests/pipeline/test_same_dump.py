@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from harvester import pipeline
 from harvester.formats.iso2709_write import write
 from harvester.model import MarcRecord
 from tests.journey import Consortium
@@ -43,13 +46,19 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def filled(folder: Path, url: str, file: Path, *, workers: int, batch: int) -> Consortium:
-    """A consortium that took the file with so many workers and matched it in such batches."""
+def loaded(folder: Path, url: str, file: Path, *, workers: int, batch: int) -> Consortium:
+    """A consortium that took the file with so many workers and will match it in such batches."""
     made = Consortium(folder, url, batch=batch)
     config = folder / "induk.yaml"
     config.write_text(f"{config.read_text(encoding='utf-8')}harvest: {{workers: {workers}}}\n", encoding="utf-8")
     made.add("buku", protocol="files", url=str(file), options={"stable_seconds": 0, "format": "iso2709"})
-    assert made.night()["buku"].verdict == "complete"
+    assert made.harvest()["buku"].verdict == "complete"
+    return made
+
+
+def filled(folder: Path, url: str, file: Path, *, workers: int, batch: int) -> Consortium:
+    made = loaded(folder, url, file, workers=workers, batch=batch)
+    made.match()
     return made
 
 
@@ -71,6 +80,27 @@ def test_workers_and_batches_leave_the_same_dump(
 ) -> None:
     made = filled(tmp_path / "union", database_url, file, workers=workers, batch=batch)
     assert made.dump() == reference
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["as they are", "the processes die"])
+def test_what_processes_draw_and_compare_is_what_one_would(
+    tmp_path: Path, file: Path, reference: str, *, killed: bool
+) -> None:
+    url = f"sqlite:///{tmp_path / 'induk.db'}"
+    made = loaded(tmp_path / "union", url, file, workers=2, batch=5000)
+    with made.opened() as opened:
+        started = set(opened.workers.begin(process_id, [()] * 8, os.getpid).results())
+        for one in started - {os.getpid()} if killed else ():
+            os.kill(one, signal.SIGKILL)
+        pipeline.match(opened)
+        used = set(opened.workers.begin(process_id, [()] * 8, os.getpid).results()) - {os.getpid()}
+    assert started - {os.getpid()}
+    assert bool(used) != killed  # the pool is broken, and its work done here
+    assert made.dump() == reference
+
+
+def process_id() -> int:
+    return os.getpid()
 
 
 def test_batches_of_one_leave_the_same_dump(tmp_path: Path, file: Path, reference: str) -> None:
