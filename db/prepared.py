@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import blake2b
 from typing import NamedTuple
 
 
@@ -49,8 +49,5 @@ class Prepared(NamedTuple):
 
 def digest(*parts: bytes) -> bytes:
     """The 16-byte hash used for every content address here."""
-    made = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        made.update(len(part).to_bytes(8, "big"))
-        made.update(part)
-    return made.digest()
+    measured = b"".join([each for part in parts for each in (len(part).to_bytes(8, "big"), part)])
+    return blake2b(measured, digest_size=16).digest()

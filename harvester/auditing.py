@@ -18,7 +18,7 @@ from harvester.errors import SourceError, UsageError
 from harvester.job import Job
 from harvester.model import Page, Value, Window
 from harvester.pipeline import HARVEST_LOCK, Pipeline
-from harvester.preparing import dedupe, sort_page
+from harvester.preparing import dedupe, hashed, sort_page
 from harvester.sources.probe_advice import CHECK_DAYS
 from harvester.sources.proof import Completeness, ListFacts, completeness
 from harvester.storing import count_page, delete_absent
@@ -154,7 +154,7 @@ def _fetch(job: Job, run_id: int, harvester: Any, identifier: str) -> bool:
         known = ledger.known(conn, job.source_id, [identifier])
     page = admit(harvester.record(identifier), job.recipe.source, purged).page
     live = [one for one in page.records if not one.deleted and one.identifier == identifier]
-    result = sort_page(live, known, job.recipe)
+    result = sort_page(live, known, job.recipe, hashed(live))
     changed = [one for one in result.changed if one.payload_hash not in rejected]
     with job.database.write() as conn:
         ledger.store(

@@ -221,7 +221,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
             ended = not page.token and following is None and trouble is None
             draft = begin(job, page, {**mark, "token": page.token, "ended": ended})
             store_page(job, run_id, row, held)
-            held = draft
+            held = draft if held is None else draft.later()
             if trouble is not None or not draft.preparation.elsewhere:
                 store_page(job, run_id, row, held)
                 held = None

@@ -18,7 +18,7 @@ from harvester.errors import UsageError
 from harvester.job import Outcome
 from harvester.model import Damage, HarvestedRecord, Page, Partner, Source, Window
 from harvester.pipeline import Order, Pipeline
-from harvester.preparing import Recipe, prepare_batch, to_prepare
+from harvester.preparing import Recipe, hashed, prepare_batch, to_prepare
 from harvester.sources.file_dry_run import DryRun, dry_run
 from harvester.sources.files import open_paths
 from harvester.sources.sheet_messages import flag
@@ -94,7 +94,7 @@ def _read(
     """The pages with what cannot be read among the damages; *hashes* learns the content of the rest."""
     for page in pages:
         live = [one for one in page.records if not one.deleted]
-        made = prepare_batch(to_prepare(live, {}), how)
+        made = prepare_batch(to_prepare(live, {}, hashed(live)), how)
         bad = {name: one for name, one in made.items() if isinstance(one, Damage)}
         for name, one in made.items():
             if isinstance(one, Prepared):

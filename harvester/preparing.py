@@ -74,11 +74,16 @@ class Sorted(NamedTuple):
 Made = dict[str, Prepared | Damage]
 
 
-def to_prepare(records: Sequence[HarvestedRecord], known: Mapping[str, Known]) -> list[tuple[HarvestedRecord, bytes]]:
+def hashed(records: Iterable[HarvestedRecord]) -> dict[str, bytes]:
+    """Identifier → hash of the bytes. Of several records with one identifier the last counts."""
+    last = {one.identifier: one.payload for one in records}
+    return {identifier: digest(body) for identifier, body in last.items()}
+
+
+def to_prepare(records: Sequence[HarvestedRecord], known: Mapping[str, Known], hashes: Mapping[str, bytes]) -> Work:
     """The records whose bytes are new, with their hash. Of several with one identifier the last counts."""
     last = {one.identifier: one for one in records}
-    hashed = ((one, digest(one.payload)) for one in last.values())
-    return [(one, raw_hash) for one, raw_hash in hashed if not _same_bytes(known.get(one.identifier), raw_hash)]
+    return [(last[name], hash) for name, hash in hashes.items() if not _same_bytes(known.get(name), hash)]
 
 
 def _same_bytes(held: Known | None, raw_hash: bytes) -> bool:
@@ -95,7 +100,11 @@ def prepare_batch(work: Work, recipe: Recipe, laps: Laps | None = None) -> Made:
 
 
 def sort_page(
-    records: Sequence[HarvestedRecord], known: Mapping[str, Known], recipe: Recipe, made: Made | None = None
+    records: Sequence[HarvestedRecord],
+    known: Mapping[str, Known],
+    recipe: Recipe,
+    hashes: Mapping[str, bytes],
+    made: Made | None = None,
 ) -> Sorted:
     """Sort live records by what they need; *made* are those that were prepared beforehand.
 
@@ -105,7 +114,7 @@ def sort_page(
     last = {one.identifier: one for one in records}
     damages = [
         (_superseded(one), one.format)
-        for one in records
+        for one in (records if len(last) < len(records) else ())
         if one is not last[one.identifier] and one.payload != last[one.identifier].payload
     ]
     changed: list[Prepared] = []
@@ -113,12 +122,11 @@ def sort_page(
     reworded: list[tuple[int, bytes]] = []
     for one in last.values():
         held = known.get(one.identifier)
-        ready = made.get(one.identifier) if made else None
-        raw_hash = ready.raw_hash if isinstance(ready, Prepared) else digest(one.payload)
+        raw_hash = hashes[one.identifier]
         if held and _same_bytes(held, raw_hash):
             unchanged.append(held.record_id)
             continue
-        found = ready or prepare(one, raw_hash, recipe)
+        found = (made.get(one.identifier) if made else None) or prepare(one, raw_hash, recipe)
         if isinstance(found, Damage):
             damages.append((found, one.format))
         elif held and held.state == "active" and held.payload_hash == found.payload_hash:

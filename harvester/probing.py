@@ -15,7 +15,7 @@ from harvester.clock import SystemClock
 from harvester.errors import SourceError, UsageError
 from harvester.model import Clock, Damage, HarvestedRecord, NormalizedRecord, Source, Value, Window
 from harvester.pipeline import HARVEST_LOCK, Pipeline
-from harvester.preparing import Recipe, prepare_batch, to_prepare
+from harvester.preparing import Recipe, hashed, prepare_batch, to_prepare
 from harvester.settings import Settings
 from harvester.sources import Environment, sliced_probe
 from harvester.sources import probe as oai_probe
@@ -144,7 +144,7 @@ def sample(pipeline: Pipeline, code: str, number: int = SAMPLE) -> tuple[Sampled
 
 
 def _sampled(records: list[HarvestedRecord], how: Recipe) -> Iterator[Sampled]:
-    for name, made in prepare_batch(to_prepare(records, {}), how).items():
+    for name, made in prepare_batch(to_prepare(records, {}, hashed(records)), how).items():
         if isinstance(made, Damage):
             yield Sampled(name, refused=made.message)
             continue

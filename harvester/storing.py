@@ -19,7 +19,7 @@ from harvester.guards import DeletionLimits, Ruling, rule_on_deletions
 from harvester.job import Job
 from harvester.laps import Laps
 from harvester.model import Damage, Page
-from harvester.preparing import Made, Sorted, dedupe, sort_page, to_prepare
+from harvester.preparing import Made, Sorted, dedupe, hashed, sort_page, to_prepare
 from harvester.workers import Preparation
 
 
@@ -29,19 +29,39 @@ class Draft(NamedTuple):
     page: Page
     checkpoint: Mapping[str, Any]
     preparation: Preparation
-    barred: tuple[bytes, ...] = ()
+    hashes: Mapping[str, bytes]  # of the bytes of the live records
+    before: _Before | None
+    barred: tuple[bytes, ...]
+
+    def later(self) -> Draft:
+        """The same, when something was stored since."""
+        return self._replace(before=None)
+
+
+class _Before(NamedTuple):
+    """What the ledger holds of a page's records, and the content hashes that reverted runs had brought."""
+
+    known: Mapping[str, Known]
+    rejected: frozenset[bytes]
 
 
 def begin(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> Draft:
     """Begin to prepare what is new on the page."""
     with job.database.read() as conn:
-        purged = control.purged(conn, job.source_id)
-    page, barred = admit(page, job.recipe.source, purged)
+        page, barred = admit(page, job.recipe.source, control.purged(conn, job.source_id))
+        before = _before(conn, job, page)
     live = [one for one in page.records if not one.deleted]
-    with job.database.read() as conn:
-        known = ledger.known(conn, job.source_id, {one.identifier for one in live})
-    recipe = job.recipe._replace(shelf=dictionaries.in_use(job.database, lambda: stamp(job.clock.now())))
-    return Draft(page, checkpoint, job.workers.start(to_prepare(live, known), recipe), barred)
+    hashes = hashed(live)
+    work, recipe = to_prepare(live, before.known, hashes), job.recipe
+    if work:
+        recipe = recipe._replace(shelf=dictionaries.in_use(job.database, lambda: stamp(job.clock.now())))
+    preparation = job.workers.start(work, recipe)
+    return Draft(page, checkpoint, preparation, hashes, None if preparation.elsewhere else before, barred)
+
+
+def _before(conn: Connection, job: Job, page: Page) -> _Before:
+    known = ledger.known(conn, job.source_id, {one.identifier for one in page.records})
+    return _Before(known, control.rejected_payloads(conn, job.source_id))
 
 
 class _Ready(NamedTuple):
@@ -91,13 +111,15 @@ def store_page(job: Job, run_id: int, window: Mapping[str, Any], draft: Draft | 
 
 def _sorted(job: Job, draft: Draft, made: Made) -> _Ready:
     """What is new, changed, damaged, withdrawn on the page, against what the ledger holds."""
-    page, barred = draft.page, draft.barred
+    page, barred, before = draft.page, draft.barred, draft.before
     live = [one for one in page.records if not one.deleted]
     dead = {one.identifier: one.datestamp for one in page.records if one.deleted}
-    with job.database.read() as conn:
-        known = ledger.known(conn, job.source_id, {one.identifier for one in page.records})
-        rejected = control.rejected_payloads(conn, job.source_id)
-    result, refused = _without_rejected(sort_page(live, known, job.recipe, made), known, rejected)
+    if before is None:
+        with job.database.read() as conn:
+            before = _before(conn, job, page)
+    known = before.known
+    sorted_page = sort_page(live, known, job.recipe, draft.hashes, made)
+    result, refused = _without_rejected(sorted_page, known, before.rejected)
     alive = {one.identifier for one in live}
     told = [
         (known[name].record_id, datestamp)

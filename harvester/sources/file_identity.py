@@ -55,10 +55,14 @@ def _quick(payload: bytes, rule: str) -> str | None:
     directory = payload[24:end]
     if end < 0 or len(directory) % 12 or payload[12:17] != b"%05d" % (end + 1):
         return None
-    tags = [directory[entry : entry + 3] for entry in range(0, len(directory), 12)]
-    if tags.count(rule.encode()) != 1:
-        return None
-    at = 12 * tags.index(rule.encode())
+    tag = rule.encode()
+    if directory.startswith(tag) and tag not in directory[3:]:  # as nearly always: 001 comes first
+        at = 0
+    else:
+        tags = [directory[entry : entry + 3] for entry in range(0, len(directory), 12)]
+        if tags.count(tag) != 1:
+            return None
+        at = 12 * tags.index(tag)
     length, start = directory[at + 3 : at + 7], directory[at + 7 : at + 12]
     if not (length + start).isdigit():
         return None

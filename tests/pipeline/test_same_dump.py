@@ -42,7 +42,8 @@ def record(number: int) -> bytes:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("file") / "records.mrc"
-    path.write_bytes(b"".join(map(record, range(RECORDS))))
+    again = record(700).replace(b" hlm.", b" hal.")  # on a page by itself, while other processes are at the one before
+    path.write_bytes(b"".join(map(record, range(RECORDS))) + again)
     return path
 
 
