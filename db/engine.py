@@ -313,7 +313,8 @@ def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) 
     """
     listed = list(values)
     if isinstance(column.type, LargeBinary):
-        return column.in_(listed)
+        # a parameter made here: SQLAlchemy looks at each value of a plain list
+        return column.in_(bindparam(None, listed, unique=True, expanding=True, type_=column.type))
     if conn.dialect.name == "sqlite":
         return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
     kind: Any = Text() if isinstance(column.type, Text) else BigInteger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from sqlalchemy import Connection, delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -47,14 +48,18 @@ def _lines(conn: Connection, profiled: Iterable[Profiled]) -> list[tuple[bytes, 
 
 def _idle(conn: Connection, node_ids: Sequence[int]) -> set[int]:
     """Those of the nodes that no active record has."""
+    if not node_ids:
+        return set()
     taken = exists().where(record.c.node_id == node.c.id)
     query = select(node.c.id).where(within(conn, node.c.id, node_ids), ~taken)
-    return {row[0] for row in conn.execute(query)} if node_ids else set()
+    return {row[0] for row in conn.execute(query)}
 
 
 def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
     # sorted by key: B-tree pages are then touched in order
-    keys = sorted([(key, ids[one.hash], kind, likeness) for one in profiled for kind, key, likeness in one.keys])
+    placed = [(ids[one.hash], one.keys) for one in profiled]
+    keys = [(key, number, kind, likeness) for number, several in placed for kind, key, likeness in several]
+    keys.sort(key=itemgetter(0))
     bulk.insert_new(conn, match_key, _KEY, keys)
 
 

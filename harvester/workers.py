@@ -29,7 +29,9 @@ from harvester.preparing import Made, Recipe, Work, prepare_batch
 
 Rows = list[tuple[Any, ...] | Damage]
 R = TypeVar("R")
-MANY = 150
+MANY = 150  # records for which processes are started
+MANY_TO_START = 500  # records in small portions after which they are
+FEW = 40  # records that go to a process once it is there
 CHUNK = 250
 MANY_TO_START = 500  # it takes half a second until a process is there
 AHEAD = 2  # jobs begun for each process
@@ -92,10 +94,12 @@ class Workers:
     def __init__(self, number: int = 0) -> None:
         self._number = number or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
+        self._met = 0  # records so far: many servers send pages of a hundred
 
     def start(self, work: Work, recipe: Recipe) -> Preparation:
         """Begin to prepare *work*."""
-        if self._number < 2 or len(work) < MANY:
+        self._met += len(work)
+        if self._number < 2 or len(work) < (FEW if self._met > MANY_TO_START else MANY):
             return Preparation(work, recipe, ())
         plain = recipe._replace(rules=None)  # type: ignore[arg-type]  # a worker reads the rules itself, once
         size = min(CHUNK, -(-len(work) // self._number))  # a page keeps every process busy
