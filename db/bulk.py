@@ -72,7 +72,7 @@ def _run(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[
         return
     names = ", ".join(f'"{name}"' for name in columns)
     if conn.dialect.name == "sqlite":
-        _together(conn, f'INSERT INTO "{table.name}" ({names}) VALUES', len(columns), rows, rest)  # noqa: S608
+        _together(conn, f'INSERT INTO "{table.name}" ({names}) VALUES', len(columns), rows, rest)
     elif len(rows) < COPY_FROM:
         marks = ", ".join("%s" for _ in columns)
         conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {rest}', list(rows))  # noqa: S608
