@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
 
 from db import bulk, dictionaries
-from db.compress import unpack
 from db.engine import within
 from db.tables import (
     cluster,
@@ -224,7 +223,7 @@ _DECISION = ("left_node", "right_node", "verdict", "score", "reason", "evidence"
 
 
 def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[tuple[Any, ...]]) -> None:
-    """Drop pairs that are no longer proposed and store the new ones, rows of _DECISION."""
+    """Drop pairs that are no longer proposed and store the new ones, rows of _DECISION, with their evidence packed."""
     pairs = list(gone)
     if pairs:
         by_left: dict[int, list[int]] = {}
@@ -234,7 +233,9 @@ def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequ
             conn.execute(
                 delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
             )
-    bulk.upsert(conn, decision, _DECISION, new, ["left_node", "right_node"])
+    pack, number = dictionaries.packing(conn, "evidence")
+    rows = [(*row[:5], pack(row[5]), *row[6:], number) if row[5] else (*row, None) for row in new]
+    bulk.upsert(conn, decision, (*_DECISION, "dictionary_id"), rows, ["left_node", "right_node"])
 
 
 def decision_between(conn: Connection, left: int, right: int) -> Row | None:
@@ -242,7 +243,10 @@ def decision_between(conn: Connection, left: int, right: int) -> Row | None:
     low, high = min(left, right), max(left, right)
     query = select(decision).where(decision.c.left_node == low, decision.c.right_node == high)
     found = conn.execute(query).mappings().first()
-    return {**found, "evidence": unpack(bytes(found["evidence"] or b""))} if found else None
+    if not found:
+        return None
+    evidence = dictionaries.opener(conn)(found["evidence"] or b"", found["dictionary_id"])
+    return {**found, "evidence": evidence}
 
 
 # ---- clusters ----------------------------------------------------------------------------------------
@@ -315,7 +319,9 @@ def write_documents(conn: Connection, documents: Sequence[Document], now: str) -
     records = [row["record_id"] for one in documents for row in one.holdings]
     if records:
         conn.execute(delete(holding).where(within(conn, holding.c.record_id, records)))
-    insert(conn, union_record, [_body_row(one) for one in documents if one.body is not None])
+    pack, number = dictionaries.packing(conn, "union")
+    unions = [(one.cluster_id, pack(one.body), number) for one in documents if one.body is not None]
+    bulk.insert(conn, union_record, ("cluster_id", "body", "dictionary_id"), unions)
     upsert(conn, cluster_brief, [{"cluster_id": one.cluster_id, **one.brief} for one in documents], ["cluster_id"])
     insert(
         conn,
@@ -332,10 +338,6 @@ def write_documents(conn: Connection, documents: Sequence[Document], now: str) -
     )
     written = {"state": "active", "changed_at": now, "version": cluster.c.version + 1}
     conn.execute(update(cluster).where(within(conn, cluster.c.id, ids)).values(written))
-
-
-def _body_row(one: Document) -> Row:
-    return {"cluster_id": one.cluster_id, "body": (one.body or b"").decode()}
 
 
 def retire_clusters(conn: Connection, cluster_ids: Iterable[int], redirects: Mapping[int, int], now: str) -> None:
@@ -376,13 +378,16 @@ def stood(conn: Connection, record_ids: Iterable[int]) -> dict[int, int]:
 
 def write_events(conn: Connection, rows: Sequence[Row]) -> None:
     """Append to the log of what happened to clusters."""
-    insert(conn, cluster_event, [{**row, **_filters(row["body"])} for row in rows])
+    pack, number = dictionaries.packing(conn, "event")
+    packed = [{**row, **_filters(row["body"]), "dictionary_id": number} for row in rows]
+    insert(conn, cluster_event, [{**row, "body": pack(row["body"].encode())} for row in packed])
 
 
 class _Told(msgspec.Struct):
     """Of an event's body, what the merge log is filtered by."""
 
     record: str = ""
+    with_: str = msgspec.field(default="", name="with")
     action: str = ""
     reason: str = ""
     score: float | None = None
@@ -394,7 +399,8 @@ _told = msgspec.json.Decoder(_Told).decode
 def _filters(body: str) -> Row:
     told = _told(body)
     rule = told.action or told.reason.partition(":")[0][:60]
-    return {"source": told.record.partition("/")[0], "rule": rule, "score": told.score}
+    source = told.record.partition("/")[0]
+    return {"source": source, "record": told.record, "other": told.with_, "rule": rule, "score": told.score}
 
 
 # ---- reading for people and outputs ------------------------------------------------------------------
@@ -417,28 +423,45 @@ def members(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, list[Reco
 
 def union_bodies(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Any]:
     """Cluster id → union record as plain data; only clusters of two or more have one."""
+    return {key: json.loads(body) for key, body in union_texts(conn, cluster_ids).items()}
+
+
+def union_texts(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, bytes]:
+    """The same as JSON."""
     query = select(union_record).where(within(conn, union_record.c.cluster_id, cluster_ids))
-    return {
-        row.cluster_id: json.loads(row.body) if isinstance(row.body, str) else row.body for row in conn.execute(query)
-    }
+    opened = dictionaries.opener(conn)
+    return {row.cluster_id: opened(row.body, row.dictionary_id) for row in conn.execute(query)}
 
 
 def events(conn: Connection, cluster_id: int) -> list[Row]:
     """The history of a cluster, oldest first."""
     query = select(cluster_event).where(cluster_event.c.cluster_id == cluster_id).order_by(cluster_event.c.id)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return opened_events(conn, query)
 
 
 def events_by_id(conn: Connection, ids: Iterable[int]) -> list[Row]:
     """These lines of the merge log, oldest first."""
     query = select(cluster_event).where(within(conn, cluster_event.c.id, ids)).order_by(cluster_event.c.id)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return opened_events(conn, query)
 
 
 def events_of_run(conn: Connection, run_id: int) -> list[Row]:
     """What a run wrote into the merge log, oldest first."""
     query = select(cluster_event).where(cluster_event.c.run_id == run_id).order_by(cluster_event.c.id)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return opened_events(conn, query)
+
+
+_PACKED = frozenset(("dictionary_id", "record", "other"))  # what nobody wants to see beside the body
+
+
+def opened_events(conn: Connection, query: Select[Any]) -> list[Row]:
+    """The lines of the merge log that *query* selects, with their bodies as JSON."""
+    opened = dictionaries.opener(conn)
+    return [
+        {name: value for name, value in row.items() if name not in _PACKED}
+        | {"body": opened(row["body"], row["dictionary_id"]).decode()}
+        for row in conn.execute(query).mappings()
+    ]
 
 
 def briefs(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Row]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
+from db import catalogue
 from db.engine import within
 from db.tables import (
     change,
@@ -75,7 +76,7 @@ def merge_log(conn: Connection, wanted: LogFilter, limit: int) -> list[Row]:
     query = select(cluster_event).where(*(condition for used, condition in conditions if used))
     if wanted.sources is not None:
         query = query.where(column.source.in_(wanted.sources))
-    rows = conn.execute(query.order_by(column.id.desc()).limit(limit)).mappings()
+    rows = catalogue.opened_events(conn, query.order_by(column.id.desc()).limit(limit))
     return [{**row, "body": json.loads(row["body"])} for row in rows]
 
 

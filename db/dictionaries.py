@@ -1,57 +1,67 @@
 """Trained zstd dictionaries: one in use for each kind of bytes, the older ones for what was packed with them.
 
-They are made from a sample of the stored records, and hold only what many records have: db.phrases. A new one is made
-when there are ten times as many records as at the last, or four times as many and the newest pack clearly worse.
+They are made from a sample of what is stored, and hold only what much of it has: db.sampling, db.phrases. Those of the
+ledger (records, normalized forms, profiles) are made anew when there are ten times as many records as at the last, or
+four times as many and the newest pack clearly worse; those of the catalogue (lines of the merge log, union records,
+evidence) when there are ten times as many lines.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import pickle
-import random
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, delete, exists, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
-from db import bulk
+from db import sampling
 from db.compress import Dictionary, DictionaryError, Shelf, packer, unpack
-from db.engine import Database, within
-from db.tables import node, normalized, payload, record, renormalized, zstd_dictionary
+from db.engine import GLANCE, Database, within
+from db.tables import cluster_event, payload, record, zstd_dictionary
 from db.training import trained
 from harvester.errors import Locked
 
 LOCK = "dictionaries"
-FIRST = 2_000  # records from which on dictionaries are made
-SAMPLE = 1_500
-GROWTH = 10  # times as many records as at the last training: a new one
-LITTLE = 4  # times as many: a new one if the newest take WORSE times as many bytes as was measured then
+FIRST = 500  # records from which on dictionaries are made
+FIRST_LINES = 600  # lines of the merge log
+GROWTH = 10  # times as many as at the last training: a new one
+LITTLE = 4  # times as many records: a new one if the newest take WORSE times as many bytes as was measured then
 WORSE = 1.2
 NEWEST = 300
 LEAST = 1 << 10  # a smaller one is not worth its reading
-LONGEST = 16 << 10  # bytes of one sample
-BUDGET = 8 << 20  # bytes of all samples together
-PORTION = 1_000  # rows packed again in one transaction
-_USERS = (payload, normalized, node, renormalized)
+CATALOGUE = ("event", "union", "evidence")
 _known: WeakKeyDictionary[Engine, dict[int, bytes]] = WeakKeyDictionary()
 
 
 class Training(NamedTuple):
-    """The state at the last training: how many records there were, and bytes packed for each byte as received."""
+    """The state at the last training: how many records (or lines) there were, and bytes packed for each byte."""
 
     records: int = 0
     ratio: float = 0.0
 
 
 def current(conn: Connection) -> Shelf:
-    """The dictionaries in use."""
-    newest = select(zstd_dictionary.c.kind, func.max(zstd_dictionary.c.id)).group_by(zstd_dictionary.c.kind)
-    found = {row[0]: row[1] for row in conn.execute(newest)}
+    """The dictionaries of the ledger that are in use."""
+    found = in_force(conn)
     return Shelf(**{kind: Dictionary(one, _body(conn, one)) for kind, one in found.items() if kind in Shelf._fields})
+
+
+def in_force(conn: Connection) -> dict[str, int]:
+    """Kind → the id of the dictionary in use; an empty one says that a training found nothing in common."""
+    newest = select(zstd_dictionary.c.kind, func.max(zstd_dictionary.c.id)).group_by(zstd_dictionary.c.kind)
+    return {row[0]: row[1] for row in conn.execute(newest.where(func.length(zstd_dictionary.c.body) > 0))}
+
+
+def packing(conn: Connection, kind: str) -> tuple[Callable[[bytes], bytes], int | None]:
+    """What packs bytes of a kind with the dictionary in use, and the id to keep with them."""
+    number = in_force(conn).get(kind)
+    return (packer(), None) if number is None else (packer(Dictionary(number, _body(conn, number))), number)
 
 
 def opener(conn: Connection) -> Callable[[Any, int | None], bytes]:
@@ -89,35 +99,59 @@ def _body(conn: Connection, number: int) -> bytes:
 
 
 def in_use(database: Database, now: Callable[[], str]) -> Shelf:
-    """The dictionaries in use; made, or made anew, where that is due and nobody else is at it."""
+    """The dictionaries of the ledger in use; made, or made anew, where that is due and nobody else is at it.
+
+    The first ones are waited for: without them everything takes half as much again.
+    """
+    while True:
+        with database.read() as conn:
+            held = current(conn)
+            if not due(conn):
+                return held
+        if _train_alone(database, now, ledger=True) or held.raw:
+            with database.read() as conn:
+                return current(conn)
+        time.sleep(GLANCE)
+
+
+def ready(database: Database, now: Callable[[], str]) -> None:
+    """Make the dictionaries of the catalogue, or make them anew, where that is due and nobody else is at it."""
     with database.read() as conn:
-        if not due(conn):
-            return current(conn)
+        last, lines = _last(conn, "event"), _lines(conn)
+    if lines >= max(FIRST_LINES, last.records * GROWTH):
+        _train_alone(database, now, ledger=False)
+
+
+def _train_alone(database: Database, now: Callable[[], str], *, ledger: bool) -> bool:
+    """Train unless somebody is at it; False then, and when it was killed: the next page tries again."""
     try:
         with database.lock(LOCK):
-            train(database, now())
-    except (Locked, BrokenProcessPool):  # somebody is at it, or it was killed: the next page tries again
-        pass
-    with database.read() as conn:
-        return current(conn)
+            train(database, now(), ledger=ledger)
+    except (Locked, BrokenProcessPool) as error:
+        return isinstance(error, BrokenProcessPool)
+    return True
 
 
 def due(conn: Connection) -> bool:
-    """Whether it is time to train."""
-    last, records = _last(conn), _records(conn)
+    """Whether it is time to train those of the ledger."""
+    last, records = _last(conn, "raw"), _records(conn)
     if records < max(FIRST, last.records * LITTLE):
         return False
     return records >= last.records * GROWTH or _ratio(conn, records - NEWEST) > last.ratio * WORSE
 
 
-def _last(conn: Connection) -> Training:
-    query = select(zstd_dictionary.c.records, zstd_dictionary.c.ratio).where(zstd_dictionary.c.kind == "raw")
+def _last(conn: Connection, kind: str) -> Training:
+    query = select(zstd_dictionary.c.records, zstd_dictionary.c.ratio).where(zstd_dictionary.c.kind == kind)
     found = conn.execute(query.order_by(zstd_dictionary.c.id.desc()).limit(1)).first()
     return Training(*found) if found else Training()
 
 
 def _records(conn: Connection) -> int:
     return int(conn.execute(select(func.max(record.c.id))).scalar_one() or 0)
+
+
+def _lines(conn: Connection) -> int:
+    return int(conn.execute(select(func.max(cluster_event.c.id))).scalar_one() or 0)
 
 
 def _ratio(conn: Connection, after: int) -> float:
@@ -129,105 +163,25 @@ def _ratio(conn: Connection, after: int) -> float:
     return float(stored) / float(received) if received else 0.0
 
 
-def train(database: Database, now: str) -> Shelf:
-    """Make a new dictionary of each kind from the records as they are; what is stored stays as it is packed.
+def train(database: Database, now: str, *, ledger: bool) -> None:
+    """Make a new dictionary of each kind, of the ledger or of the catalogue; what is stored stays as it is packed.
 
     In a process of its own, which takes its memory (some 100 MiB) with it when it ends. Through a file: a harvest of
     long records would hold megabytes of samples.
     """
     with NamedTemporaryFile() as file:
         with database.read() as conn:
-            for sample in _samples(conn):
+            for sample in (sampling.of_ledger if ledger else sampling.of_catalogue)(conn, opener(conn)):
                 pickle.dump(sample, file)
-            records = _records(conn)
+            records = _records(conn) if ledger else _lines(conn)
         file.flush()
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            made, ratio = pool.submit(trained, file.name, LEAST).result()
-    told = {"made_at": now, "records": records, "ratio": ratio}
-    rows = [{"kind": kind, "body": body, **told} for kind, body in made.items() if body]
-    with database.write() as conn:
-        if rows:
-            conn.execute(insert(zstd_dictionary), rows)
-        return current(conn)
-
-
-def _samples(conn: Connection) -> Iterator[tuple[int, list[bytes]]]:
-    """(source id, bytes of each kind) of a random sample of the active records."""
-    low, high = conn.execute(select(func.min(record.c.id), func.max(record.c.id))).one()
-    if low is None:
-        return
-    dice = random.Random(high)  # noqa: S311 - a sample, not a secret
-    ids = dice.sample(range(low, high + 1), min(2 * SAMPLE, high + 1 - low))
-    active = select(record.c.id).where(within(conn, record.c.id, ids), record.c.state == "active")
-    alive = {row[0] for row in conn.execute(active)}
-    ids = [one for one in ids if one in alive][:SAMPLE]
-    query = (
-        select(
-            record.c.source_id,
-            payload.c.body,
-            payload.c.dictionary_id,
-            normalized.c.body,
-            normalized.c.dictionary_id,
-            node.c.profile,
-            node.c.dictionary_id,
-        )
-        .join(payload, payload.c.hash == record.c.stored_hash)
-        .join(normalized, normalized.c.record_id == record.c.id)
-        .join(node, node.c.id == record.c.node_id)
-        .where(within(conn, record.c.id, ids))
-    )
-    opened = opener(conn)
-    left = BUDGET
-    for source_id, *packed in conn.execute(query):
-        bodies = [opened(body, number)[:LONGEST] for body, number in zip(packed[::2], packed[1::2], strict=True)]
-        left -= sum(map(len, bodies))
-        if left < 0:
-            break
-        yield source_id, bodies
-
-
-# ---- packing again -----------------------------------------------------------------------------------
-
-
-def repack(database: Database, progress: Callable[[str, int], None] = lambda kind, rows: None) -> dict[str, int]:
-    """Pack everything with the dictionaries in use and drop those that nothing names any more; returns the rows.
-
-    In short transactions: killed anywhere and run again, it goes on.
-    """
-    counts = {}
-    for kind, table, key, column in _places():
-        counts[kind], last = 0, None
-        while done := _repack_portion(database, kind, (table, key, column), last):
-            counts[kind] += len(done)
-            last = done[-1]
-            progress(kind, counts[kind])
-    with database.write() as conn:
-        kept = [one.id for one in current(conn) if one]
-        used = [exists().where(table.c.dictionary_id == zstd_dictionary.c.id) for table in _USERS]
-        idle = delete(zstd_dictionary).where(~within(conn, zstd_dictionary.c.id, kept), *(~one for one in used))
-        counts["dropped"] = conn.execute(idle).rowcount
-    return counts
-
-
-def _places() -> list[tuple[str, Any, Any, Any]]:
-    return [
-        ("raw", payload, payload.c.hash, payload.c.body),
-        ("normalized", normalized, normalized.c.record_id, normalized.c.body),
-        ("profile", node, node.c.id, node.c.profile),
+            made = pool.submit(trained, file.name, LEAST).result()
+    told = {"made_at": now, "records": records}
+    kinds = Shelf._fields if ledger else CATALOGUE
+    rows = [
+        {"kind": kind, **told, **dict(zip(("body", "ratio"), made.get(kind, (b"", 0.0)), strict=True))}
+        for kind in kinds
     ]
-
-
-def _repack_portion(database: Database, kind: str, place: tuple[Any, Any, Any], last: Any) -> list[Any]:
-    """Pack a portion of what stands behind the key *last*; returns its keys."""
-    table, key, column = place
     with database.write() as conn:
-        wanted = getattr(current(conn), kind)
-        if wanted is None:
-            return []
-        query = select(key, column, table.c.dictionary_id).order_by(key).limit(PORTION)
-        others = table.c.dictionary_id.is_(None) | (table.c.dictionary_id != wanted.id)
-        rows = conn.execute(query.where(others) if last is None else query.where(others, key > last)).all()
-        packed, opened = packer(wanted), opener(conn)
-        made = [(name, packed(opened(body, number)), wanted.id) for name, body, number in rows]
-        bulk.update(conn, table, (key.name, column.name, "dictionary_id"), made, key.name)
-        return [row[0] for row in rows]
+        conn.execute(insert(zstd_dictionary), rows)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Text, and_, cast, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from db import catalogue, changes, ledger
 from db.catalogue import RecordState
 from db.engine import within
-from db.tables import change, cluster, cluster_brief, cluster_partner, union_record
+from db.tables import change, cluster, cluster_brief, cluster_partner
 from harvester.model import Change, ClusterDocument, Member, NormalizedRecord, Partner, Touch, UnionRecord
 
 MakeMember = Callable[[RecordState, NormalizedRecord], Member]
@@ -112,9 +112,7 @@ class FeedReader:
 
     def _unions(self, ids: Sequence[int]) -> dict[int, UnionRecord]:
         """Cluster id → stored union record: of clusters of two or more, or with a pin."""
-        body = cast(union_record.c.body, Text)
-        query = select(union_record.c.cluster_id, body).where(within(self._conn, union_record.c.cluster_id, ids))
-        unions = {row[0]: _decode_union(row[1]) for row in self._conn.execute(query)}
+        unions = {key: _decode_union(body) for key, body in catalogue.union_texts(self._conn, ids).items()}
         return {key: msgspec.structs.replace(one, record=_timeless(one.record)) for key, one in unions.items()}
 
     def _told_at(self, ids: Sequence[int]) -> dict[int, str]:

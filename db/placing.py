@@ -9,7 +9,6 @@ from sqlalchemy import Connection, delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from db import bulk, dictionaries
-from db.compress import packer
 from db.engine import within
 from db.prepared import Profiled
 from db.tables import decision, match_key, membership, node, record, reprofiled
@@ -41,8 +40,7 @@ _KEY = ("hash", "node_id", "kind", "likeness")
 
 def _lines(conn: Connection, profiled: Iterable[Profiled]) -> list[tuple[bytes, bool, bytes, int | None]]:
     """The columns _NODE."""
-    shelf = dictionaries.current(conn).profile
-    packed, number = packer(shelf), shelf.id if shelf else None
+    packed, number = dictionaries.packing(conn, "profile")
     return [(one.hash, one.solid, packed(one.profile), number) for one in profiled]
 
 

@@ -7,11 +7,13 @@ or `source` with `identifier`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, and_, cast, delete, exists, insert, or_, select, text, update
+from sqlalchemy import Connection, Table, Text, and_, cast, delete, exists, or_, select, text, update
 
-from db import suspects
+from db import catalogue, dictionaries, suspects
+from db.compress import pack
 from db.engine import within
 from db.tables import (
     cluster_event,
@@ -37,6 +39,7 @@ from db.tables import (
 from db.upsert import insert_new
 
 REDACTED = "(purged)"
+PORTION = 5_000
 
 
 def remember(conn: Connection, source_id: int, digest: bytes, now: str) -> None:
@@ -131,19 +134,30 @@ def _redact(conn: Connection, code: str, identifier: str) -> int:
     """Take the address out of logs and notes; lines of the merge log about it lose their evidence."""
     address = f"{code}/{identifier}"
     found = 0
-    query = select(cluster_event.c.id, cluster_event.c.body).where(_mentions(cluster_event.c.body, address))
-    for row_id, body in conn.execute(query).all():
-        fresh = json.dumps(_without(json.loads(body), address), ensure_ascii=False)
-        conn.execute(update(cluster_event).where(cluster_event.c.id == row_id).values(body=fresh))
+    for row_id, body in _lines_about(conn, address):
+        fresh = pack(json.dumps(_without(json.loads(body), address), ensure_ascii=False).encode())
+        changed = update(cluster_event).where(cluster_event.c.id == row_id)
+        conn.execute(changed.values(body=fresh, dictionary_id=None))
         found += 1
     for table, names in ((human_decision, ("reason", "body")), (rekey, ("body",)), (run, ("reason", "body"))):
         found += sum(_replace(conn, table, name, identifier) for name in names)
-    for name in ("record", "identifier"):
-        if name in cluster_event.c:
-            column = cluster_event.c[name]
-            done = conn.execute(update(cluster_event).where(column.in_((address, identifier))).values({name: REDACTED}))
-            found += done.rowcount
+    for column in (cluster_event.c.record, cluster_event.c.other):
+        conn.execute(update(cluster_event).where(column == address).values({column: REDACTED}))
     return found
+
+
+def _lines_about(conn: Connection, address: str) -> Iterator[tuple[int, bytes]]:
+    """Id and body of every line of the merge log that holds the address."""
+    forms = {json.dumps(address, ensure_ascii=flag)[1:-1].encode() for flag in (True, False)}
+    opened, last = dictionaries.opener(conn), 0
+    query = select(cluster_event.c.id, cluster_event.c.body, cluster_event.c.dictionary_id)
+    query = query.order_by(cluster_event.c.id).limit(PORTION)
+    while rows := conn.execute(query.where(cluster_event.c.id > last)).all():
+        last = rows[-1].id
+        for row in rows:
+            body = opened(row.body, row.dictionary_id)
+            if any(form in body for form in forms):
+                yield row.id, body
 
 
 def _mentions(column: Any, text_: str) -> Any:
@@ -178,7 +192,7 @@ def note(conn: Connection, cluster_id: int, run_id: int, actor: str, now: str) -
     """The one line that stays: that something was purged from a cluster, when and by whom."""
     body = json.dumps({"record": REDACTED})
     row = {"cluster_id": cluster_id, "kind": "purged", "actor": actor, "run_id": run_id, "at": now, "body": body}
-    conn.execute(insert(cluster_event).values(row))
+    catalogue.write_events(conn, [row])
 
 
 def overwrite(conn: Connection) -> None:

@@ -27,14 +27,14 @@ from sqlalchemy import (
     update,
 )
 
-from db import bulk, placing
+from db import bulk, dictionaries, placing
 from db.engine import within
 from db.prepared import Profiled
 from db.tables import decision, key_stat, match_key, match_queue, node, record, rejudged, rekeyed, reprofiled
 
 Pair = tuple[int, int]
 Block = tuple[int, str, Sequence[int], Sequence[int]]
-JUDGED = ("left_node", "right_node", "verdict", "score", "reason", "evidence")
+JUDGED = ("left_node", "right_node", "verdict", "score", "reason", "evidence", "dictionary_id")
 KEY = ("hash", "node_id", "kind", "likeness")
 PORTION = 10_000
 _mine = and_(reprofiled.c.record_id == record.c.id, reprofiled.c.version == record.c.version)
@@ -176,8 +176,10 @@ def judged(conn: Connection) -> Iterator[Pair]:
 
 
 def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store decisions beside those in use; JUDGED names their columns."""
-    bulk.insert_new(conn, rejudged, JUDGED, rows)
+    """Store decisions beside those in use; JUDGED names their columns, up to the evidence, which is packed here."""
+    pack, number = dictionaries.packing(conn, "evidence")
+    packed = [(*row[:-1], pack(row[-1]), number) if row[-1] else (*row, None) for row in rows]
+    bulk.insert_new(conn, rejudged, JUDGED, packed)
 
 
 def drop_judged(conn: Connection, pairs: Sequence[Pair]) -> None:

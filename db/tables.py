@@ -227,11 +227,11 @@ zstd_dictionary = Table(
     "zstd_dictionary",
     metadata,
     _id(),
-    Column("kind", Text, nullable=False),  # raw | normalized | profile
-    Column("body", LargeBinary, nullable=False),
+    Column("kind", Text, nullable=False),  # raw | normalized | profile | event | union | evidence
+    Column("body", LargeBinary, nullable=False),  # empty: what was there had nothing in common
     Column("made_at", Text, nullable=False),
-    Column("records", Integer, nullable=False, server_default="0"),  # how many there were when it was made
-    Column("ratio", Float, nullable=False, server_default="0"),  # bytes stored for each byte of them as received
+    Column("records", Integer, nullable=False, server_default="0"),  # or lines: how many there were when it was made
+    Column("ratio", Float, nullable=False, server_default="0"),  # bytes stored for each byte
 )
 
 payload = Table(
@@ -435,6 +435,7 @@ rejudged = Table(  # what those rules decide on the pairs that they propose
     Column("score", Float, nullable=False),
     Column("reason", Text, nullable=False),
     Column("evidence", LargeBinary),
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
     sqlite_with_rowid=False,
 )
 
@@ -454,6 +455,7 @@ decision = Table(
     Column("score", Float, nullable=False),
     Column("reason", Text, nullable=False),
     Column("evidence", LargeBinary),  # JSON, packed
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
     Column("derivation_id", Id, nullable=False),
     Column("run_id", Id, nullable=False),
     Index("ix_decision_right_node", "right_node"),
@@ -577,10 +579,13 @@ cluster_event = Table(
     Column("actor", Text, nullable=False),
     Column("run_id", Id, nullable=False, index=True),
     Column("at", Text, nullable=False, index=True),
-    Column("body", Text, nullable=False),
-    Column("source", Bytewise, nullable=False, server_default=""),  # of the record; with rule and score from the body:
+    Column("body", LargeBinary, nullable=False),  # JSON, packed; from it, to be looked for:
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
+    Column("source", Bytewise, nullable=False, server_default=""),  # of the record
+    Column("record", Bytewise, nullable=False, server_default=""),  # its address, and that of the other of its pair
+    Column("other", Bytewise, nullable=False, server_default=""),
     Column("rule", Text, nullable=False, server_default=""),  # the feature that spoke most, or a person's action
-    Column("score", Float),  # what the merge log is filtered by
+    Column("score", Float),
     Index("ix_cluster_event_source", "source", "id"),
     Index("ix_cluster_event_actor", "actor", "id"),
 )
@@ -597,7 +602,8 @@ union_record = Table(
     "union_record",
     metadata,
     Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
-    Column("body", Text().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+    Column("body", LargeBinary, nullable=False),  # JSON, packed
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
 )
 
 cluster_brief = Table(

@@ -32,10 +32,9 @@ _VIEWS = {
         JOIN source s ON s.id = r.source_id
     """,
     "v_merge_log": """
-        SELECT e.id AS event_id, e.cluster_id, e.kind, e.actor, e.run_id, e.at, e.record, e.other_record, e.score
-        FROM (SELECT id, cluster_id, kind, actor, run_id, at, {record} AS record, {other} AS other_record,
-                     {score} AS score FROM cluster_event) e
-        WHERE coalesce(e.record, '') NOT IN ({hidden}) AND coalesce(e.other_record, '') NOT IN ({hidden})
+        SELECT id AS event_id, cluster_id, kind, actor, run_id, at, nullif(record, '') AS record,
+               nullif(other, '') AS other_record, score
+        FROM cluster_event WHERE record NOT IN ({hidden}) AND other NOT IN ({hidden})
     """,
     "v_change": """
         SELECT c.seq, c.batch, c.kind, c.cluster_id, c.target_id, c.at, f.epoch
@@ -80,15 +79,5 @@ def drop(conn: Connection) -> None:
 
 def _dialect(conn: Connection) -> dict[str, str]:
     if conn.dialect.name == "sqlite":
-        return {
-            "lending": "coalesce(json_extract(h.body, '$.lending'), '')",
-            "record": "json_extract(body, '$.record')",
-            "other": "json_extract(body, '$.with')",
-            "score": "CAST(json_extract(body, '$.score') AS REAL)",
-        }
-    return {
-        "lending": "coalesce(h.body::json ->> 'lending', '')",
-        "record": "body::json ->> 'record'",
-        "other": "body::json ->> 'with'",
-        "score": "(body::json ->> 'score')::double precision",
-    }
+        return {"lending": "coalesce(json_extract(h.body, '$.lending'), '')"}
+    return {"lending": "coalesce(h.body::json ->> 'lending', '')"}

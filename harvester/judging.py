@@ -1,4 +1,4 @@
-"""Pairs of profiles → decisions as they are stored. Pure, so any process can; profiles come packed, as stored."""
+"""Pairs of profiles → decisions. Pure, so any process can; profiles come packed, as stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db.compress import opener, pack
+from db.compress import opener
 from harvester.errors import ConfigError
 from harvester.match import compare
 from harvester.match.rules import Rules
@@ -22,7 +22,7 @@ _decode = msgspec.msgpack.Decoder(Profile).decode
 
 
 class Judged(NamedTuple):
-    """The decision on a pair of nodes; `evidence` packed."""
+    """The decision on a pair of nodes; `evidence` as JSON, not packed."""
 
     left: int
     right: int
@@ -63,10 +63,10 @@ def judged(left: Profile, right: Profile, rules: Rules) -> Decision:
     return decision
 
 
-def packed_evidence(decision: Decision) -> bytes | None:
-    """The evidence as it is stored."""
-    return pack(msgspec.json.encode(decision.evidence)) if decision.evidence else None
+def plain_evidence(decision: Decision) -> bytes | None:
+    """The evidence as JSON."""
+    return msgspec.json.encode(decision.evidence) if decision.evidence else None
 
 
 def _judged(pair: Pair, made: Decision) -> Judged:
-    return Judged(*pair, made.verdict, made.score, made.reason, packed_evidence(made))
+    return Judged(*pair, made.verdict, made.score, made.reason, plain_evidence(made))

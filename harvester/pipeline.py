@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from db import constants as db_constants
-from db import control, gates, migrate, work
+from db import control, dictionaries, gates, migrate, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
@@ -382,6 +382,7 @@ def match(pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: 
         while True:
             if pipeline.database.give_way():
                 short_until = pipeline.clock.monotonic() + SHORT_SECONDS
+            dictionaries.ready(pipeline.database, pipeline.now)
             if not (batch := _locked_batch(pipeline, desk, short=pipeline.clock.monotonic() < short_until)):
                 break
             for name in totals:

@@ -139,7 +139,7 @@ def prune(shell: Shell) -> None:
 @common
 def pack(shell: Shell) -> None:
     """Pack everything with dictionaries made from what is stored now, and drop the old ones."""
-    from db import dictionaries, migrate, prune
+    from db import dictionaries, migrate, prune, repacking
     from harvester.clock import SystemClock, stamp
 
     database = open_database(shell)
@@ -148,8 +148,9 @@ def pack(shell: Shell) -> None:
         shell.emit({}, lambda: shell.say(_("would make new dictionaries and pack everything with them")))
         return
     with database.lock(dictionaries.LOCK):
-        dictionaries.train(database, stamp(SystemClock().now()))
-        found = dictionaries.repack(
+        for ledger in (True, False):
+            dictionaries.train(database, stamp(SystemClock().now()), ledger=ledger)
+        found = repacking.repack(
             database, lambda kind, rows: shell.note(_("{kind}: {rows:,} packed", kind=kind, rows=rows))
         )
     prune.tidy(database, wholly=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
-from db import migrate
+from db import catalogue, migrate
 from db.engine import Database
 from db.tables import metadata
 from harvester.errors import ConfigError
@@ -52,3 +56,31 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         migrate.require(database)
     with pytest.raises(ConfigError, match="newer"):
         migrate.upgrade(database)
+
+
+@pytest.mark.slow
+def test_the_catalogue_is_packed_without_losing_a_word(database_url: str) -> None:
+    """From 0012: lines of the merge log with what is looked for in them, and union records."""
+    told = {"record": "timur/Š1", "with": "barat/2", "score": 17.5, "evidence": [{"feature": "isbn", "points": 17.5}]}
+    bodies = [json.dumps(told), json.dumps({"decision": 3, "action": "split"}), "{}"]
+    union = {"record": {"title": {"proper": "Bumi manusia 😀"}}, "members": ["barat/2", "timur/Š1"]}
+    database = Database(database_url)
+    with database.write() as conn:
+        command.upgrade(migrate.config(conn), "0012")
+        conn.exec_driver_sql(
+            "INSERT INTO cluster (id, state, size, version, doc_hash, created_at, changed_at)"
+            " VALUES (1, 'active', 2, 1, '', '', '')"
+        )
+        line = (
+            "INSERT INTO cluster_event (cluster_id, kind, actor, run_id, at, body)"
+            " VALUES (1, 'joined', 'match', 1, '', :body)"
+        )
+        conn.execute(text(line), [{"body": body} for body in bodies])
+        conn.execute(text("INSERT INTO union_record VALUES (1, :body)"), [{"body": json.dumps(union)}])
+    migrate.upgrade(database)
+    with database.read() as conn:
+        assert [json.loads(row["body"]) for row in catalogue.events(conn, 1)] == [json.loads(one) for one in bodies]
+        assert catalogue.union_bodies(conn, [1]) == {1: union}
+        addresses = conn.exec_driver_sql("SELECT record, other_record FROM v_merge_log ORDER BY event_id").all()
+    assert [tuple(row) for row in addresses] == [("timur/Š1", "barat/2"), (None, None), (None, None)]
+    database.close()
