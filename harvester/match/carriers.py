@@ -20,11 +20,13 @@ _SCORES = (
 _SCORE_PATTERNS = tuple((name, re.compile(pattern)) for name, pattern in _SCORES)
 _CARRIERS = (
     ("bluray", re.compile(r"blu ?ray")),
+    ("vcd", re.compile(r"\bvcds?\b|video ?cds?\b|video compact dis[ck]")),
     ("dvd", re.compile(r"\bdvd")),
     ("vhs", re.compile(r"\bvhs\b|video ?(?:kassett|cassett|kaset)|kaset video")),
     ("lp", re.compile(r"\blps?\b|schallplatte|33 1 3|vinyl|piringan hitam")),
-    ("cassette", re.compile(r"(?:audio|ton|musik) ?(?:kassett|cassett)|kaset audio|sound cassette")),
     ("cd", re.compile(r"\bcds?\b|compact dis[ck]|kompaktdisk")),
+    # After discs, for a box is a Kassette too.
+    ("cassette", re.compile(r"kassett|cassett|\bkaset\b")),
 )
 _REGION = re.compile(r"\b(?:region(?:al)?|zone|landercode|regionalcode)(?: code)? ([1-6])\b")
 _CLOCK = re.compile(r"(?<!\d)([0-9]{2})([0-9]{2})[0-9]{2}(?!\d)")

@@ -74,12 +74,14 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "title_more", " ".join(words[:4])
     if year:
         yield "title_year", f"{' '.join(words[:2])}|{year}"
+        if not names and len(words) > 1 and " " not in profile.proper:
+            yield "title_year", f"{words[0]}|{year}"  # others leave the subtitle of a title of one word out
         if pages:
             yield "title_year_pages", f"{words[0]}|{year}|{pages}"
             for word in sorted(in_order, key=len, reverse=True)[:2]:
                 yield "word_year_pages", f"{word}|{year}|{pages}"
-    if year and pages and names:
-        yield "author_year_pages", f"{names[0]}|{year}|{pages}"
+    if year and names and (pages or profile.volumes > 1):
+        yield "author_year_pages", f"{names[0]}|{year}|{pages or f'{profile.volumes} v'}"
     for name in names:
         yield "author_title", f"{name}|{words[0]}"
         if len(words) > 1:

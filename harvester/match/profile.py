@@ -29,7 +29,7 @@ from harvester.match.constants import NONE, Constants, silenced
 from harvester.match.rules import Rules
 from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
 from harvester.match.vocabulary import Vocabulary
-from harvester.model import NormalizedRecord, Profile, Series
+from harvester.model import Identifier, NormalizedRecord, Profile, Series
 from harvester.text import fold, significant
 
 MAX_VALUES = 30
@@ -144,8 +144,16 @@ def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
         if item.kind in found:
             found[item.kind].append(item.value)
         else:
-            found["id"].append(f"{item.kind}:{item.value.lower()}")
+            found["id"].append(f"{item.kind}:{_publisher_number(item) if item.kind in _LOOSE else item.value.lower()}")
     return {kind: tuple(sorted(set(values)))[:MAX_VALUES] if values else () for kind, values in found.items()}
+
+
+# Kinds whose blanks, hyphens and "No." are the cataloguer's: ACD-037, ACD 037; 1786, No. 1786.
+_LOOSE = frozenset(("publisher_number",))
+
+
+def _publisher_number(item: Identifier) -> str:
+    return fold(item.value).replace(" ", "").removeprefix("no") or item.value.lower()
 
 
 def _level(record: NormalizedRecord) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -14,12 +15,14 @@ from harvester import evaluating, yaml_file
 from harvester.match.blocking import share_a_key
 from harvester.match.compare import explain
 from harvester.match.keys import keys
+from harvester.match.profile import profile
 from harvester.match.rules import load
-from harvester.model import Profile
+from harvester.model import HarvestedRecord, Profile
+from harvester.normalize import mapping as mappings
 
 RULES = load()
 HERE = Path(__file__).parent
-FILES = ("kinds.yaml", "kinds_blind.yaml")
+FILES = ("kinds.yaml", "kinds_blind.yaml", "kinds_blind_2.yaml")
 _LEADERS = {"book": "am", "score": "cm", "film": "gm", "map": "em", "serial": "as", "sound": "jm", "collection": "ac"}
 # The position of 008 that says what kind of score or film it is, after the place of publication.
 _CODE_AT = {"score": 20, "film": 33}
@@ -31,16 +34,18 @@ class Pair(NamedTuple):
     expect: str
     left: list[str]
     right: list[str]
+    unseen: str = ""
 
 
 def pairs() -> list[Pair]:
-    """The pairs of kinds.yaml, and those of kinds_blind.yaml."""
+    """The pairs of kinds.yaml, and those labelled before the rules saw them."""
     found = []
     for row in [row for name in FILES for row in yaml_file.read(HERE / name).value]:
         sides = row["each"] if "each" in row else [row["left"], row["right"]]
         records = [[*row.get("both", []), *side] for side in sides]
         for number, (left, right) in enumerate(combinations(records, 2)):
-            found.append(Pair(f"{row['kind']}: {row['label']} {number or ''}", row["kind"], row["expect"], left, right))
+            label = f"{row['kind']}: {row['label']} {number or ''}"
+            found.append(Pair(label, row["kind"], row["expect"], left, right, row.get("unseen", "")))
     return found
 
 
@@ -48,8 +53,9 @@ def marc(identifier: str, lines: list[str]) -> dict[str, Any]:
     """MARC-in-JSON of *lines* ("245 10$aTitle$bmore"; the indicators may be left out)."""
     kind, year, country, *code = next(line for line in lines if line.startswith("="))[2:].split()
     coded = list(f"260101s{year}    {country:3}".ljust(38) + " ")
-    for letter in code:
-        coded[_CODE_AT[kind]] = letter
+    for one in code:
+        at = 35 if len(one) == 3 else _CODE_AT[kind]
+        coded[at : at + len(one)] = one
     fields: list[dict[str, Any]] = [{"001": identifier}]
     for line in sorted(line for line in [*lines, "008 " + "".join(coded)] if not line.startswith("=")):
         tag, rest = line[:3], line[4:]
@@ -63,6 +69,14 @@ def marc(identifier: str, lines: list[str]) -> dict[str, Any]:
     return {"leader": f"00000n{_LEADERS[kind]} a2200000 i 4500", "fields": fields}
 
 
+def dublin_core(lines: list[str]) -> bytes:
+    """An oai_dc record of *lines* ("dc:title Title")."""
+    elements = [line[3:].split(" ", 1) for line in lines]
+    body = "".join(f"<dc:{name}>{escape(text)}</dc:{name}>" for name, text in elements)
+    spaces = 'xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    return f"<oai_dc:dc {spaces}>{body}</oai_dc:dc>".encode()
+
+
 PAIRS = pairs()
 
 
@@ -70,11 +84,15 @@ PAIRS = pairs()
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Profile]:
     """The profiles of all sides, "3L" and "3R" being those of the fourth pair."""
     path = tmp_path_factory.mktemp("kinds") / "records.jsonl"
-    sides = [(f"{n}{side}", lines) for n, one in enumerate(PAIRS) for side, lines in zip("LR", one[3:], strict=True)]
-    path.write_text("".join(json.dumps(marc(*side)) + "\n" for side in sides), encoding="utf-8")
+    sides = [(f"{n}{side}", lines) for n, one in enumerate(PAIRS) for side, lines in zip("LR", one[3:5], strict=True)]
+    simple = {name: lines for name, lines in sides if lines[0].startswith("dc:")}
+    rows = [json.dumps(marc(name, lines)) + "\n" for name, lines in sides if name not in simple]
+    path.write_text("".join(rows), encoding="utf-8")
     gathered = evaluating.gather(path, RULES)
     assert not gathered.unreadable
-    return gathered.profiles
+    held = [HarvestedRecord(name, "oai_dc", dublin_core(lines)) for name, lines in simple.items()]
+    marc21 = mappings.load("marc21")
+    return gathered.profiles | {one.identifier: profile(evaluating.normalized(one, marc21), RULES) for one in held}
 
 
 def test_every_kind_has_pairs_of_both_labels() -> None:
@@ -84,7 +102,12 @@ def test_every_kind_has_pairs_of_both_labels() -> None:
         assert held[kind, "one"] >= 4, held
 
 
-@pytest.mark.parametrize("number", range(len(PAIRS)), ids=lambda number: PAIRS[number].label)
+def _number(number: int, one: Pair) -> Any:
+    missed = [pytest.mark.xfail(reason=one.unseen, strict=True)] if one.unseen else []
+    return pytest.param(number, marks=missed, id=one.label)
+
+
+@pytest.mark.parametrize("number", [_number(*one) for one in enumerate(PAIRS)])
 def test_a_pair_is_judged_as_the_librarian_does(profiles: dict[str, Profile], number: int) -> None:
     decision = explain(profiles[f"{number}L"], profiles[f"{number}R"], RULES)
     told = [(one.feature, one.left, one.right, one.outcome, one.points) for one in decision.evidence if one.outcome]

@@ -105,7 +105,7 @@ def host(left: Profile, right: Profile) -> str:
 def extra(left: Profile, right: Profile) -> str:
     """Grade, semester, curriculum, user (siswa, guru), scale …: compared within their kind.
 
-    companion: one side alone is an answer key, a workbook or a study guide.
+    companion: one side alone is an answer key, a workbook, a study guide or a commentary.
     """
     if left.extra == right.extra:
         return "equal" if left.extra else "missing"
