@@ -9,7 +9,7 @@ counts; the older one stays, is named as overruled, and counts again when the ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from db import catalogue, constants, ledger, links, work
 from db.catalogue import RecordState
 from db.links import Decided, Draft
-from harvester.deciding_acts import FeedRow, Group, Plan, Result, StaleCluster, carry_out
+from harvester.deciding_acts import CONFIRMED, FeedRow, Group, Plan, Result, StaleCluster, carry_out
 from harvester.deciding_overruled import overruled
 from harvester.deciding_undo import undo_decisions, undo_of_events
 from harvester.drawing import member
@@ -63,7 +63,8 @@ def merge(
         raise UsageError("there is nothing to merge: name two clusters, or a record of each")
     action = "merge" if len(clusters) > 1 else "confirm"
     draft = Draft(action, "must", author, reason, (tuple(sorted(side)),))
-    return carry_out(pipeline, Plan((draft,)), expected_version=expected_version, preview=preview)
+    plan = Plan((draft,), notes=(CONFIRMED,) if action == "confirm" else ())
+    return carry_out(pipeline, plan, expected_version=expected_version, preview=preview)
 
 
 def split(
@@ -267,11 +268,38 @@ def typed(field: str, value: Any) -> Any:
         UsageError: there is no such field, or that is no value for it.
     """
     kind = _pinnable(field)
+    if isinstance(value, str) and kind == tuple[str, ...]:
+        value = [value]
     try:
-        return msgspec.to_builtins(msgspec.convert(value, kind))
+        made = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        hint = "a value is JSON of the field's shape"
+        hint = "a value is JSON of the field's shape" + _shape(kind)
         raise UsageError(f"that is no value for {field}: {error}", hint=hint) from None
+    if unknown := _unknown(value, made):
+        raise UsageError(
+            f"a value of {field} holds no {unknown}", hint="a value is JSON of the field's shape" + _shape(kind)
+        )
+    return msgspec.to_builtins(made)
+
+
+def _shape(kind: Any) -> str:
+    """The names inside a value, as in `: proper, remainder`; "" for texts and numbers."""
+    inner = next(iter(get_args(kind)), kind)
+    return ": " + ", ".join(inner.__struct_fields__) if hasattr(inner, "__struct_fields__") else ""
+
+
+def _unknown(value: Any, made: Any) -> str:
+    """The first name in typed JSON that what was made of it does not have, "" without one."""
+    if isinstance(made, tuple):
+        return next((name for one, other in zip(value, made, strict=True) if (name := _unknown(one, other))), "")
+    if not isinstance(made, msgspec.Struct):
+        return ""
+    for name, one in value.items():
+        if name not in made.__struct_fields__:
+            return str(name)
+        if inner := _unknown(one, getattr(made, name)):
+            return inner
+    return ""
 
 
 def unpin(

@@ -72,6 +72,10 @@ class Result(Value, frozen=True, omit_defaults=False):
         return {one.members for one in self.before} != {one.members for one in self.after}
 
 
+UNGROUPING = ("pin", "unpin")
+CONFIRMED = "they stand in one cluster already: kept as a confirmation that it is right"
+
+
 class Plan(NamedTuple):
     """A decision that is to be carried out: the first draft stands for it, further ones are its parts."""
 
@@ -90,6 +94,10 @@ class Plan(NamedTuple):
     @property
     def author(self) -> str:
         return self.drafts[0].author
+
+    def concerning(self, trouble: tuple[str, ...]) -> tuple[str, ...]:
+        """*trouble* of the groups, when this is about groups: a pin need not tell old quarrels again."""
+        return trouble if self.drafts[0].action not in UNGROUPING else ()
 
 
 def carry_out(
@@ -123,13 +131,13 @@ def _foreseen(pipeline: Pipeline, plan: Plan, expected: Mapping[int, int]) -> Re
             Decided(UNSTORED + number, *draft[:4], "", "pending", None, None, None, {}, draft.sides)
             for number, draft in enumerate(plan.drafts)
         )
-        against = _overruled(conn, plan.addresses, added, plan.ends)
+        against = _overruled(conn, plan.addresses, added, plan.ends, {one.id for one in (*revived, *added)})
     overlay = Overlay((*revived, *added), plan.ends, plan.pins, plan.profiles)
     seen = foresee(desk_of(pipeline, 0), [one.record_id for one in states if _matchable(one)], overlay)
     touched = {one.record_id for one in states}
     before, after = _groups(seen, touched)
     feed = tuple(FeedRow(kind, _real(key), _real(target)) for kind, key, target in seen.feed)
-    return Result(None, True, False, before, after, feed, (*against, *seen.trouble), plan.notes)
+    return Result(None, True, False, before, after, feed, (*against, *plan.concerning(seen.trouble)), plan.notes)
 
 
 def _groups(seen: Foreseen, touched: set[int]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
@@ -197,7 +205,7 @@ def _store(pipeline: Pipeline, plan: Plan, expected: Mapping[int, int], *, waits
         links.end(conn, plan.ends, first)
         links.revive(conn, plan.revives)
         plan.write(conn, [first, *others])
-        against = _overruled(conn, plan.addresses, (), frozenset())
+        against = _overruled(conn, plan.addresses, (), frozenset(), {first, *others, *plan.revives})
         head = plan.drafts[0]
         body = {"decision": first, "action": head.action, "why": head.reason, "records": len(plan.addresses)}
         catalogue.write_events(
@@ -248,11 +256,11 @@ def _check_versions(conn: Connection, expected: Mapping[int, int]) -> None:
 
 
 def _overruled(
-    conn: Connection, addresses: Sequence[Address], added: Sequence[Decided], ended: frozenset[int]
+    conn: Connection, addresses: Sequence[Address], added: Sequence[Decided], ended: frozenset[int], new: set[int]
 ) -> list[str]:
-    """What is said against each other about these records."""
+    """What these *new* decisions say against others about these records, and the others against them."""
     found = [one for one in links.concerning(conn, addresses) if one.id not in ended]
-    return overruled([*found, *added])
+    return overruled([*found, *added], new)
 
 
 # ---- applying ------------------------------------------------------------------------------------------
@@ -285,7 +293,7 @@ def _done(pipeline: Pipeline, plan: Plan, stored: _Stored, trouble: tuple[str, .
         here = {one.cluster_id for one in states if one.cluster_id is not None}
         after = _stored_groups(conn, here | {row["cluster_id"] for row in told})
     feed = tuple(FeedRow(row["kind"], row["cluster_id"], row["target_id"]) for row in told)
-    against = (*stored.contradictions, *trouble)
+    against = (*stored.contradictions, *plan.concerning(trouble))
     return Result(stored.decision_id, False, False, stored.before, after, feed, against, plan.notes)
 
 

@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,17 @@ def _draft(row: Any, number: int, author: str) -> tuple[Draft, str]:
     if row["action"] == "pin":
         body = {**body, **({"value": typed(body["field"], body.get("value"))} if "donor" not in body else {})}
     who, why, at = (str(row.get(name) or "") for name in ("author", "reason", "at"))
+    if at and not _is_time(at):
+        raise UsageError(f"at: {at!r} is no time such as 2026-11-22T08:00:00Z", place=place)
     return Draft(row["action"], kind, who or author, why, sides, body), at
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _store(pipeline: Pipeline, drafts: Sequence[tuple[Draft, str]], known: int, preview: bool) -> Imported:
@@ -299,6 +310,7 @@ def import_union(pipeline: Pipeline, text: str, author: str, reason: str, *, pre
         UsageError: the columns are not there, or a line holds no address.
     """
     groups: dict[str, dict[Address, None]] = {}
+    homes: dict[Address, str] = {}
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     for name in ("cluster", "record"):
         if name not in (reader.fieldnames or ()):
@@ -307,7 +319,10 @@ def import_union(pipeline: Pipeline, text: str, author: str, reason: str, *, pre
         address = Address.parse((row["record"] or "").strip())
         if not address.identifier or not (row["cluster"] or "").strip():
             raise UsageError("needs an id and an address (source/identifier)", place=str(number))
-        groups.setdefault(row["cluster"].strip(), {})[address] = None
+        name = row["cluster"].strip()
+        if homes.setdefault(address, name) != name:
+            raise UsageError(f"{address} stands in two clusters", place=str(number))
+        groups.setdefault(name, {})[address] = None
     at = pipeline.now()
     drafts = [(_taken_over(name, tuple(sorted(side)), author, reason), at) for name, side in groups.items()]
     with pipeline.database.read() as conn:

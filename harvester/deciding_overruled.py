@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from db.links import Decided
 from harvester.model import Address
@@ -12,12 +12,16 @@ BINDS = ("must", "split")
 PARTS = ("cannot", "split")
 
 
-def overruled(decisions: Sequence[Decided]) -> list[str]:
-    """One sentence for each decision that a newer one overrules, for some of its records."""
+def overruled(decisions: Sequence[Decided], about: Collection[int] = ()) -> list[str]:
+    """One sentence for each decision that a newer one overrules, for some of its records.
+
+    *about*: only where one of the two has one of these ids.
+    """
     return [
         f"{_named(newer)} overrules {older.sentence} about {len(records)} records, "
         f"among them {' and '.join(str(one) for one in sorted(records)[:2])}"
         for older, newer, records in _opposed(decisions)
+        if not about or older.id in about or newer.id in about
     ]
 
 

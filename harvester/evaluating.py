@@ -32,10 +32,13 @@ _decode = msgspec.json.Decoder(NormalizedRecord).decode
 
 
 class Gathered(NamedTuple):
-    """The profiles by identifier, and (identifier, reason) of what could not be read: it never merges."""
+    """The profiles by identifier, (identifier, reason) of what could not be read: it never merges; and whose identifier
+    stands at several records: the last counts.
+    """
 
     profiles: dict[str, Profile]
     unreadable: tuple[tuple[str, str], ...]
+    repeated: tuple[str, ...] = ()
 
 
 class Labels(NamedTuple):
@@ -57,8 +60,11 @@ def gather(path: Path, rules: Rules) -> Gathered:
     marc21 = mappings.load("marc21")
     profiles: dict[str, Profile] = {}
     unreadable: list[tuple[str, str]] = []
+    repeated: set[str] = set()
     for page in pages(path):
         for one in page.records:
+            if one.identifier in profiles:
+                repeated.add(one.identifier)
             try:
                 profiles[one.identifier] = profile(normalized(one, marc21), rules)
             except RecordError as error:
@@ -70,7 +76,7 @@ def gather(path: Path, rules: Rules) -> Gathered:
     if not profiles:
         why = unreadable[0][1] if unreadable else "it is empty"
         raise ConfigError(f"holds no record that can be read: {why}", place=path.name)
-    return Gathered(profiles, tuple(unreadable))
+    return Gathered(profiles, tuple(unreadable), tuple(sorted(repeated)))
 
 
 def pages(path: Path) -> Iterator[Page]:
@@ -122,20 +128,23 @@ def report(
 ) -> dict[str, Any]:
     """What `induk match evaluate --json` prints: figures as plain numbers, their 95 % intervals under `intervals`.
 
-    Rows of *pairs* and *clusters* that name a record which is not there are left out, and told under `left_out`.
+    Rows of *pairs* and *clusters* that name a record which is not there are left out, and told under `left_out`; so
+    are, under `odd_rows`, pairs of a record with itself, those that stand there already, and those labelled both ways.
 
     The headline is judged at the thresholds of *rules*, a vetoed pair being no merge; `without_vetoes` is the same
     curve by points alone. `whole_set` and `b_cubed` need *clusters*; without them they are None.
 
     Raises:
-        ConfigError: no pair, or no row of the clusters, names records of the file.
+        ConfigError: there is no pair, or no pair, or no row of the clusters, names records of the file.
     """
     profiles = gathered.profiles
     left_out = {
         "pairs": _unknown([(one.left, one.right) for one in pairs], profiles, "pairs"),
         "clusters": _unknown([(name,) for name in clusters], profiles, "clusters"),
     }
-    pairs = [one for one in pairs if one.left in profiles and one.right in profiles]
+    pairs, odd = _once([one for one in pairs if one.left in profiles and one.right in profiles])
+    if not pairs:
+        raise ConfigError("--pairs holds no labelled pair of two records")
     known = {name: cluster for name, cluster in clusters.items() if name in profiles}
     found = evaluate.evaluate(profiles, pairs, known, rules, samples=samples)
     whole_set = found.population
@@ -144,7 +153,9 @@ def report(
     return {
         "records": len(profiles),
         "unreadable": [{"record": name, "reason": reason} for name, reason in gathered.unreadable],
+        "repeated": list(gathered.repeated),
         "left_out": left_out,
+        "odd_rows": odd,
         "unclustered": len(profiles) - len(known) if clusters else 0,
         "pairs": found.pairs,
         "duplicates": found.duplicates,
@@ -192,6 +203,24 @@ def _unknown(rows: Sequence[tuple[str, ...]], profiles: Mapping[str, Profile], w
             f"no row of --{what} names only records of the file: it lacks {', '.join(names[:3])}; it holds {held}"
         )
     return {"rows": len(lost), "records": names[:SAMPLES]}
+
+
+def _once(pairs: Sequence[LabelledPair]) -> tuple[list[LabelledPair], dict[str, int]]:
+    """Each pair of two records that has one label, once; and how many rows are left out for which reason."""
+    labels: dict[frozenset[str], set[bool]] = {}
+    for one in pairs:
+        labels.setdefault(frozenset((one.left, one.right)), set()).add(one.duplicate)
+    kept: dict[frozenset[str], LabelledPair] = {}
+    odd = {"itself": 0, "repeated": 0, "contradictory": 0}
+    for one in pairs:
+        ends = frozenset((one.left, one.right))
+        if len(ends) == 1:
+            odd["itself"] += 1
+        elif len(labels[ends]) > 1:
+            odd["contradictory"] += 1
+        elif kept.setdefault(ends, one) is not one:
+            odd["repeated"] += 1
+    return list(kept.values()), odd
 
 
 def _ends(one: Interval) -> list[float]:

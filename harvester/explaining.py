@@ -23,6 +23,8 @@ def explain(pipeline: Pipeline, left: str, right: str) -> dict[str, Any]:
     `then` is the stored decision (None: no blocking key ever proposed the pair) with the hash of its rules, `today`
     what the `rules` in force say now.
     """
+    if left == right:
+        raise UsageError("that is one record, not two", place=left)
     with pipeline.database.read() as conn:
         nodes = [_node(conn, address) for address in (left, right)]
         stored = None

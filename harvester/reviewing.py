@@ -90,6 +90,8 @@ def judge(
     """
     if verdict not in ("same", "different"):
         raise UsageError(f"{verdict!r} is no verdict", hint="same or different")
+    if left == right:
+        raise UsageError("that is one record, not two", place=left)
     with pipeline.database.read() as conn:
         states = {one.address: one for one in catalogue.states_of_addresses(conn, map(Address.parse, (left, right)))}
     for one in (left, right):

@@ -228,11 +228,17 @@ def rollback(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Pr
     database = Database(settings.database_url(environ))
     with closing(database):
         promoted.settle(settings, database)
-        with database.read() as conn:
-            row = derivations.earlier_match_rules(conn)
+    return _enforce(settings, environ, clock, earlier(settings, environ))
+
+
+def earlier(settings: Settings, environ: Mapping[str, str]) -> Rules:
+    """The match rules that were in force before the present ones; raises as `rollback` does."""
+    database = Database(settings.database_url(environ))
+    with closing(database), database.read() as conn:
+        row = derivations.earlier_match_rules(conn)
     if row is None:
         raise UsageError("no other match rules were in force before", hint="`induk derivation list`")
-    return _enforce(settings, environ, clock, match_rules.parse(row["text"]))
+    return match_rules.parse(row["text"])
 
 
 def _enforce(settings: Settings, environ: Mapping[str, str], clock: Clock, rules: Rules) -> Promoted:

@@ -31,8 +31,14 @@ def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
 
 def _sentences(answer: dict[str, Any]) -> Iterator[str]:
     """What people said, what was decided then and by which rules, and where the records stand."""
-    for row in answer["links"]:
-        yield _("A person said {kind}-link: {reason} ({author}, {at}).", **row)
+    for number, row in enumerate(answer["links"]):
+        together = _("Together, by decision {decision} ({author}, {at}): {reason}", **row)
+        apart = _("Apart, by decision {decision} ({author}, {at}): {reason}", **row)
+        yield (
+            (together if row["kind"] == "must" else apart)
+            if not number
+            else _("An older one: decision {decision} ({author}, {at}): {reason}", **row)
+        )
     then = answer["then"]
     if answer["equal_profiles"]:
         yield _("Both records say the same in everything that is compared.")
@@ -44,7 +50,8 @@ def _sentences(answer: dict[str, Any]) -> Iterator[str]:
     if answer["same_cluster"]:
         yield _("They stand in one cluster ({number}).", number=answer["clusters"][0])
     else:
-        yield _("They stand in two clusters.")
+        one, other = (number or "-" for number in answer["clusters"])
+        yield _("They stand in two clusters ({one} and {other}).", one=one, other=other)
 
 
 def _by_rules(answer: dict[str, Any], then: dict[str, Any]) -> str:

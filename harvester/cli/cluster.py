@@ -50,8 +50,8 @@ def history(shell: Shell, number: int) -> None:
     from harvester import inspecting
 
     rows = inspecting.history(open_pipeline(shell), number)
-    lines = [[row["at"], row["kind"], row["actor"], _told(row["body"])] for row in rows]
-    shell.emit(rows, lambda: shell.table(["at", "what", "by", "details"], lines))
+    lines = [[row["id"], row["at"], row["kind"], row["actor"], _told(row["body"])] for row in rows]
+    shell.emit(rows, lambda: shell.table(["event", "at", "what", "by", "details"], lines))
 
 
 def _told(body: dict[str, Any]) -> str:

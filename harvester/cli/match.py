@@ -218,6 +218,13 @@ def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
             text = _("rows left out of --{name}: {rows}; the file of records has no {records}",
                      name=name, rows=lost["rows"], records=", ".join(lost["records"]))  # fmt: skip
             shell.note(text)
+    odd = found["odd_rows"]
+    if any(odd.values()):
+        shell.note(_("rows left out of --pairs: {itself} of one record, {repeated} repeated, "
+                     "{contradictory} labelled both ways", **odd))  # fmt: skip
+    if found["repeated"]:
+        shell.note(_("of several records with one identifier the last counts: {names}",
+                     names=", ".join(found["repeated"][:10])))  # fmt: skip
     if found["unclustered"]:
         shell.note(_("records in no row of --clusters: {unclustered}; each counts as a cluster of its own", **found))
     for one in found["unreadable"][:20]:
@@ -316,21 +323,25 @@ def _show_simulation(shell: Shell, found: dict[str, Any]) -> None:
 
 
 @command.command()
-@click.argument("rules_file", metavar="FILE", type=FILE)
+@click.argument("rules_file", metavar="[--rules] FILE", type=FILE, required=False)
+@click.option("--rules", "named", type=FILE, help="The same, as `simulate` has it.")
 @common
-def promote(shell: Shell, rules_file: Path) -> int:
+def promote(shell: Shell, rules_file: Path | None, named: Path | None) -> int:
     """Put the rules of FILE in force, keep the old ones for `rollback`, and match everything by them."""
     from harvester import simulating
     from harvester.clock import SystemClock
     from harvester.match import rules
 
-    rules.load(rules_file)
+    chosen = rules_file or named
+    if chosen is None or (rules_file and named):
+        raise ConfigError("name one file of rules")
+    new = rules.load(chosen)
     if shell.dry_run:
-        found = simulating.simulate(open_pipeline(shell), rules.load(rules_file))
+        found = simulating.simulate(open_pipeline(shell), new)
         shell.emit(found, lambda: _show_simulation(shell, found))
         return 0
     shell.confirm(_("Match every record by these rules? Consumers will see each cluster that changes."))
-    done = simulating.promote(settings_of(shell), os.environ, SystemClock(), rules_file)
+    done = simulating.promote(settings_of(shell), os.environ, SystemClock(), chosen)
     return _show_promotion(shell, done)
 
 
@@ -348,7 +359,8 @@ def rollback(shell: Shell) -> int:
     from harvester.clock import SystemClock
 
     if shell.dry_run:
-        shell.emit({}, lambda: shell.say(_("would put the rules before the present ones back")))
+        found = simulating.simulate(open_pipeline(shell), simulating.earlier(settings_of(shell), os.environ))
+        shell.emit(found, lambda: _show_simulation(shell, found))
         return 0
     shell.confirm(_("Match every record by the rules of before? Consumers will see each cluster that changes."))
     done = simulating.rollback(settings_of(shell), os.environ, SystemClock())

@@ -127,6 +127,23 @@ def test_the_newest_decision_about_two_records_counts_and_names_the_one_it_overr
     assert deciding.contradictions(union.pipeline) == []
 
 
+def test_only_what_a_decision_itself_contradicts_is_told_with_it(union: Union) -> None:
+    union.night({"alun/1": PELANGI, "bukit/1": PEMIMPI, "bukit/2": Book("Edensor", year="2007", pages="288")})
+    deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
+    deciding.never(union.pipeline, "alun/1", "bukit/1", "budi", "")
+    pinned = deciding.pin(union.pipeline, union.cluster_of("alun/1"), "abstract", "ana", "", value="Belitong")
+    assert pinned.contradictions == ()
+    other = deciding.must(union.pipeline, "alun/1", "bukit/2", "ana", "", preview=True)
+    assert not [one for one in other.contradictions if "overrules" in one]
+    assert len(deciding.contradictions(union.pipeline)) == 1
+
+
+def test_a_merge_of_what_stands_together_says_that_it_confirms(union: Union) -> None:
+    union.night({"alun/1": PELANGI, "alun/2": PELANGI})
+    result = deciding.merge(union.pipeline, ["alun/1", "alun/2"], "ana", "")
+    assert "confirmation" in result.notes[0]
+
+
 def test_what_follows_from_two_decisions_against_a_third_is_reported_and_kept_apart(union: Union) -> None:
     union.night({"alun/1": PELANGI, "alun/2": PEMIMPI, "bukit/1": Book("Edensor", year="2007", pages="288")})
     deciding.never(union.pipeline, "alun/1", "bukit/1", "ana", "")
@@ -326,3 +343,15 @@ def test_a_wrong_isbn_is_ignored_by_matching_now_and_after_every_harvest(union: 
     assert not union.together("alun/1", "bukit/1")
     deciding.undo(union.pipeline, result.decision or 0, "ana", "")
     assert union.together("alun/1", "bukit/1")
+
+
+@pytest.mark.parametrize(("field", "value"), [("title", {"propr": "x"}), ("extent", {"txt": "x"})])
+def test_a_typed_value_with_a_name_that_the_field_has_not_is_refused(field: str, value: object) -> None:
+    with pytest.raises(UsageError, match=r"holds no (propr|txt)") as caught:
+        deciding.typed(field, value)
+    assert "proper" in caught.value.hint or "pages" in caught.value.hint
+
+
+def test_one_word_is_a_list_of_one_where_a_field_is_a_list_of_words() -> None:
+    assert list(deciding.typed("languages", "jav")) == ["jav"]
+    assert deciding.typed("title", {"proper": "Edensor"})["proper"] == "Edensor"

@@ -126,3 +126,15 @@ def test_an_older_union_gives_its_groups_and_its_ids(union: Union) -> None:
     assert deciding_files.import_union(union.pipeline, text, "admin", "").decisions == 0
     with pytest.raises(UsageError, match="column record"):
         deciding_files.import_union(union.pipeline, "cluster\nx\n", "admin", "")
+
+
+def test_a_time_that_is_none_and_a_record_in_two_old_clusters_are_refused(union: Union) -> None:
+    union.night(BOOKS)
+    dated = "- action: must\n  author: ana\n  at: yesterday\n  records: [[alun/1, bukit/2]]\n"
+    with pytest.raises(UsageError, match="'yesterday' is no time"):
+        deciding_files.import_links(union.pipeline, dated, "admin")
+    twice = "cluster,record\nU1,alun/1\nU2,bukit/2\nU2,alun/1\n"
+    with pytest.raises(UsageError, match="alun/1 stands in two clusters") as caught:
+        deciding_files.import_union(union.pipeline, twice, "admin", "")
+    assert caught.value.place == "4"
+    assert deciding.decisions(union.pipeline) == []

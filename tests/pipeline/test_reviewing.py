@@ -55,6 +55,12 @@ def test_what_people_judged_or_keep_apart_is_not_counted_among_what_waits(union:
     assert reviewing.waiting(union.pipeline) == (0, 1)
 
 
+def test_one_record_is_no_pair_to_judge(union: Union) -> None:
+    union.night({"alun/1": SECOND})
+    with pytest.raises(UsageError, match="one record, not two"):
+        reviewing.judge(union.pipeline, "alun/1", "alun/1", "same", "ana")
+
+
 def test_the_verdict_same_merges_and_leaves_the_queue(union: Union) -> None:
     union.night({"alun/1": SECOND, "bukit/1": THIRD})
     result = reviewing.judge(union.pipeline, "alun/1", "bukit/1", "same", "ana", "salah ketik")

@@ -150,3 +150,22 @@ def test_training_writes_a_file_that_loads_and_keeps_the_thresholds_of_few_label
     assert not found["fitted_thresholds"]
     assert (fitted.merge_at, fitted.review_at) == (shipped.merge_at, shipped.review_at)
     assert fitted.text.count("#") == shipped.text.count("#")
+
+
+def test_rows_and_records_that_stand_twice_count_once_and_are_told(tmp_path: Path, labelled: dict[str, str]) -> None:
+    call = Call(tmp_path)
+    records = tmp_path / "records.json"
+    held = gzip.decompress(Path(labelled["records"]).read_bytes()).decode().splitlines()
+    records.write_text("\n".join([*held, held[0]]), encoding="utf-8")
+    pairs = tmp_path / "pairs.csv"
+    rows = ["left,right,duplicate", "a0,b0,1", "b0,a0,1", "a1,a1,1", "a1,b2,0", "a2,b2,1", "b2,a2,0"]
+    pairs.write_text("\n".join(rows), encoding="utf-8")
+    found = call.json("match", "evaluate", "--records", str(records), "--pairs", str(pairs), "--samples", "5")
+    assert (found["pairs"], found["duplicates"], found["recall"]) == (2, 1, 1.0)
+    assert found["odd_rows"] == {"itself": 1, "repeated": 1, "contradictory": 2}
+    assert found["repeated"] == ["a0"]
+    told = call("match", "evaluate", "--records", str(records), "--pairs", str(pairs), "--samples", "5")
+    assert "labelled both ways" in "".join(map(str, told))
+    pairs.write_text(rows[0], encoding="utf-8")
+    code, *_rest = call("match", "evaluate", "--records", str(records), "--pairs", str(pairs))
+    assert code == 2, "no label measures nothing"

@@ -123,6 +123,19 @@ def test_without_earlier_rules_there_is_no_way_back(union: Consortium) -> None:
         simulating.rollback(union.settings(), {}, union.clock)
 
 
+def test_promote_takes_its_file_as_simulate_does_and_rollback_says_first_what_it_would_do(
+    union: Consortium, tmp_path: Path
+) -> None:
+    call, path = Call(union.folder), other_rules(tmp_path, 60)
+    assert call("match", "rollback", "--dry-run")[0] == 2, "no other rules were in force before"
+    assert call("match", "promote", "--yes")[0] == 2
+    assert call("match", "promote", str(path), "--rules", str(path), "--yes")[0] == 2
+    assert call("match", "promote", "--rules", str(path), "--yes")[0] == 0
+    before = union.dump()
+    assert call.json("match", "rollback", "--dry-run")["joined"] > 0
+    assert union.dump() == before
+
+
 def test_an_explanation_says_what_was_decided_then_by_which_rules_and_what_todays_say(
     union: Consortium, tmp_path: Path
 ) -> None:
@@ -136,9 +149,13 @@ def test_an_explanation_says_what_was_decided_then_by_which_rules_and_what_today
     number = answer["clusters"][0]
     assert call("cluster", "split", str(number), "-g", pair[0], "--author", "ani", "-m", "two printings")[0] == 0
     told = call("match", "explain", *pair)[1]
-    for sentence in ("cannot-link: two printings (ani", "Decided in run", "They stand in two clusters."):
+    for sentence in ("Apart, by decision 1 (ani", "two printings", "Decided in run", f"in two clusters ({number} and "):
         assert sentence in told
+    assert call("match", "explain", pair[0], pair[0])[0] == 2, "one record is no pair"
     history = call("cluster", "history", str(number))[1]
     assert "two printings" in history
+    event = history.splitlines()[1].split("\t")[0]
+    assert call("cluster", "undo", "--event", event, "--author", "ani")[0] in (0, 2), "the number is that of the log"
+    assert event in {str(row["id"]) for row in call.json("cluster", "history", str(number))}
     assert "evidence" not in history
     assert call("cluster", "history", "99999")[0] == 2
