@@ -31,7 +31,7 @@ from db import bulk, placing, reprofiling, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.tables import node, record, reprofiled
-from harvester.match.blocking import BITS, join
+from harvester.match.blocking import BITS, Proposed, join
 from harvester.match.keys import keys
 from harvester.match.rules import Rules, load
 from harvester.model import Profile
@@ -218,8 +218,12 @@ def _joined(database: Database, rules: Rules) -> dict[str, Any]:
     """The pairs that the keys propose, and what hangs together by them."""
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-        blocks = reprofiling.blocks(conn, min(rules.suspend_at.values()))
-        proposed, joining, _ = measured(lambda: join(blocks, nodes, rules.suspend_at))
+
+        def work() -> Proposed:
+            lists, crowded = reprofiling.carriers(conn, min(rules.suspend_at.values()))
+            return join(lists, reprofiling.blocks(conn, crowded), nodes, rules.suspend_at)
+
+        proposed, joining, _ = measured(work)
     number, components, _ = measured(lambda: parts(nodes, proposed.pairs))
     counts = {"nodes": len(nodes), "pairs": len(proposed.pairs), "suspended": len(proposed.suspended), "parts": number}
     return {f"bulk_{name}": count for name, count in counts.items()} | {"join_s": joining, "components_s": components}
@@ -240,10 +244,12 @@ def _put(database: Any, derivation_id: int, run_id: int) -> None:
 
 def parts(nodes: set[int], pairs: Iterable[int]) -> int:
     """How many connected components there are."""
-    parent = list(range(max(nodes, default=0) + 1))
+    parent, lower = list(range(max(nodes, default=0) + 1)), (1 << BITS) - 1
     joined = 0
     for pair in pairs:
-        left, right = pair >> BITS, pair & (1 << BITS) - 1
+        left, right = parent[pair >> BITS], parent[pair & lower]
+        if left == right:
+            continue
         while (above := parent[left]) != left:
             parent[left] = left = parent[above]
         while (above := parent[right]) != right:

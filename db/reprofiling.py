@@ -8,15 +8,15 @@ in between. What is stored says how far it is, so that it goes on after a kill.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    FromClause,
     Select,
     Table,
     and_,
-    case,
     delete,
     exists,
     func,
@@ -143,29 +143,50 @@ def nodes(conn: Connection) -> set[int]:
     return {row[0] for row in conn.execute(query.where(record.c.state == "active"))}
 
 
-def blocks(conn: Connection, least: int) -> Iterator[Block]:
-    """(key, kind, nodes, their likenesses) of every key with two carriers or more, dead nodes among them.
+def carriers(conn: Connection, least: int) -> tuple[Iterator[Sequence[int]], list[int]]:
+    """The nodes of keys with two carriers up to *least*, every such list once, and the keys that have more.
 
-    No likenesses up to *least* carriers: they cannot be too many. The database groups, in the order of its index;
-    nothing is asked by the node or by the batch.
+    The database groups, in one pass and in the order of its index; dead nodes are among them. Records that are alike
+    share many keys: two thirds of the lists come again.
     """
-    held: Any = match_key
+    held = _held(conn)
+    lists, keep, read = _LISTS[conn.dialect.name]
+    query = select(held.c.hash, func.count(), lists(held.c.node_id)).group_by(held.c.hash).having(func.count() > 1)
+    found, crowded = set(), []
+    for key, count, nodes in conn.execute(query.execution_options(yield_per=PORTION)):
+        if count > least:
+            crowded.append(key)
+        else:
+            found.add(keep(nodes))
+    return map(read, found), crowded
+
+
+# How the rows of a group become a list, what of it is kept to be compared, and what it is read with.
+_LISTS: dict[str, tuple[Any, Callable[[Any], Hashable], Callable[[Any], Sequence[int]]]] = {
+    "sqlite": (func.json_group_array, str, json.loads),
+    "postgresql": (func.array_agg, tuple, list),
+}
+
+
+def blocks(conn: Connection, keys: Sequence[int]) -> Iterator[Block]:
+    """(key, kind, nodes, their likenesses) of each of *keys*."""
+    held = _held(conn)
+    lists, _, read = _LISTS[conn.dialect.name]
+    query = select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), lists(held.c.likeness))
+    query = query.group_by(held.c.hash)
+    for start in range(0, len(keys), PORTION):
+        asked = query.where(within(conn, held.c.hash, keys[start : start + PORTION]))
+        for key, kind, nodes, unlike in conn.execute(asked):
+            yield key, kind, read(nodes), read(unlike)
+
+
+def _held(conn: Connection) -> FromClause:
+    """The keys as they will be."""
     replaced = select(reprofiled.c.node_id).where(reprofiled.c.rekeyed)
-    if conn.execute(replaced.limit(1)).first():
-        staying = _columns(match_key).where(match_key.c.node_id.not_in(replaced))
-        held = union_all(staying, _columns(rekeyed).where(rekeyed.c.node_id.in_(replaced))).cte()
-    # first which keys: most have one carrier, and a list of each takes longer than a second look
-    shared = select(held.c.hash).group_by(held.c.hash).having(func.count() > 1).subquery()
-    lists = func.json_group_array if conn.dialect.name == "sqlite" else func.array_agg
-    unlike = lists(held.c.likeness)
-    query = (
-        select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), case((func.count() > least, unlike)))
-        .join(shared, shared.c.hash == held.c.hash)
-        .group_by(held.c.hash)
-    )
-    read = json.loads if conn.dialect.name == "sqlite" else list
-    for key, kind, carriers, likenesses in conn.execute(query.execution_options(yield_per=PORTION)):
-        yield key, kind, read(carriers), read(likenesses) if likenesses else ()
+    if not conn.execute(replaced.limit(1)).first():
+        return match_key
+    staying = _columns(match_key).where(match_key.c.node_id.not_in(replaced))
+    return union_all(staying, _columns(rekeyed).where(rekeyed.c.node_id.in_(replaced))).subquery()
 
 
 def judged(conn: Connection) -> Iterator[Pair]:

@@ -51,7 +51,8 @@ def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell)
     limits = rules_at(path).suspend_at
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-        proposed = join(reprofiling.blocks(conn, min(limits.values())), nodes, limits)
+        lists, crowded = reprofiling.carriers(conn, min(limits.values()))
+        proposed = join(lists, reprofiling.blocks(conn, crowded), nodes, limits)
         held = {left << BITS | right for left, right in reprofiling.judged(conn)}
     if stale := sorted(held - proposed.pairs):
         database.persist(partial(_drop, database, list(map(unpacked, stale))))

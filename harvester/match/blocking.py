@@ -33,6 +33,7 @@ def candidates(profiles: Mapping[str, Profile], rules: Rules) -> Candidates:
 
 
 BITS = 32  # of the larger node of a pair
+MANY = 8  # from so many nodes on pairs are made row by row: half the time
 
 
 class Proposed(NamedTuple):
@@ -46,25 +47,41 @@ class Proposed(NamedTuple):
 
 
 def join(
-    blocks: Iterable[tuple[int, str, Sequence[int], Sequence[int]]], alive: set[int], limits: Mapping[str, int]
+    lists: Iterable[Sequence[int]],
+    crowded: Iterable[tuple[int, str, Sequence[int], Sequence[int]]],
+    alive: set[int],
+    limits: Mapping[str, int],
 ) -> Proposed:
-    """The pairs of *alive* nodes in *blocks*: (key, kind, nodes, their likenesses), each key once.
+    """The pairs of *alive* nodes that share a key.
 
-    Where a key has no more nodes than any limit, the likenesses may be left out.
+    *lists* are the nodes of keys that have no more than any limit; *crowded* (key, kind, nodes, their likenesses) are
+    the other keys, each once.
     """
     pairs: set[int] = set()
+    for nodes in lists:
+        _add(pairs, nodes, alive)
     suspended: dict[int, tuple[str, int]] = {}
-    for key, kind, nodes, likenesses in blocks:
-        limit = limits[kind]
-        if len(nodes) > limit:
-            unlike = len({like for node, like in zip(nodes, likenesses, strict=True) if node in alive})
-            if unlike > limit:
-                suspended[key] = (kind, unlike)
-                continue
-        if not alive.issuperset(nodes):
-            nodes = [node for node in nodes if node in alive]
-        pairs.update([left << BITS | right for left, right in combinations(sorted(nodes), 2)])
+    done: set[tuple[int, ...]] = set()
+    for key, kind, nodes, likenesses in crowded:
+        unlike = len({like for node, like in zip(nodes, likenesses, strict=True) if node in alive})
+        if unlike > limits[kind]:
+            suspended[key] = (kind, unlike)
+        elif (found := tuple(nodes)) not in done:
+            done.add(found)
+            _add(pairs, nodes, alive)
     return Proposed(pairs, suspended)
+
+
+def _add(pairs: set[int], nodes: Sequence[int], alive: set[int]) -> None:
+    """Add the pairs of those of *nodes* that are *alive*."""
+    if not alive.issuperset(nodes):
+        nodes = [node for node in nodes if node in alive]
+    ascending = sorted(nodes)
+    if len(nodes) < MANY:
+        pairs.update([left << BITS | right for left, right in combinations(ascending, 2)])
+        return
+    for place, left in enumerate(ascending, start=1):
+        pairs.update(map((left << BITS).__or__, ascending[place:]))
 
 
 def unpacked(pair: int) -> tuple[int, int]:
