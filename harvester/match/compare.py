@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from harvester.match.comparing import shown
-from harvester.match.rules import MAX_PLANS, Feature, Interaction, Rules, Table, Veto, When
+from harvester.match.rules import MAX_PLANS, Interaction, Rules, Table, Veto, When
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 
@@ -31,12 +31,37 @@ def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
     A veto of stage 0 (codes and identifiers) counts at any score, one found later only from the review line up.
     """
     table = rules.table(left.material, right.material)
+    return _decision(left, right, rules, table, _walk(left, right, rules, table, stop=True))[0]
+
+
+def judge(left: Profile, right: Profile, rules: Rules) -> Decision:
+    """The same as it is kept: with all the evidence where a person may want to look at it."""
+    table = rules.table(left.material, right.material)
     walk = _walk(left, right, rules, table, stop=True)
+    made, more = _decision(left, right, rules, table, walk)
+    near = made.verdict == "veto" and made.score >= rules.review_at
+    if not near and made.verdict not in ("merge", "review"):
+        return made
+    return Decision(made.verdict, made.score, made.reason, _told(left, right, table, walk) + more)
+
+
+def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
+    """The same verdict as `decide` with all the evidence, whose points add up to the score."""
+    table = rules.table(left.material, right.material)
+    walk = _walk(left, right, rules, table, stop=False)
+    made, more = _decision(left, right, rules, table, walk)
+    return Decision(made.verdict, made.score, made.reason, _told(left, right, table, walk) + more)
+
+
+def _decision(
+    left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk
+) -> tuple[Decision, tuple[Evidence, ...]]:
+    """What follows from a walk, and the evidence beyond single features; one that was stopped ends below review."""
     if walk.stopped:
         reason = walk.early_veto or _reason(table, walk.outcomes, worst=True)
-        return Decision("veto" if walk.early_veto else "distinct", walk.score, reason)
-    verdict, score, cause, _ = _judge(left, right, rules, table, walk)
-    return Decision(verdict, score, cause or _reason(table, walk.outcomes, worst=verdict != "merge"))
+        return Decision("veto" if walk.early_veto else "distinct", walk.score, reason), ()
+    verdict, score, cause, more = _judge(left, right, rules, table, walk)
+    return Decision(verdict, score, cause or _reason(table, walk.outcomes, worst=verdict != "merge")), more
 
 
 def self_merges(profile: Profile, rules: Rules) -> bool:
@@ -56,20 +81,6 @@ def of_itself(one: Profile) -> tuple[Hashable, ...]:
     """All that the outcomes of comparing a profile with itself depend on: most profiles share it with many others."""
     told = one.material, one.present, one.generic, one.assumed, one.form_assumed
     return (*told, one.author_kind, bool(one.series_numbers))
-
-
-def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
-    """The same verdict as `decide` with all the evidence, whose points add up to the score."""
-    table = rules.table(left.material, right.material)
-    walk = _walk(left, right, rules, table, stop=False)
-    verdict, score, cause, more = _judge(left, right, rules, table, walk)
-    reason = cause or _reason(table, walk.outcomes, worst=verdict != "merge")
-    evidence = tuple(
-        _evidence(feature, left, right, walk.outcomes.get(feature.name, "missing"))
-        for stage in table.stages
-        for feature in stage
-    )
-    return Decision(verdict, score, reason, evidence + more)
 
 
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
@@ -171,6 +182,18 @@ def _reason(table: Table, walked: dict[str, str], *, worst: bool) -> str:
     return f"{name}: {walked[name]}" if name and (points[name] < 0) == worst and points[name] else ""
 
 
-def _evidence(feature: Feature, left: Profile, right: Profile, outcome: str) -> Evidence:
-    shows = feature.comparison.shows
-    return Evidence(feature.name, shown(left, shows), shown(right, shows), outcome, feature.points[outcome])
+def _told(left: Profile, right: Profile, table: Table, walk: _Walk) -> tuple[Evidence, ...]:
+    """The evidence of every feature."""
+    here, there, outcomes = left.present, right.present, walk.outcomes
+    told = []
+    for stage in table.stages:
+        for feature in stage:
+            shows, bits = feature.comparison.shows, feature.visible
+            mine = shown(left, shows) if not bits or here & bits else ""
+            theirs = shown(right, shows) if not bits or there & bits else ""
+            outcome = outcomes.get(feature.name, "missing")
+            if mine or theirs or outcome != "missing":
+                told.append(Evidence(feature.name, mine, theirs, outcome, feature.points[outcome]))
+            else:
+                told.append(feature.silent)
+    return tuple(told)

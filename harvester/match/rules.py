@@ -11,9 +11,10 @@ from typing import Any, Literal, NamedTuple, cast
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.i18n import LANGUAGES
-from harvester.match.comparing import mask
+from harvester.match.comparing import FIELDS, mask
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
+from harvester.model import Evidence
 from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile
 
@@ -60,6 +61,8 @@ class Feature(NamedTuple):
     both: int  # bits of the fields that both profiles must have for the comparison to be called
     either: int
     results: dict[str, Result]  # all of it, by outcome
+    visible: int  # bits of the fields that the evidence shows; 0: nothing can be told by bits
+    silent: Evidence  # when neither profile has anything to show
 
     def asked(self, both: int, either: int) -> bool:
         """Whether the fields that both profiles have, and those that either has, are what the comparison needs."""
@@ -397,7 +400,10 @@ def _feature(
     forbidding = {outcome: veto for outcome, veto in vetoes.items() if veto.why}
     counted = {outcome: int(count) for outcome, count in support.items()}
     results = {one: Result(weighed[one], forbidding.get(one), counted.get(one, 0)) for one in known.outcomes}
-    return Feature(name, known, weighed, forbidding, counted, mask(known.both), mask(known.either), results)
+    visible = mask(known.shows) if set(known.shows) <= set(FIELDS) else 0
+    silent = Evidence(name, "", "", "missing", weighed["missing"])
+    bits = mask(known.both), mask(known.either)
+    return Feature(name, known, weighed, forbidding, counted, *bits, results, visible, silent)
 
 
 def _overlaid(base: dict[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

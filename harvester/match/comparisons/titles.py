@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
@@ -28,7 +30,7 @@ def title(left: Profile, right: Profile) -> str:
     """
     if not left.proper or not right.proper:
         return "missing"
-    if left.proper == right.proper or left.title == right.title or _squeezed(left) == _squeezed(right):
+    if left.proper == right.proper or left.title == right.title or _run_together(left, right):
         return "equal_generic" if left.generic or right.generic else "equal"
     if left.words and left.words == right.words:
         return "spelling"
@@ -45,8 +47,14 @@ def _is_variant(left: Profile, right: Profile) -> bool:
     )
 
 
-def _squeezed(profile: Profile) -> str:
-    return profile.title.replace(" ", "")
+def _run_together(left: Profile, right: Profile) -> bool:
+    """Whether the titles are the same but for blanks."""
+    mine, theirs = left.title, right.title
+    return mine[-1:] == theirs[-1:] and mine.replace(" ", "") == theirs.replace(" ", "")
+
+
+# A record is compared with several others.
+_set = lru_cache(maxsize=8_000)(frozenset[str])
 
 
 def _distance(left: Profile, right: Profile) -> str:
@@ -70,12 +78,12 @@ def words(left: Profile, right: Profile) -> str:
         return "missing"
     if left.words == right.words or (left.skeleton and left.skeleton == right.skeleton):
         return "same"
-    ours, others = frozenset(left.words), frozenset(right.words)
+    ours, others = _set(left.words), _set(right.words)
     mine = [word for word in left.words if word not in others]
     theirs = [word for word in right.words if word not in ours]
     if not mine or not theirs:
         return "extra" if mine or theirs else "same"
-    if _is_variant(left, right) or _squeezed(left) == _squeezed(right):
+    if _is_variant(left, right) or _run_together(left, right):
         return "same"
     if "".join(mine) == "".join(theirs):
         return "typo"
@@ -96,7 +104,9 @@ def words(left: Profile, right: Profile) -> str:
 def _omitted(left: Profile, right: Profile) -> bool:
     """Whether the titles are word by word the same up to where one of them leaves something out."""
     ends = [end for end in (left.open_at, right.open_at) if end]
-    head = left.title.split()[: min(ends)] if ends else []
+    if not ends:
+        return False
+    head = left.title.split()[: min(ends)]
     return len(significant(head)) >= HEAD and head == right.title.split()[: len(head)]
 
 
@@ -172,9 +182,16 @@ def _one_digit(left: str, right: str) -> bool:
 
 def _names_apart(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     """Whether some name of *mine* has no counterpart in *theirs*."""
-    return not all(any(_same_name(one, other) for other in theirs) for one in mine)
+    for one in mine:
+        for other in theirs:
+            if _same_name(one, other):
+                break
+        else:
+            return True
+    return False
 
 
+@lru_cache(maxsize=8_000)  # the parts of a series are compared each with each
 def _same_name(one: str, other: str) -> bool:
     mine, theirs = set(one.split()), set(other.split())
     return mine <= theirs or theirs <= mine or fuzz.ratio(*sorted((one, other))) >= 85
