@@ -34,7 +34,7 @@ class Judged(NamedTuple):
 
 def compare_all(rules: Rules, profiles: Mapping[int, Profile], pairs: Iterable[Pair]) -> list[Judged]:
     """The decision on each pair, in order."""
-    return [_judged((left, right), judged(profiles[left], profiles[right], rules)) for left, right in pairs]
+    return [_judged((left, right), compare.judge(profiles[left], profiles[right], rules)) for left, right in pairs]
 
 
 def compare_packed(
@@ -52,15 +52,6 @@ def compare_elsewhere(path: Path | None, rules: str, *job: Any) -> list[Judged] 
     except (ConfigError, OSError):  # somebody is writing it just now
         return None
     return compare_packed(held, *job) if held.hash == rules else None
-
-
-def judged(left: Profile, right: Profile, rules: Rules) -> Decision:
-    """The decision on a pair as it is stored: with evidence where a person may want to look at it."""
-    decision = compare.decide(left, right, rules)
-    near = decision.verdict == "veto" and decision.score >= rules.review_at
-    if decision.verdict in ("merge", "review") or near:
-        return compare.explain(left, right, rules)
-    return decision
 
 
 def plain_evidence(decision: Decision) -> bytes | None:

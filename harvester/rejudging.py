@@ -17,7 +17,8 @@ from db import reprofiling
 from db.engine import Database
 from db.reprofiling import Pair
 from harvester import faultpoint
-from harvester.judging import judged, plain_evidence
+from harvester.judging import plain_evidence
+from harvester.match import compare
 from harvester.match.blocking import BITS, join, unpacked
 from harvester.resolving import read_profiles
 from harvester.workers import Workers, rules_at
@@ -94,7 +95,7 @@ def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[tuple[Any
         profiles = read_profiles(conn, {node for pair in pairs for node in pair})
     rows = []
     for left, right in pairs:
-        made = judged(profiles[left][0], profiles[right][0], rules)
+        made = compare.judge(profiles[left][0], profiles[right][0], rules)
         rows.append((left, right, made.verdict, made.score, made.reason, plain_evidence(made)))
     return rows
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from harvester.match import compare
-from harvester.match.compare import decide, explain, of_itself, outcomes, self_merges
+from harvester.match.compare import decide, explain, judge, of_itself, outcomes, self_merges
 from harvester.match.profile import profile
 from harvester.match.rules import Rules, load, parse
 from harvester.model import Decision, NormalizedRecord, Profile
@@ -57,6 +57,9 @@ def test_deciding_early_and_explaining_at_leisure_agree(left: NormalizedRecord, 
     if full.score >= RULES.review_at:
         assert quick.score == full.score
         assert quick.reason == full.reason
+    kept = judge(one, other, RULES)
+    assert kept == (full if kept.evidence else quick)
+    assert bool(kept.evidence) == (kept.verdict in ("merge", "review") or full.score >= RULES.review_at)
 
 
 @settings(max_examples=200, deadline=None)
