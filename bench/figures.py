@@ -19,6 +19,7 @@ PAIRS = (
     ("parse, decode five tags", "parse", "wall", "pymarc reads", "pymarc", "wall"),
     ("parse, decode five tags", "parse", "wall", "yaz-marcdump -n", "yaz", "wall"),
     ("parse + map", "map", "wall", "pymarc + plain map", "plain-map", "wall"),
+    ("parse + map", "map", "wall", "pymarc + the same mapping", "same-map", "wall"),
     ("parse + map MARCXML", "map-xml", "wall", "pymarc parses MARCXML", "pymarc-xml", "wall"),
     ("read → ledger", "ledger", "wall", "pymarc reads", "pymarc", "wall"),
     ("read → ledger", "ledger", "wall", "its rows by the driver alone", "rows", "wall"),

@@ -9,7 +9,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,27 +43,47 @@ def parse(file: str) -> dict[str, Any]:
 
 
 def map_records(file: str) -> dict[str, Any]:
-    """Split, parse and normalize by the shipped mapping, in slices as the workers do."""
+    """Split, parse and normalize by the shipped mapping."""
     from harvester.formats.iso2709 import parse
     from harvester.formats.iso2709_split import split
 
-    return timed(lambda: normalized(file, split, parse, "iso2709"))
+    return timed(lambda: normalized(file, spans(split, parse), "iso2709"))
 
 
-def normalized(file: str, split: Any, parse: Any, format: str) -> dict[str, Any]:
-    """How many records of a file there are; all of them normalized."""
+def same_map(file: str) -> dict[str, Any]:
+    """pymarc reads, and its fields go through the same mapping: all but our reader."""
+    import pymarc
+
+    from harvester.formats.pymarc_bridge import from_pymarc
+
+    def records(stream: Any) -> Iterator[Any]:
+        return (from_pymarc(one) for one in pymarc.MARCReader(stream) if one is not None)
+
+    return timed(lambda: normalized(file, records, "iso2709"))
+
+
+def spans(split: Any, parse: Any) -> Callable[[Any], Iterator[Any]]:
+    """What gives the records of a stream, cut and parsed."""
     from harvester.formats.span import Span
+
+    return lambda stream: (parse(one.payload) for one in split(stream) if isinstance(one, Span))
+
+
+def normalized(file: str, records: Callable[[Any], Iterator[Any]], format: str) -> dict[str, Any]:
+    """How many records of a file there are; all of them normalized as by the workers: in slices, garbage seldom."""
+    from harvester.garbage import collect_rarely
     from harvester.normalize.apply import Context, normalize_batch
     from harvester.normalize.mapping import for_source
     from harvester.preparing import SLICE
 
+    collect_rarely()
     mapping = for_source("generic", format)
     context = Context(source="bench", identifier="1", partner="bench")
     count = 0
     with open(file, "rb") as stream:
-        payloads = (one.payload for one in split(stream) if isinstance(one, Span))
-        while some := list(islice(payloads, SLICE)):
-            normalize_batch([(parse(one), context) for one in some], mapping)
+        found = records(stream)
+        while some := list(islice(found, SLICE)):
+            normalize_batch([(one, context) for one in some], mapping)
             count += len(some)
     return {"records": count}
 
@@ -94,7 +114,7 @@ def map_xml(file: str) -> dict[str, Any]:
     from harvester.formats.marcxml import parse
     from harvester.formats.xml_split import split_records
 
-    return timed(lambda: normalized(file, lambda stream: split_records(stream, "record"), parse, "marcxml"))
+    return timed(lambda: normalized(file, spans(lambda stream: split_records(stream, "record"), parse), "marcxml"))
 
 
 def pymarc_xml(file: str) -> dict[str, Any]:
@@ -145,6 +165,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "parse": parse,
     "map": map_records,
     "plain-map": plain_map,
+    "same-map": same_map,
     "plain": journeys.plain,
     "ledger": journeys.ledger,
     "pipeline": journeys.whole,
