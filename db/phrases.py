@@ -53,10 +53,11 @@ def _levels(samples: Sequence[tuple[int, bytes]]) -> list[_Level]:
     levels = [_Level(1, texts, lines)]
     words = 1
     while words < LONGEST and texts:
-        twos = [{at: (one, line[at + words]) for at, one in line.items() if at + words in line} for line in lines]
+        many = len(texts)  # two numbers as one: half the memory of a pair
+        twos = [{at: one * many + line[at + words] for at, one in line.items() if at + words in line} for line in lines]
         found = _enough(sources, (set(line.values()) for line in twos))
         pairs = {one: number for number, one in enumerate(found)}
-        texts = [texts[left] + texts[right] for left, right in found]
+        texts = [texts[one // many] + texts[one % many] for one in found]
         lines = [{at: pairs[two] for at, two in line.items() if two in pairs} for line in twos]
         words *= 2
         levels.append(_Level(words, texts, lines))
@@ -69,7 +70,11 @@ def _enough(sources: Sequence[int], rows: Iterable[AbstractSet[T]]) -> list[T]:
     counts: dict[int, Counter[T]] = {source: Counter() for source in sizes}
     for source, row in zip(sources, rows, strict=True):
         counts[source].update(row)
-    total = sum(counts.values(), Counter[T]())
+    share = -(-FEWEST // max(len(sizes), 1))  # what stands in FEWEST records stands in so many of one source
+    likely = {one for held in counts.values() for one, number in held.items() if number >= share}
+    total: Counter[T] = Counter()
+    for held in counts.values():
+        total.update({one: number for one, number in held.items() if one in likely})
     return [
         one
         for one, number in total.items()
@@ -86,14 +91,14 @@ def _uses(levels: Sequence[_Level], number: int) -> Counter[bytes]:
     """How often each phrase is met when every sample is read in phrases as long as can be."""
     uses: Counter[bytes] = Counter()
     for sample in range(number):
-        mine = [(one.words, one.texts, one.lines[sample]) for one in levels]
-        at, end = 0, max(mine[-1][2], default=-1)
+        longest: dict[int, _Level] = {}
+        for level in levels[::-1]:
+            longest.update(dict.fromkeys(level.lines[sample], level))
+        at, end = 0, max(longest, default=-1)
         while at <= end:
-            for words, texts, line in mine:
-                if at in line:
-                    uses[texts[line[at]]] += 1
-                    at += words
-                    break
-            else:
+            if (best := longest.get(at)) is None:
                 at += 1
+            else:
+                uses[best.texts[best.lines[sample][at]]] += 1
+                at += best.words
     return uses
