@@ -55,9 +55,10 @@ class Preparation:
     def result(self) -> Made:
         try:
             made: Made = {}
+            payloads = {one.identifier: one.payload for one, _ in self._work}
             for job in self._jobs:
                 rows, seconds = job.result()
-                made |= {row[0]: _whole(row) for row in rows if isinstance(row, tuple)}
+                made |= {row[0]: _whole(row, payloads[row[0]]) for row in rows if isinstance(row, tuple)}
                 made |= {row.identifier: row for row in rows if isinstance(row, Damage)}
                 for stage, took in seconds.items():
                     add(self.seconds, stage, took)
@@ -206,10 +207,10 @@ def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
 
 
 def _plain(one: Prepared) -> tuple[Any, ...]:
-    """*one* as plain tuples; what is packed already need not travel twice."""
-    return tuple(one._replace(profiled=tuple(one.profiled), normalized=b""))  # type: ignore[arg-type]
+    """*one* as plain tuples, without what is packed already."""
+    return tuple(one._replace(profiled=tuple(one.profiled), payload=b"", normalized=b""))  # type: ignore[arg-type]
 
 
-def _whole(row: tuple[Any, ...]) -> Prepared:
+def _whole(row: tuple[Any, ...], payload: bytes) -> Prepared:
     made = Prepared(*row)
-    return made._replace(profiled=Profiled(*made.profiled))
+    return made._replace(profiled=Profiled(*made.profiled), payload=payload)

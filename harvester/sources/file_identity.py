@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from harvester.errors import RecordError
@@ -55,15 +57,11 @@ def _quick(payload: bytes, rule: str) -> str | None:
     directory = payload[24:end]
     if end < 0 or len(directory) % 12 or payload[12:17] != b"%05d" % (end + 1):
         return None
-    tag = rule.encode()
-    if directory.startswith(tag) and tag not in directory[3:]:  # as nearly always: 001 comes first
-        at = 0
-    else:
-        tags = [directory[entry : entry + 3] for entry in range(0, len(directory), 12)]
-        if tags.count(tag) != 1:
-            return None
-        at = 12 * tags.index(tag)
-    length, start = directory[at + 3 : at + 7], directory[at + 7 : at + 12]
+    entry = _entry_of(rule)
+    found = entry(directory)
+    if found is None or entry(directory, found.end()):
+        return None
+    length, start = found[1], found[2]
     if not (length + start).isdigit():
         return None
     first = end + 1 + int(start)
@@ -71,6 +69,12 @@ def _quick(payload: bytes, rule: str) -> str | None:
     if not raw.endswith(b"\x1e") or not raw[:-1].isascii() or b"\x1e" in raw[:-1]:
         return None
     return raw[:-1].decode("ascii")
+
+
+@cache
+def _entry_of(tag: str) -> Callable[..., re.Match[bytes] | None]:
+    """What finds the next entry of a tag in a directory."""
+    return re.compile(rb"(?:.{12})*?" + re.escape(tag.encode()) + rb"(.{4})(.{5})", re.DOTALL).match
 
 
 def _marc(record: MarcRecord, rule: str) -> str:
