@@ -8,6 +8,7 @@ import pytest
 
 from harvester.match.blocking import share_a_key
 from harvester.match.compare import decide, explain
+from harvester.match.constants import FIELDS
 from harvester.match.keys import keys
 from harvester.match.profile import profile
 from harvester.match.rules import load
@@ -48,6 +49,18 @@ def test_the_suites_are_large_enough_and_hold_every_kind() -> None:
 def test_what_differs_is_never_merged_automatically(case: Case) -> None:
     decision = decide(profile(case.left, RULES), profile(case.right, RULES), RULES)
     assert decision.verdict != "merge", _told(case)
+
+
+@pytest.mark.parametrize("field", ["material", "carrier_form", "level", "country"])
+def test_what_differs_is_kept_apart_though_a_source_says_one_thing_of_all_its_records(field: str) -> None:
+    torn = []
+    for case in NEGATIVES:
+        read = FIELDS[field]
+        constants = [{field: read(one)} if read(one) else {} for one in (case.left, case.right)]
+        for mine, theirs in ((constants[0], {}), ({}, constants[1]), constants):
+            decision = decide(profile(case.left, RULES, mine), profile(case.right, RULES, theirs), RULES)
+            torn += [case.label] * (decision.verdict == "merge")
+    assert torn == []
 
 
 def test_what_is_one_is_merged_or_shown_to_a_cataloguer() -> None:

@@ -21,15 +21,21 @@ _KINDS = {
 _CONTENT_FREE = frozenset(("electronic", "online"))
 
 
-@comparison(0, "equal alike different", shows="material")
+@comparison(0, "equal alike unsure different", shows="material")
 def material(left: Profile, right: Profile) -> str:
-    """`alike` where both words are used for one thing; serials, scores, recordings, films and maps part."""
-    if left.assumed or right.assumed:
-        return "missing"
+    """`alike` where both words are used for one thing; serials, scores, recordings, films and maps part.
+
+    unsure: one source calls nearly all its records so, but one of the two has pages and the other has none.
+    """
+    assumed = left.assumed or right.assumed
     if left.material == right.material:
-        return "equal"
+        return "missing" if assumed else "equal"
     mine, theirs = _KINDS.get(left.material, left.material), _KINDS.get(right.material, right.material)
-    return "alike" if mine == theirs or not mine or not theirs else "different"
+    if mine == theirs or not mine or not theirs:
+        return "missing" if assumed else "alike"
+    if assumed:  # a film that is called a book has no pages; a book has
+        return "unsure" if bool(left.pages) != bool(right.pages) else "missing"
+    return "different"
 
 
 @comparison(0, "equal different", both="level")
