@@ -61,7 +61,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
             look("clock", lambda: _clock(database))
     look("disk", lambda: _disk(known.folder))
     findings += [finding for reference in _references(known) if (finding := _secret(reference))]
-    findings += [_endpoint(source.code, source.url) for source in known.sources if "://" in source.url]
+    findings += [_place(source.code, source.url) for source in known.sources]
     return findings
 
 
@@ -92,6 +92,14 @@ def _secret(reference: str) -> Finding | None:
     if kind == "file" and Path(name).stat().st_mode & 0o077:
         return Finding(f"secret {reference}", False, f"others may read it: chmod 600 {name}")
     return None
+
+
+def _place(code: str, url: str) -> Finding:
+    """Whether a source is where the settings say."""
+    if "://" in url:
+        return _endpoint(code, url)
+    there = Path(url).exists()
+    return Finding(f"files {code}", there, url if there else f"{url} is not there")
 
 
 def _endpoint(code: str, url: str) -> Finding:

@@ -25,14 +25,6 @@ def in_force(settings: Settings) -> Path:
     return settings.folder / "mappings" / "rules" / f"{settings.match.rules}.yaml"
 
 
-def mark(settings: Settings) -> int:
-    """What tells one file in force from another: its time of change in nanoseconds, 0 for the shipped rules."""
-    try:
-        return in_force(settings).stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
 def offered(settings: Settings) -> Path:
     """Where the file stands that is to be in force."""
     return in_force(settings).with_suffix(".next")

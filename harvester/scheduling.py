@@ -29,7 +29,7 @@ from harvester.job import Outcome
 from harvester.model import Value
 from harvester.pipeline import HARVEST_LOCK, Order, Pipeline
 from harvester.schedule import Due, Past, Plan
-from harvester.settings_schema import PARTNERS_FOLDER
+from harvester.settings import file_times
 
 SLOT_LOCK = "slot:"
 DAEMON_LOCK = "scheduler"
@@ -336,9 +336,10 @@ def run_daemon(
         clock.add_job(beat.set, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True)
         clock.start()
         try:
-            seen = _files(current)
+            # also rules that another process promoted: what is open still has those of before
+            seen = file_times(current.settings)
             while not stopped.is_set():
-                if (files := _files(current)) != seen:
+                if (files := file_times(current.settings)) != seen:
                     seen, current = files, _edited(current, opener)
                 _tick(current, worked)
                 beat.clear()
@@ -357,15 +358,6 @@ def _tick(current: Pipeline, worked: Callable[[Pipeline, Night], None]) -> None:
             nights.keep_notes(conn, DAEMON_LOCK, {"alive": current.now()})
     except Exception as error:  # noqa: BLE001  the daemon outlives a night that went wrong: a database that is away
         current.log("tick_failed", error=repr(error), traceback=traceback.format_exc())
-
-
-def _files(pipeline: Pipeline) -> list[tuple[str, int]]:
-    """The files of the settings, and when each was changed."""
-    folder = pipeline.settings.folder
-    # rules that another process promoted: what is open still has those of before
-    rules = sorted((folder / "mappings" / "rules").glob("*.yaml"))
-    paths = [pipeline.settings.path, *sorted((folder / PARTNERS_FOLDER).glob("*.y*ml")), *rules]
-    return [(path.name, path.stat().st_mtime_ns) for path in paths if path.is_file()]
 
 
 def _edited(current: Pipeline, opener: Callable[[], Pipeline]) -> Pipeline:

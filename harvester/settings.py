@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,11 @@ def load(
     """
     path = path or Path(environ.get("INDUK_CONFIG") or CONFIG_NAME)
     if not path.is_file():
-        raise ConfigError("there is no such file", place=str(path), hint="`induk init` writes one")
+        raise ConfigError(
+            "there is no such file",
+            place=str(path),
+            hint="`induk init` writes one; --config or INDUK_CONFIG names one elsewhere",
+        )
     problems: list[str] = []
     known = {"preset": presets, "protocol": protocols, "output": outputs}
     file = read(path, path.name, problems)
@@ -257,6 +262,18 @@ def _source(source: SourceEntry, entry: PartnerFile, settings: SettingsFile, fol
         credentials=tuple((name, secret.reference) for name, secret in sorted(credentials.items())),
         options=options,
     )
+
+
+def file_times(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """The files that *settings* came from and the rules beside them, and when each was changed, in nanoseconds."""
+    folder = settings.folder
+    rules = sorted((folder / "mappings" / "rules").glob("*.yaml"))
+    paths = [settings.path, *sorted((folder / PARTNERS_FOLDER).glob("*.y*ml")), *rules]
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):  # gone since it was listed
+            found.append((path.name, path.stat().st_mtime_ns))
+    return tuple(found)
 
 
 def reveal(source: Source, environ: Mapping[str, str]) -> Source:

@@ -182,10 +182,15 @@ def preset_names() -> tuple[str, ...]:
 
 def open_pipeline(shell: Shell) -> Any:
     """The pipeline over the configured database; signals stop it between two pages or batches."""
+    listen()
+    return opened(shell)
+
+
+def opened(shell: Shell) -> Any:
+    """The same without a word about signals: for a server that opens it anew while it runs."""
     from harvester import pipeline
     from harvester.clock import SystemClock
 
-    listen()
     settings = settings_of(shell)
     return pipeline.open_pipeline(
         settings, os.environ, SystemClock(), cancel=stopping.is_set, log=logger(shell, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ politeness: {delay_seconds: 0}
 """
 NEXT = N_("""\
 What to try next (the catalogue lies in {folder}):
-  export INDUK_CONFIG={config}
+  export INDUK_CONFIG={config} PATH={programs}:$PATH
   induk partner list
   induk run list
   induk record trace {address} --field title
@@ -145,7 +146,10 @@ class _Show:
         left, right = self.pair
         config = self.folder / "induk.yaml"
         self.shell.say()
-        self.shell.say(_(NEXT, folder=self.folder, config=config, address=left, left=left, right=right))
+        programs = Path(sys.executable).parent
+        self.shell.say(
+            _(NEXT, folder=self.folder, config=config, programs=programs, address=left, left=left, right=right)
+        )
         return 4 if bad else 0
 
     def _title(self, text: str) -> None:

@@ -10,6 +10,7 @@ import click
 
 from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
+from harvester.errors import UsageError
 
 
 @click.group("user")
@@ -104,4 +105,6 @@ def enable(shell: Shell, name: str) -> None:
 def _password(shell: Shell, name: str) -> str:
     if sys.stdin.isatty() and not shell.no_input:
         return str(click.prompt(_("Password of {name}", name=name), hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    if not (password := sys.stdin.readline().rstrip("\r\n")):
+        raise UsageError(f"no password for {name}", hint="it is the first line of standard input")
+    return password

@@ -122,7 +122,7 @@ class Guard:
         if not allowed:
             raise Refused(
                 f"{host} is at {', '.join(texts)}, which is not a public address",
-                hint="mark the source `internal: true` if it stands in your own network",
+                hint="mark the source `internal: true` (--internal) if it stands in your own network",
             )
         return allowed
 

@@ -29,7 +29,7 @@ def healthz() -> PlainTextResponse:
 @router.get("/readyz", include_in_schema=False)
 def readyz(request: Request) -> PlainTextResponse:
     """503 with the reason while the database, its schema or the disk does not allow work."""
-    trouble = unready(request.app.state.pipeline)
+    trouble = unready(request.app.state.opened.pipeline)
     return PlainTextResponse(f"{trouble or 'ready'}\n", 503 if trouble else 200)
 
 
@@ -50,4 +50,4 @@ def unready(pipeline: Pipeline) -> str:
 @router.get("/metrics", include_in_schema=False)
 def prometheus(request: Request) -> PlainTextResponse:
     """Every number, read now."""
-    return PlainTextResponse(metrics.text(metrics.collect(request.app.state.pipeline)), media_type=KIND)
+    return PlainTextResponse(metrics.text(metrics.collect(request.app.state.opened.pipeline)), media_type=KIND)

@@ -32,7 +32,8 @@ def kept(visit: Visit, name: str, make: Callable[[], T], *, until: str = "anythi
     """
     with visit.pipeline.database.read() as conn:
         state = CLOCKS[until](conn)
-    key = (str(visit.pipeline.database.url), visit.pipeline.match.hash, name, *state)
+    files = visit.request.app.state.opened.state
+    key = (str(visit.pipeline.database.url), visit.pipeline.match.hash, files, name, *state)
     with _LOCK:
         if key in _KEPT:
             return _KEPT[key]  # type: ignore[no-any-return]

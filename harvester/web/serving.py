@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 
@@ -11,8 +11,11 @@ from harvester.web import api, health, oai
 from harvester.web.app import create_app
 
 
-def application(pipeline: Pipeline, environ: Mapping[str, str]) -> FastAPI:
+def application(
+    pipeline: Pipeline, environ: Mapping[str, str], opener: Callable[[], Pipeline] | None = None
+) -> FastAPI:
     """The whole application over an open pipeline; secrets are read now."""
     secret = pipeline.settings.web.session_secret
     revealed = secret.reveal(environ) if secret is not None else ""
-    return create_app(pipeline, secret=revealed, routers=[api.router(pipeline), oai.router(pipeline), health.router])
+    routers = [api.router(pipeline), oai.router(pipeline), health.router]
+    return create_app(pipeline, secret=revealed, routers=routers, opener=opener)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from db import accounts as stored
-from harvester import accounts, promoted
+from harvester import accounts
 from harvester.accounts import Account
-from harvester.errors import ConfigError, UsageError
+from harvester.errors import UsageError
 from harvester.i18n import LANGUAGES, sentences, translations
-from harvester.pipeline import Pipeline, open_pipeline
+from harvester.pipeline import Pipeline
 
 SESSION = "induk_session"
 VISITOR = "induk_visitor"
@@ -40,23 +37,12 @@ class Gone(UsageError):
     """There is no such thing."""
 
 
-def by_todays_rules(app: Starlette) -> Pipeline:
-    """The open pipeline; opened anew when another process has promoted rules since."""
-    found: Pipeline = app.state.pipeline
-    mark = promoted.mark(found.settings)
-    if mark != app.state.rules:
-        with suppress(ConfigError):  # edited by hand and not yet matched: what is open goes on
-            found = open_pipeline(found.settings, os.environ, found.clock, cancel=found.cancel, log=found.log)
-        app.state.pipeline, app.state.rules = found, mark
-    return found
-
-
 class Visit:
     """One request."""
 
     def __init__(self, request: Request, form: Mapping[str, Any], suffix: str = "") -> None:
         self.request = request
-        self.pipeline = by_todays_rules(request.app)
+        self.pipeline: Pipeline = request.app.state.opened.today()
         self.form = form
         self.suffix = suffix
         self.by_token = False

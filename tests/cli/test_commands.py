@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import resource
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from db.engine import Database
@@ -115,6 +118,41 @@ def test_doctor_sees_the_mistakes_that_config_check_sees(call: Call) -> None:
     code, out, _ = call("doctor")
     assert code == 1
     assert "did you mean koha?" in out
+
+
+def test_doctor_misses_the_folder_of_a_partner_that_drops_files(call: Call) -> None:
+    text = "code: sd-3\nsource: {protocol: files, url: kiriman/sd-3}\n"
+    (call.folder / "partners.d" / "sd-3.yaml").write_text(text, encoding="utf-8")
+    code, out, _ = call("doctor")
+    assert code == 1
+    assert f"WRONG\tfiles sd-3\t{call.folder / 'kiriman' / 'sd-3'} is not there" in out
+    (call.folder / "kiriman" / "sd-3").mkdir(parents=True)
+    assert call("doctor")[0] == 0
+
+
+def test_an_account_is_not_made_without_a_password_by_mistake(call: Call) -> None:
+    code, _, err = call("user", "add", "budi")
+    assert (code, "no password for budi" in err) == (2, True)
+    assert call.json("user", "list") == []
+    assert call("user", "add", "budi", "--no-password")[0] == 0
+
+
+@pytest.mark.slow
+def test_serve_says_where_it_listens_and_refuses_a_port_that_another_has(call: Call) -> None:
+    command = [sys.executable, "-m", "harvester", "serve", "--port"]
+    environ = {**os.environ, "INDUK_CONFIG": str(call.folder / "induk.yaml")}
+    with subprocess.Popen([*command, "0"], env=environ, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.fullmatch(r"serving at (http://127\.0\.0\.1:(\d+)/), until stopped\n", server.stdout.readline())
+            assert found, "one line, at once"
+            assert requests.get(f"{found[1]}healthz", timeout=60).text == "ok\n"
+            second = subprocess.run([*command, found[2]], env=environ, capture_output=True, text=True, timeout=120)
+            assert second.returncode == 2
+            assert f"cannot listen on 127.0.0.1:{found[2]}: Address already in use" in second.stderr
+        finally:
+            server.terminate()
+    assert server.returncode == 143
 
 
 @pytest.mark.parametrize(

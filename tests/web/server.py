@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 import uvicorn
@@ -14,15 +14,19 @@ from harvester.pipeline import Pipeline
 from harvester.web.serving import application
 from tests import canaries
 
+Opener = Callable[[], Pipeline]
+
 
 class WebServer:
     """Serve: `with WebServer(pipeline) as web: web.url`."""
 
-    def __init__(self, pipeline: Pipeline, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, environ: Mapping[str, str] | None = None, opener: Opener | None = None
+    ) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        app = canaries.watching(application(pipeline, environ or {}))
+        app = canaries.watching(application(pipeline, environ or {}, opener))
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 

@@ -60,7 +60,7 @@ def resolve(host: str, port: int, *, internal: bool) -> tuple[str, ...]:
         raise Refused(
             f"{host} is at {', '.join(texts)}, which is not a public address",
             place=f"{host}:{port}",
-            hint="mark the source `internal: true` if it stands in your own network",
+            hint="mark the source `internal: true` (--internal) if it stands in your own network",
         )
     return allowed
 

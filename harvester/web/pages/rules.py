@@ -19,7 +19,6 @@ from harvester.match import compare
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
 from harvester.model import Address, Profile
-from harvester.pipeline import open_pipeline
 from harvester.web.pages.merges import said
 from harvester.web.views import Pages, View
 from harvester.web.visit import Visit
@@ -76,12 +75,8 @@ def rollback(visit: Visit) -> Response:
 
 
 def _reopened(visit: Visit, action: str, made: simulating.Promoted, reason: str) -> Response:
-    """Note it, and go on with a pipeline that has the rules now in force."""
+    """Note it; the next request finds the rules now in force."""
     visit.note(action, made.rules, made.before, reason)
-    old = visit.pipeline
-    visit.request.app.state.pipeline = open_pipeline(
-        old.settings, os.environ, old.clock, cancel=old.cancel, log=old.log
-    )
     return RedirectResponse("/rules?promoted=1", 303)
 
 
