@@ -1,0 +1,35 @@
+"""Which records go to other processes, and that what comes back is what is made here."""
+
+from __future__ import annotations
+
+import pytest
+
+from harvester.match.rules import load
+from harvester.model import HarvestedRecord, Source
+from harvester.preparing import Recipe, hashed, prepare_batch, to_prepare
+from harvester.workers import FEW, MANY_TO_START, Workers
+from tests.pipeline.test_same_dump import record
+
+RECIPE = Recipe(Source(code="buku", protocol="files"), "buku", "", "", "2026-11-23", (), load())
+
+
+def page(start: int, size: int) -> list[HarvestedRecord]:
+    return [HarvestedRecord(f"R{number:06}", "iso2709", record(number)) for number in range(start, start + size)]
+
+
+@pytest.mark.slow
+def test_a_server_of_small_pages_keeps_the_processes_busy_too() -> None:
+    workers, size = Workers(2), MANY_TO_START // 5
+    try:
+        begun = []
+        for number in range(7):
+            records = page(number * size, size)
+            begun.append(workers.start(to_prepare(records, {}, hashed(records)), RECIPE))
+        assert [one.elsewhere for one in begun] == [False] * 5 + [True] * 2
+        again = page(6 * size, size)
+        here = prepare_batch(to_prepare(again, {}, hashed(again)), RECIPE)
+        assert {name: one._replace(normalized=b"") for name, one in here.items()} == begun[-1].result()
+        few = page(0, FEW - 1)
+        assert not workers.start(to_prepare(few, {}, hashed(few)), RECIPE).elsewhere
+    finally:
+        workers.close()
