@@ -155,10 +155,14 @@ def _lines(conn: Connection) -> int:
 
 
 def _ratio(conn: Connection, after: int) -> float:
-    """Bytes stored for each byte as received, of the records above *after*."""
+    """Bytes stored for each byte as received, of the records above *after* that are packed with what is in use.
+
+    Some were packed before it was made, and stored later.
+    """
     sizes = select(func.sum(func.length(payload.c.body)), func.sum(payload.c.size))
+    newest = payload.c.dictionary_id == in_force(conn).get("raw")
     stored, received = conn.execute(
-        sizes.join(record, record.c.stored_hash == payload.c.hash).where(record.c.id > after)
+        sizes.join(record, record.c.stored_hash == payload.c.hash).where(record.c.id > after, newest)
     ).one()
     return float(stored) / float(received) if received else 0.0
 
