@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
 
-from db import bulk, dictionaries
+from db import bulk, dictionaries, terms
 from db.engine import within
 from db.tables import (
     cluster,
@@ -31,6 +31,7 @@ from db.tables import (
     partner,
     record,
     source,
+    term,
     union_record,
 )
 from db.upsert import Row, insert, upsert
@@ -122,12 +123,13 @@ def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[
     # first which have so many at all: few have, and only of those is every carrier looked at
     many = select(match_key.c.hash).where(match_key.c.hash.in_(_keys_of(conn, node_ids)))
     query = (
-        select(match_key.c.hash, func.min(match_key.c.kind), unlike)
+        select(match_key.c.hash, func.min(match_key.c.kind_id), unlike)
         .where(match_key.c.hash.in_(many.group_by(match_key.c.hash).having(func.count() > least)), _alive())
         .group_by(match_key.c.hash)
         .having(unlike > least)
     )
-    return {row[0]: (row[1], row[2]) for row in conn.execute(query).all()}
+    kinds = terms.words(conn)
+    return {row[0]: (kinds[row[1]], row[2]) for row in conn.execute(query).all()}
 
 
 def suspended_of(conn: Connection, node_ids: Iterable[int]) -> set[int]:
@@ -219,11 +221,16 @@ def decisions_of(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, i
     return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query).all()]
 
 
-_DECISION = ("left_node", "right_node", "verdict", "score", "reason", "evidence", "derivation_id", "run_id")
+_DECISION = (
+    "left_node", "right_node", "verdict", "score", "reason_id", "evidence", "dictionary_id", "derivation_id", "run_id"
+)  # fmt: skip
 
 
 def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[tuple[Any, ...]]) -> None:
-    """Drop pairs that are no longer proposed and store the new ones, rows of _DECISION, with their evidence packed."""
+    """Drop pairs that are no longer proposed and store the new ones.
+
+    Those are nodes, verdict, score, reason, evidence as JSON, and the ids of derivation and run.
+    """
     pairs = list(gone)
     if pairs:
         by_left: dict[int, list[int]] = {}
@@ -233,15 +240,24 @@ def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequ
             conn.execute(
                 delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
             )
+    bulk.upsert(conn, decision, _DECISION, packed_decisions(conn, new), ["left_node", "right_node"])
+
+
+def packed_decisions(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Nodes, verdict, score, id of the reason, evidence packed, id of its dictionary, and what else the row holds."""
+    reasons = terms.numbers(conn, {row[4] for row in rows})
     pack, number = dictionaries.packing(conn, "evidence")
-    rows = [(*row[:5], pack(row[5]), *row[6:], number) if row[5] else (*row, None) for row in new]
-    bulk.upsert(conn, decision, (*_DECISION, "dictionary_id"), rows, ["left_node", "right_node"])
+    return [
+        (*row[:4], reasons[row[4]], pack(row[5]) if row[5] else None, number if row[5] else None, *row[6:])
+        for row in rows
+    ]
 
 
 def decision_between(conn: Connection, left: int, right: int) -> Row | None:
     """The stored decision on a pair of nodes, or None."""
     low, high = min(left, right), max(left, right)
-    query = select(decision).where(decision.c.left_node == low, decision.c.right_node == high)
+    query = select(decision, term.c.word.label("reason")).join(term, term.c.id == decision.c.reason_id)
+    query = query.where(decision.c.left_node == low, decision.c.right_node == high)
     found = conn.execute(query).mappings().first()
     if not found:
         return None

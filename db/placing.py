@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from sqlalchemy import Connection, delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from db import bulk, dictionaries
+from db import bulk, dictionaries, terms
 from db.engine import within
 from db.prepared import Profiled
 from db.tables import decision, match_key, membership, node, record, reprofiled
@@ -35,7 +35,7 @@ def store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, i
 
 
 _NODE = ("profile_hash", "solid", "profile", "dictionary_id")
-_KEY = ("hash", "node_id", "kind", "likeness")
+_KEY = ("hash", "node_id", "kind_id", "likeness")
 
 
 def _lines(conn: Connection, profiled: Iterable[Profiled]) -> list[tuple[bytes, bool, bytes, int | None]]:
@@ -56,17 +56,26 @@ def _idle(conn: Connection, node_ids: Sequence[int]) -> set[int]:
 def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[Profiled]) -> None:
     # sorted by key: B-tree pages are then touched in order
     placed = [(ids[one.hash], one.keys) for one in profiled]
-    keys = [(key, number, kind, likeness) for number, several in placed for kind, key, likeness in several]
+    kinds = terms.numbers(conn, {kind for _, several in placed for kind, _, _ in several})
+    keys = [(key, number, kinds[kind], likeness) for number, several in placed for kind, key, likeness in several]
     keys.sort(key=itemgetter(0))
     bulk.insert_new(conn, match_key, _KEY, keys)
+
+
+def keys_of(conn: Connection, nodes: Iterable[int]) -> Iterator[tuple[int, str, int, int]]:
+    """(node, kind, hash, likeness) of every key of these nodes."""
+    kinds = terms.words(conn)
+    columns = (match_key.c.node_id, match_key.c.kind_id, match_key.c.hash, match_key.c.likeness)
+    for number, kind, key, likeness in conn.execute(select(*columns).where(within(conn, match_key.c.node_id, nodes))):
+        yield number, kinds[kind], key, likeness
 
 
 def _copy_keys(conn: Connection, sources: Mapping[int, int]) -> None:
     """Give nodes without keys those of others; *sources* are node → a node with its keys."""
     keyed = select(match_key.c.node_id).where(within(conn, match_key.c.node_id, sources)).distinct()
     wanted = sources.keys() - {row[0] for row in conn.execute(keyed)}
-    held: dict[int, list[tuple[int, str, int]]] = {sources[one]: [] for one in wanted}
-    columns = (match_key.c.node_id, match_key.c.hash, match_key.c.kind, match_key.c.likeness)
+    held: dict[int, list[tuple[int, int, int]]] = {sources[one]: [] for one in wanted}
+    columns = (match_key.c.node_id, match_key.c.hash, match_key.c.kind_id, match_key.c.likeness)
     for number, *key in conn.execute(select(*columns).where(within(conn, match_key.c.node_id, held))):
         held[number].append(tuple(key))
     keys = sorted((key, one, kind, like) for one in wanted for key, kind, like in held[sources[one]])
@@ -118,9 +127,8 @@ def _turned(conn: Connection, profiled: Mapping[int, Profiled], before: Mapping[
 def _turn_keys(conn: Connection, wanted: Mapping[int, Profiled]) -> None:
     """Write the keys of the nodes that have others now."""
     keys: dict[int, set[tuple[str, int, int]]] = {number: set() for number in wanted}
-    columns = (match_key.c.node_id, match_key.c.kind, match_key.c.hash, match_key.c.likeness)
-    for number, *key in conn.execute(select(*columns).where(within(conn, match_key.c.node_id, wanted))):
-        keys[number].add(tuple(key))
+    for number, kind, value, likeness in keys_of(conn, wanted):
+        keys[number].add((kind, value, likeness))
     others = {number: one for number, one in wanted.items() if keys[number] != set(one.keys)}
     if others:
         conn.execute(delete(match_key).where(within(conn, match_key.c.node_id, others)))

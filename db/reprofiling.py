@@ -27,15 +27,15 @@ from sqlalchemy import (
     update,
 )
 
-from db import bulk, dictionaries, placing
+from db import bulk, catalogue, placing, terms
 from db.engine import within
 from db.prepared import Profiled
 from db.tables import decision, key_stat, match_key, match_queue, node, record, rejudged, rekeyed, reprofiled
 
 Pair = tuple[int, int]
 Block = tuple[int, str, Sequence[int], Sequence[int]]
-JUDGED = ("left_node", "right_node", "verdict", "score", "reason", "evidence", "dictionary_id")
-KEY = ("hash", "node_id", "kind", "likeness")
+JUDGED = ("left_node", "right_node", "verdict", "score", "reason_id", "evidence", "dictionary_id")
+KEY = ("hash", "node_id", "kind_id", "likeness")
 PORTION = 10_000
 _mine = and_(reprofiled.c.record_id == record.c.id, reprofiled.c.version == record.c.version)
 
@@ -93,7 +93,7 @@ def keep(
     nodes = {ids[one.hash]: one for one in made.values()}
     other = _other(conn, nodes)
     conn.execute(delete(rekeyed).where(within(conn, rekeyed.c.node_id, other)))
-    bulk.insert_new(conn, rekeyed, KEY, _lines({one: nodes[one] for one in other}))
+    bulk.insert_new(conn, rekeyed, KEY, _lines(conn, {one: nodes[one] for one in other}))
     left_out = set(hiding)
     lines = [
         (
@@ -115,8 +115,7 @@ def keep(
 def _other(conn: Connection, nodes: Mapping[int, Profiled]) -> set[int]:
     """Those of the nodes that have other keys now, or another word on whether equals merge by themselves."""
     stored: dict[int, list[tuple[Any, ...]]] = {one: [] for one in nodes}
-    query = select(match_key.c.node_id, match_key.c.kind, match_key.c.hash, match_key.c.likeness)
-    for node_id, *key in conn.execute(query.where(within(conn, match_key.c.node_id, nodes))):
+    for node_id, *key in placing.keys_of(conn, nodes):
         stored[node_id].append(tuple(key))
     solid = {
         row[0]: bool(row[1])
@@ -130,8 +129,10 @@ def _other(conn: Connection, nodes: Mapping[int, Profiled]) -> set[int]:
     }
 
 
-def _lines(nodes: Mapping[int, Profiled]) -> list[tuple[Any, ...]]:
-    return sorted((value, node_id, kind, like) for node_id, one in nodes.items() for kind, value, like in one.keys)
+def _lines(conn: Connection, nodes: Mapping[int, Profiled]) -> list[tuple[Any, ...]]:
+    rows = [(value, node_id, kind, like) for node_id, one in nodes.items() for kind, value, like in one.keys]
+    kinds = terms.numbers(conn, {row[2] for row in rows})
+    return sorted((value, node_id, kinds[kind], like) for value, node_id, kind, like in rows)
 
 
 # ---- pairs -------------------------------------------------------------------------------------------
@@ -172,12 +173,13 @@ def blocks(conn: Connection, keys: Sequence[int]) -> Iterator[Block]:
     """(key, kind, nodes, their likenesses) of each of *keys*."""
     held = _held(conn)
     lists, _, read = _LISTS[conn.dialect.name]
-    query = select(held.c.hash, func.min(held.c.kind), lists(held.c.node_id), lists(held.c.likeness))
+    query = select(held.c.hash, func.min(held.c.kind_id), lists(held.c.node_id), lists(held.c.likeness))
     query = query.group_by(held.c.hash)
+    kinds = terms.words(conn)
     for start in range(0, len(keys), PORTION):
         asked = query.where(within(conn, held.c.hash, keys[start : start + PORTION]))
         for key, kind, nodes, unlike in conn.execute(asked):
-            yield key, kind, read(nodes), read(unlike)
+            yield key, kinds[kind], read(nodes), read(unlike)
 
 
 def _held(conn: Connection) -> FromClause:
@@ -197,10 +199,8 @@ def judged(conn: Connection) -> Iterator[Pair]:
 
 
 def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store decisions beside those in use; JUDGED names their columns, up to the evidence, which is packed here."""
-    pack, number = dictionaries.packing(conn, "evidence")
-    packed = [(*row[:-1], pack(row[-1]), number) if row[-1] else (*row, None) for row in rows]
-    bulk.insert_new(conn, rejudged, JUDGED, packed)
+    """Store decisions beside those in use: nodes, verdict, score, reason, evidence as JSON."""
+    bulk.insert_new(conn, rejudged, JUDGED, catalogue.packed_decisions(conn, rows))
 
 
 def drop_judged(conn: Connection, pairs: Sequence[Pair]) -> None:

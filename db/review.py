@@ -20,6 +20,7 @@ from db.tables import (
     record,
     run,
     source,
+    term,
 )
 
 READ_AT_ONCE = 5_000
@@ -68,7 +69,8 @@ def pairs(conn: Connection, kinds: Iterable[str]) -> Iterator[Waiting]:
 
 def reasons(conn: Connection, nodes: Iterable[int]) -> dict[tuple[int, int], str]:
     """(left node, right node) → why the pair was judged so; of all pairs whose left node is one of *nodes*."""
-    query = select(decision.c.left_node, decision.c.right_node, decision.c.reason)
+    query = select(decision.c.left_node, decision.c.right_node, term.c.word)
+    query = query.join(term, term.c.id == decision.c.reason_id)
     return {(row[0], row[1]): row[2] for row in conn.execute(query.where(within(conn, decision.c.left_node, nodes)))}
 
 

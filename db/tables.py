@@ -383,12 +383,19 @@ renormalized = Table(  # what `induk normalize` made of stored bytes; swapped in
 
 # ---- match -------------------------------------------------------------------------------------------
 
+term = Table(  # words that very many rows say: those hold the number
+    "term",
+    metadata,
+    _id(),
+    Column("word", Text, nullable=False, unique=True),
+)
+
 match_key = Table(
     "match_key",
     metadata,
     Column("hash", BigInteger, primary_key=True),
     Column("node_id", Id, ForeignKey("node.id"), primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind_id", Integer, nullable=False),  # a term
     Column("likeness", BigInteger, nullable=False),
     Index("ix_match_key_node_id", "node_id"),
     sqlite_with_rowid=False,
@@ -420,7 +427,7 @@ rekeyed = Table(  # keys of nodes that have others now
     metadata,
     Column("hash", BigInteger, primary_key=True),
     Column("node_id", Id, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind_id", Integer, nullable=False),
     Column("likeness", BigInteger, nullable=False),
     Index("ix_rekeyed_node_id", "node_id"),
     sqlite_with_rowid=False,
@@ -433,7 +440,7 @@ rejudged = Table(  # what those rules decide on the pairs that they propose
     Column("right_node", Id, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("score", Float, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason_id", Integer, nullable=False),
     Column("evidence", LargeBinary),
     Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
     sqlite_with_rowid=False,
@@ -453,7 +460,7 @@ decision = Table(
     Column("right_node", Id, ForeignKey("node.id"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("score", Float, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason_id", Integer, nullable=False),
     Column("evidence", LargeBinary),  # JSON, packed
     Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
     Column("derivation_id", Id, nullable=False),

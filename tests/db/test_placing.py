@@ -58,7 +58,7 @@ def test_a_profile_that_others_have_or_name_stays(database: Database) -> None:
         before = filled(
             conn, {1: known("x"), 2: known("x"), 3: known("y", 20), 4: known("z"), 5: known("q"), 6: known("q")}
         )
-        told = {"verdict": "distinct", "score": 0, "reason": "", "derivation_id": 1, "run_id": 1}
+        told = {"verdict": "distinct", "score": 0, "reason_id": 1, "derivation_id": 1, "run_id": 1}
         conn.execute(insert(decision).values(left_node=before[3], right_node=before[4], **told))
         placing.place(conn, {1: known("x2"), 3: known("y2", 20), 5: known("q1"), 6: known("q2")})
         after = nodes(conn)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from db.tables import decision, key_stat, node, rejudged, reprofiled
+from db.tables import decision, key_stat, node, rejudged, reprofiled, term
 from harvester import deciding, faultpoint, rebuilding, rejudging
 from harvester.clock import SystemClock
 from harvester.match import rules
@@ -89,7 +89,8 @@ def decided(union: Union) -> tuple[list[Any], list[Any]]:
     """Every decision between two profiles, and every suspended key."""
     left, right = node.alias(), node.alias()
     pairs = (
-        select(left.c.profile_hash, right.c.profile_hash, decision.c.verdict, decision.c.score, decision.c.reason)
+        select(left.c.profile_hash, right.c.profile_hash, decision.c.verdict, decision.c.score, term.c.word)
+        .join(term, term.c.id == decision.c.reason_id)
         .join(left, left.c.id == decision.c.left_node)
         .join(right, right.c.id == decision.c.right_node)
     )

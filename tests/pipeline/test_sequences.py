@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from db import catalogue
-from db.compress import unpack
+from db import catalogue, dictionaries
 from db.tables import decision
 from harvester import deciding, deciding_files, rebuilding
 from harvester.clock import SystemClock
@@ -241,13 +240,13 @@ class Life(RuleBasedStateMachine):
 
         rules = self.union.pipeline.match
         with self.union.pipeline.database.read() as conn:
-            rows = list(conn.execute(select(decision)))
+            rows, opened = list(conn.execute(select(decision))), dictionaries.opener(conn)
             profiles = read_profiles(conn, {node for row in rows for node in (row.left_node, row.right_node)})
         for row in rows:
             left, right = profiles[row.left_node][0], profiles[row.right_node][0]
             assert compare.decide(left, right, rules).verdict == row.verdict
             if row.evidence:
-                evidence = msgspec.json.decode(unpack(row.evidence), type=list[Evidence])
+                evidence = msgspec.json.decode(opened(row.evidence, row.dictionary_id), type=list[Evidence])
                 assert sum(one.points for one in evidence) == pytest.approx(row.score, abs=0.01)
                 assert compare.explain(left, right, rules).score == pytest.approx(row.score, abs=0.01)
 
