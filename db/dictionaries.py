@@ -137,7 +137,7 @@ def due(conn: Connection) -> bool:
     last, records = _last(conn, "raw"), _records(conn)
     if records < max(FIRST, last.records * LITTLE):
         return False
-    return records >= last.records * GROWTH or _ratio(conn, records - NEWEST) > last.ratio * WORSE
+    return records >= last.records * GROWTH or _ratio(conn, records) > last.ratio * WORSE
 
 
 def _last(conn: Connection, kind: str) -> Training:
@@ -154,17 +154,15 @@ def _lines(conn: Connection) -> int:
     return int(conn.execute(select(func.max(cluster_event.c.id))).scalar_one() or 0)
 
 
-def _ratio(conn: Connection, after: int) -> float:
-    """Bytes stored for each byte as received, of the records above *after* that are packed with what is in use.
+def _ratio(conn: Connection, records: int) -> float:
+    """Bytes stored for each byte as received, of the newest records that are packed with what is in use; 0: too few.
 
-    Some were packed before it was made, and stored later.
+    Others were packed before it was made, and stored later.
     """
-    sizes = select(func.sum(func.length(payload.c.body)), func.sum(payload.c.size))
-    newest = payload.c.dictionary_id == in_force(conn).get("raw")
-    stored, received = conn.execute(
-        sizes.join(record, record.c.stored_hash == payload.c.hash).where(record.c.id > after, newest)
-    ).one()
-    return float(stored) / float(received) if received else 0.0
+    query = select(func.length(payload.c.body), payload.c.size).join(record, record.c.stored_hash == payload.c.hash)
+    lately = query.where(record.c.id > records - 4 * NEWEST, payload.c.dictionary_id == in_force(conn).get("raw"))
+    sizes = conn.execute(lately.order_by(record.c.id.desc()).limit(NEWEST)).all()
+    return sum(row[0] for row in sizes) / sum(row[1] for row in sizes) if len(sizes) == NEWEST else 0.0
 
 
 def train(database: Database, now: str, *, ledger: bool) -> None:
