@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from db import catalogue, migrate
+from db import catalogue, migrate, placing, review
 from db.engine import Database
 from db.tables import metadata
 from harvester.errors import ConfigError
@@ -83,4 +83,28 @@ def test_the_catalogue_is_packed_without_losing_a_word(database_url: str) -> Non
         assert catalogue.union_bodies(conn, [1]) == {1: union}
         addresses = conn.exec_driver_sql("SELECT record, other_record FROM v_merge_log ORDER BY event_id").all()
     assert [tuple(row) for row in addresses] == [("timur/Š1", "barat/2"), (None, None), (None, None)]
+    database.close()
+
+
+@pytest.mark.slow
+def test_kinds_and_reasons_become_numbers_of_words(database_url: str) -> None:
+    """From 0013: two nodes with a key of the same kind, and the decision on them."""
+    database = Database(database_url)
+    with database.write() as conn:
+        command.upgrade(migrate.config(conn), "0013")
+        for number in (1, 2):
+            node = "INSERT INTO node (id, profile_hash, solid, profile) VALUES (:id, :hash, :solid, :hash)"
+            conn.execute(text(node), {"id": number, "hash": bytes([number]) * 16, "solid": True})
+            key = "INSERT INTO match_key (hash, node_id, kind, likeness) VALUES (-7, :id, 'isbn', :id)"
+            conn.execute(text(key), {"id": number})
+        conn.exec_driver_sql(
+            "INSERT INTO decision (left_node, right_node, verdict, score, reason, derivation_id, run_id)"
+            " VALUES (1, 2, 'veto', 3.5, 'Šifra: different', 1, 1)"
+        )
+    migrate.upgrade(database)
+    with database.read() as conn:
+        assert sorted(placing.keys_of(conn, [1, 2])) == [(1, "isbn", -7, 1), (2, "isbn", -7, 2)]
+        decided = catalogue.decision_between(conn, 2, 1) or {}
+        assert (decided["reason"], decided["score"], decided["evidence"]) == ("Šifra: different", 3.5, b"")
+        assert review.reasons(conn, [1]) == {(1, 2): "Šifra: different"}
     database.close()
