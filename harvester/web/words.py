@@ -262,8 +262,15 @@ WORDS: dict[str, str] = {
     "print, online or micro against another of these, which one source says of nearly all its records": N_(
         "print, online or micro against another of these, which one source says of nearly all its records"
     ),
-    "a book against its answer key, workbook or study guide": N_(
-        "a book against its answer key, workbook or study guide"
+    "a book against its answer key, workbook, study guide or commentary": N_(
+        "a book against its answer key, workbook, study guide or commentary"
+    ),
+    "pages against another kind of material, although one source says one kind of nearly all its records": N_(
+        "pages against another kind of material, although one source says one kind of nearly all its records"
+    ),
+    "another number in one series, and another title": N_("another number in one series, and another title"),
+    "another number in one series, and a number in one title only": N_(
+        "another number in one series, and a number in one title only"
     ),
     "two parts": N_("two parts"),
     "the set against one part of it": N_("the set against one part of it"),
