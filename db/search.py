@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from harvester.text import respelled, romanize
+from harvester.text import spelled_words
 
 MAX_WORDS = 2_000
 MAX_QUERY_WORDS = 20
-_WORD = re.compile(r"[a-z0-9]{1,60}")
+MAX_LETTERS = 60  # what is longer is cut into several words
+_WORD = re.compile(rf"[a-z0-9]{{1,{MAX_LETTERS}}}")
 
 
 def words_of(*texts: str) -> str:
@@ -27,8 +28,19 @@ def words_of(*texts: str) -> str:
     >>> words_of("Tjerita dari Djakarta", "Toer, Pramoedya Ananta")
     'cerita dari jakarta tur pramudja ananta'
     """
-    found = dict.fromkeys(_WORD.findall(respelled(romanize("\n".join(texts)))))
-    return " ".join(list(found)[:MAX_WORDS])
+    return " ".join(list(dict.fromkeys(_words(texts)))[:MAX_WORDS])
+
+
+def title_and_words(title: str, texts: Iterable[str]) -> tuple[str, str]:
+    """words_of(title), words_of(title, *texts)."""
+    titled = list(dict.fromkeys(_words([title])))
+    every = list(dict.fromkeys([*titled, *_words(texts)]))
+    return " ".join(titled[:MAX_WORDS]), " ".join(every[:MAX_WORDS])
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    found = spelled_words("\n".join(texts))
+    return found if max(map(len, found), default=0) <= MAX_LETTERS else _WORD.findall(" ".join(found))
 
 
 class Entry(NamedTuple):

@@ -13,11 +13,11 @@ import msgspec
 
 from db.catalogue import Document, RecordState
 from db.prepared import digest
-from db.search import words_of
+from db.search import title_and_words
 from db.shown import Shown
 from db.upsert import Row
 from harvester.model import Holding, Member, NormalizedRecord, Partner, Policy, UnionRecord
-from harvester.outputs.privacy import filtered_holdings, filtered_record, personal_numbers
+from harvester.outputs.privacy import STANDARD, filtered_holdings, filtered_record, personal, personal_numbers
 
 # What columns and index are made of; the rest of a record need not pass the filters for them.
 _FIELDS = (
@@ -65,11 +65,13 @@ def _timeless(record: NormalizedRecord) -> NormalizedRecord:
 
 def document(cluster: Cluster, partners: Mapping[str, Partner], doc_hash: bytes) -> tuple[Document, Shown]:
     """The cluster as it is to be stored."""
-    known = personal_numbers(one.record for one in cluster.members)
     seen = [(state, one) for state, one in zip(cluster.group, cluster.members, strict=True) if one.visible]
-    filters = any(policy_of(partners, state.partner).value_filters for state, _ in seen)
-    record = _part(cluster.union.record)
-    record = filtered_record(record, known) if filters else record
+    record, texts = cluster.union.record, _texts(cluster.union.record)
+    if any(policy_of(partners, state.partner).value_filters for state, _ in seen):
+        known = personal_numbers(one.record for one in cluster.members)
+        if known or any(map(personal, [*texts, *_further(record)])):
+            record = filtered_record(_part(record), known)
+            texts = _texts(record)
     codes = tuple(sorted({state.partner for state, _ in seen}))
     main = next((one.name for one in record.contributors if one.main), "")
     brief = {
@@ -81,14 +83,18 @@ def document(cluster: Cluster, partners: Mapping[str, Partner], doc_hash: bytes)
         "members": len(seen),
         "partners": len(codes),
     }
-    valid = {(one.kind, one.value[:200]) for one in record.identifiers if one.status == "valid"}
+    identifiers = [(one.kind, one.value) for one in record.identifiers if one.status == "valid"]
+    valid = {(kind, value[:200]) for kind, value in identifiers}
     holdings = [
         row for state, one in seen for row in _holdings(state, one, policy_of(partners, state.partner).value_filters)
     ]
     # a single's document is its own record, unless a person pinned something
     whole = len(cluster.group) > 1 or cluster.pinned
     body = msgspec.json.encode(cluster.union) if whole else None
-    shown = Shown(cluster.cluster_id, codes, words_of(_title(record)), words_of(*_texts(record)))
+    numbers = [value for _, value in identifiers]
+    if record.dates.year_from:
+        numbers.append(str(record.dates.year_from))
+    shown = Shown(cluster.cluster_id, codes, *title_and_words(texts[0], (*texts[1:], *numbers)))
     size = len(cluster.group)
     made = Document(cluster.cluster_id, doc_hash, size, body, brief, tuple(sorted(valid)), tuple(holdings))
     return made, shown
@@ -98,25 +104,25 @@ def _part(record: NormalizedRecord) -> NormalizedRecord:
     return NormalizedRecord(**{name: getattr(record, name) for name in _FIELDS})
 
 
+def _further(record: NormalizedRecord) -> list[str]:
+    """What else of *record* is kept and passes the filters."""
+    return [record.material, *record.languages, *(one.value for one in record.identifiers if one.kind not in STANDARD)]
+
+
 def _title(record: NormalizedRecord) -> str:
     title = record.title
     return " ".join([title.proper, title.remainder, *title.part_numbers, *title.part_names, title.original])
 
 
-def _texts(record: NormalizedRecord) -> Iterator[str]:
-    """Every text of *record* by which it may be looked for."""
-    yield _title(record)
-    yield from record.variant_titles
-    yield record.uniform_title
-    yield record.title.responsibility
+def _texts(record: NormalizedRecord) -> list[str]:
+    """Every text of *record* by which it may be looked for, its title first; its numbers aside."""
+    found = [_title(record), *record.variant_titles, record.uniform_title, record.title.responsibility]
     for person in record.contributors:
-        yield from (person.name, person.original)
-    yield from (one.publisher for one in record.publications)
-    yield from (one.title for one in record.series)
-    yield from (one.term for one in record.subjects)
-    yield from (one.value for one in record.identifiers if one.status == "valid")
-    if record.dates.year_from:
-        yield str(record.dates.year_from)
+        found += (person.name, person.original)
+    found += [one.publisher for one in record.publications]
+    found += [one.title for one in record.series]
+    found += [one.term for one in record.subjects]
+    return found
 
 
 def _holdings(state: RecordState, one: Member, filters: bool) -> Iterator[Row]:

@@ -75,9 +75,14 @@ def fold(text: str) -> str:
     if "#" in text or "++" in text:
         text = _SIGNED.sub(lambda match: match[1] + _SIGNS[match[2]], text)
     if text.isascii():
-        return " ".join(text.encode().translate(_ASCII, _DELETED).decode("ascii").split())
+        return " ".join(_folded_ascii(text).split())
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return " ".join(decomposed.translate(_FOLDING).split())
+
+
+def _folded_ascii(text: str) -> str:
+    """*text* folded, with as many blanks as there were marks."""
+    return text.encode().translate(_ASCII, _DELETED).decode("ascii")
 
 
 def words(text: str) -> list[str]:
@@ -132,3 +137,13 @@ def old_spelling(text: str) -> str:
 def respelled(folded: str) -> str:
     """The same key of a text that is folded already. In this order no replacement makes food for a later one."""
     return folded.replace("ch", "kh").replace("tj", "c").replace("dj", "j").replace("oe", "u").replace("y", "j")
+
+
+def spelled_words(text: str) -> list[str]:
+    """The words of *text* in Latin letters, each in the key of old and new spelling.
+
+    >>> spelled_words("Tjerita dari Djakarta, Война")
+    ['cerita', 'dari', 'jakarta', 'voina']
+    """
+    plain = text.isascii() and "#" not in text and "++" not in text
+    return respelled(_folded_ascii(text) if plain else romanize(text)).split()

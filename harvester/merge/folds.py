@@ -10,7 +10,7 @@ from typing import Any
 
 from harvester.merge.offers import shouting, show
 from harvester.model import Classification, Contributor, Identifier, Link, Note, Publication, Series, Subject
-from harvester.text import fold, respelled, romanize, significant
+from harvester.text import fold, significant, spelled_words
 
 _FIRM = "pt cv ud fa tbk penerbit percetakan publisher publishers publishing press verlag inc ltd co company gmbh"
 FIRM_WORDS = frozenset(_FIRM.split())
@@ -18,7 +18,7 @@ MANY_NAMES = 200  # beyond it initials are not resolved: the work grows with the
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(sorted(respelled(romanize(text)).split()))
+    return tuple(sorted(spelled_words(text)))
 
 
 def text_key(value: Any) -> Hashable:

@@ -15,6 +15,8 @@ from harvester.text import fold
 
 SHOWN = 300  # characters of a value in an explanation; the whole value stays in its donor's record
 SHOUTING_LETTERS = 6
+_NO_CAPITALS = bytes(code for code in range(128) if not chr(code).isupper())
+_NO_SMALLS = bytes(code for code in range(128) if not chr(code).islower())
 
 
 class Offer(NamedTuple):
@@ -108,10 +110,14 @@ def filled(value: Any) -> int:
 
 def shouting(text: str) -> bool:
     """Whether nearly every letter of *text* is a capital, as in records keyed with caps lock on."""
-    if sum(map(str.isupper, text)) <= 0.95 * SHOUTING_LETTERS:  # most texts: no need to look at every letter
-        return False
-    letters = [character for character in text if character.lower() != character.upper()]
-    return len(letters) >= SHOUTING_LETTERS and sum(c.isupper() for c in letters) > 0.95 * len(letters)
+    if text.isascii():
+        sent = text.encode()
+        capitals = len(sent.translate(None, _NO_CAPITALS))
+        letters = capitals + len(sent.translate(None, _NO_SMALLS))
+    else:
+        cased = [character for character in text if character.lower() != character.upper()]
+        capitals, letters = sum(map(str.isupper, cased)), len(cased)
+    return letters >= SHOUTING_LETTERS and capitals > 0.95 * letters
 
 
 def agree(offers: Sequence[Offer]) -> bool:

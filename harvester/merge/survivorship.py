@@ -19,8 +19,8 @@ from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
 
 __all__ = ["Rules", "alone", "fingerprint", "load", "merge"]
 
-# who leaves these out has said something all the same: it is a book, it may be seen
-_ANSWERED = frozenset({"material", *(field for field, blank in BLANKS.items() if isinstance(blank, bool))})
+# The value by which a member says nothing of a field. Everybody says what a record is and whether it may be seen.
+_SILENT = {name: None if name == "material" or isinstance(blank, bool) else blank for name, blank in BLANKS.items()}
 
 
 def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> UnionRecord:
@@ -85,15 +85,12 @@ def _union(ranked: Sequence[Ranked], rules: Rules) -> tuple[NormalizedRecord, li
     lines: list[Survivor] = []
     givers = [one.giver for one in ranked]
     said = zip(*(one.said for one in ranked), strict=True)
-    for setting, blank, column in zip(rules.fields, BLANKS.values(), said, strict=True):
-        if setting.field not in _ANSWERED and column.count(blank) == len(column):
-            continue
-        offers = [Offer(*giver, value) for giver, value in zip(givers, column, strict=True)]
-        if setting.field not in _ANSWERED:
-            offers = [offer for offer in offers if offer.value != blank]
-        outcome = registry.get(setting.rule)(offers, setting)
-        values[setting.field] = outcome.value
-        lines += outcome.lines
+    for setting, silent, column in zip(rules.fields, _SILENT.values(), said, strict=True):
+        if column.count(silent) < len(column):
+            offers = [Offer(*giver, value) for giver, value in zip(givers, column, strict=True) if value != silent]
+            outcome = registry.get(setting.rule)(offers, setting)
+            values[setting.field] = outcome.value
+            lines += outcome.lines
     if "contributors" in values:
         values["contributors"] = _one_main(values["contributors"])
     return NormalizedRecord(**values), lines

@@ -85,15 +85,39 @@ def hide(text: str) -> str:
     >>> hide("Budi Santoso, NIM 21120111130045, budi@students.example.ac.id")
     'Budi Santoso, […], […]'
     """
-    if _AT.search(text):  # the pattern of an address tries every word of a text, this one none
+    if _may_hold_mail(text):
         text = _MAIL.sub(HIDDEN, text)
-    for pattern in (_NUMBERED, _CALLED, _PHONE) if _DIGIT.search(text) else ():
-        text = pattern.sub(HIDDEN, text)
+    if _may_hold_number(text):
+        for pattern in (_NUMBERED, _CALLED, _PHONE):
+            text = pattern.sub(HIDDEN, text)
     return text
 
 
-_AT = re.compile(r"@|%40|at[\])]", re.IGNORECASE)
+@lru_cache(maxsize=50_000)
+def personal(text: str) -> bool:
+    """Whether the filters may take something out of *text*, wherever in a record it stands."""
+    return hide(text) != text or bool(_DIGIT.search(text) and _LONG_NUMBER.search(text))
+
+
+# The patterns try every word of a text; these look only for what each of them needs, and let most texts through.
+
+
+def _may_hold_mail(text: str) -> bool:
+    lowered = text.lower()
+    return "@" in text or "%40" in text or "at]" in lowered or "at)" in lowered
+
+
+def _may_hold_number(text: str) -> bool:
+    if not _DIGIT.search(text):
+        return False
+    return not text.isascii() or bool(_TELEPHONE.search(text) or _LABEL.search(text.lower()))
+
+
 _DIGIT = re.compile(r"\d")
+_LABEL = re.compile(
+    "(?:nim|npm|nrp|nidn|nidk|nip|nik|nisn|induk|pokok|student|tel|tlp|phone|fax|faks|hp|wa|whatsapp)[^0-9]{0,40}[0-9]"
+)
+_TELEPHONE = re.compile(r"[+(08](?<![\w./-].)[0-9+][^A-Za-z]{4}")
 
 
 def release(document: ClusterDocument, partners: dict[str, Partner]) -> ClusterDocument | None:
@@ -213,7 +237,7 @@ def _walk(value: Any, known: tuple[str, ...]) -> Any:
             changed[name] = cleaned
     if isinstance(value, Contributor):
         name = changed.get("name", value.name)
-        if _LONG_NUMBER.search(name):
+        if _DIGIT.search(name) and _LONG_NUMBER.search(name):
             changed["name"] = _LONG_NUMBER.sub(HIDDEN, name).strip(" ,;/-")
     return msgspec.structs.replace(value, **changed) if changed else value
 

@@ -30,7 +30,8 @@ def union(offers: Sequence[Offer], setting: Setting) -> Outcome:
             variants += _variants(best, group, setting)
         values.append(_completed(best[1], group) if setting.fold else best[1])
         lines.append(Survivor(setting.field, best[0].donor, "union", show(best[1])))
-    return Outcome(tuple(values), (*lines, *variants, *_dropped(offered, setting)))
+    dropped = _dropped(offered, setting) if setting.but_not else []
+    return Outcome(tuple(values), (*lines, *variants, *dropped))
 
 
 def _distinct(offers: Sequence[Offer]) -> list[Offered]:
