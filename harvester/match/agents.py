@@ -65,9 +65,10 @@ def all_names(record: NormalizedRecord, vocabulary: Vocabulary) -> tuple[str, ..
     for person in record.contributors[:MAX_NAMES]:
         if person.role in ("advisor", "examiner"):
             continue
-        for name in (plain_name(person), person.original):
-            if name:
-                found |= _long_words(name, vocabulary)
+        if name := plain_name(person):
+            found |= _long_words(name, vocabulary)
+        if person.original:
+            found |= _long_words(person.original, vocabulary)
     return tuple(sorted(found))[: MAX_NAMES * 2]
 
 

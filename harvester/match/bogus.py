@@ -15,7 +15,13 @@ def is_bogus(value: str) -> bool:
     if not digits:
         return False
     body = digits[3:-1] if len(digits) == 13 and digits[:3] in ("978", "979") else digits
+    if body[:1] != body[1:2] and body[:2] not in _COUNTING:
+        return False
     return _is_filler(body) or (len(body) > 6 and _is_filler(body[:-1]))
+
+
+# How counts up and down begin.
+_COUNTING = frozenset(f"{digit}{(digit + step) % 10}" for digit in range(10) for step in (1, -1))
 
 
 def _is_filler(digits: str) -> bool:

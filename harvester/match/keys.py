@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from struct import Struct
 
-from harvester.match.rules import Rules
+from harvester.match.rules import KEY_KINDS, Rules
 from harvester.model import BlockingKey, Profile
 
 MAX_KEYS = 40
@@ -32,7 +32,12 @@ def plain_keys(profile: Profile) -> tuple[tuple[str, int, int], ...]:
         found[key] = whole
     if len(found) > MAX_KEYS:
         found = dict(list(found.items())[:MAX_KEYS])
-    return tuple([(kind, signed_hash(f"{kind}\x1f{text}"), like) for (kind, text), like in found.items()])
+    keys = []
+    for (kind, text), like in found.items():
+        made = _BEGUN[kind].copy()
+        made.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
+        keys.append((kind, _signed(made.digest())[0], like))
+    return tuple(keys)
 
 
 def signed_hash(text: str) -> int:
@@ -44,14 +49,20 @@ def signed_hash(text: str) -> int:
 
 _EMPTY = blake2b(digest_size=8)
 _signed = Struct(">q").unpack
+# The hash of each kind and the separator: that of a key goes on from there.
+_BEGUN = {kind: blake2b(f"{kind}\x1f".encode(), digest_size=8) for kind in KEY_KINDS}
 
 
 def _identifier_keys(profile: Profile) -> list[tuple[str, str]]:
-    found = [("isbn", value) for value in profile.isbns]
-    found += [("issn", value) for value in profile.issns]
-    found += [("number", value) for value in profile.ids]
-    found += [("number", f"govdoc:{value}") for value in profile.documents]
-    found += [("number", f"oclc:{value}") for value in profile.oclcs]
+    found = [("isbn", value) for value in profile.isbns] if profile.isbns else []
+    if profile.issns:
+        found += [("issn", value) for value in profile.issns]
+    if profile.ids:
+        found += [("number", value) for value in profile.ids]
+    if profile.documents:
+        found += [("number", f"govdoc:{value}") for value in profile.documents]
+    if profile.oclcs:
+        found += [("number", f"oclc:{value}") for value in profile.oclcs]
     return found
 
 

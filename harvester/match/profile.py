@@ -71,7 +71,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         skeletons = name_skeletons([w for person in record.contributors[:10] for w in fold(person.name).split()])
         names = tuple(sorted({*names, *skeletons}))
     dates = record.dates
-    host = next((item for item in record.relations if item.relation == "host"), None)
+    host = next((item for item in record.relations if item.relation == "host"), None) if record.relations else None
     thesis = record.thesis
     publisher = publisher_words(record.publications, known)
     year = dates.year_from or (thesis.year if thesis and thesis.year else 0) or dates.copyright_year or 0

@@ -83,9 +83,7 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     proper = _without_article(fold(filed), vocabulary)
     full = f"{proper} {fold(title.remainder)}".strip()
     reader = _TitleWords(full.split()[: MAX_WORDS * 2], vocabulary, len(proper.split()), _ranges(raw))
-    counted = [text for text in title.part_numbers if not _is_name(text, vocabulary)]
-    parts = [found for text in counted for found in part_number(text, vocabulary)]
-    names = [fold(name) for name in (*title.part_names, *(set(title.part_numbers) - set(counted)))]
+    parts, names = _parts(title, vocabulary) if title.part_numbers or title.part_names else ([], [])
     for name in names:
         reader.school(name.split())
     reader.companion(" ".join((full, *names)))
@@ -93,12 +91,19 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
         proper=proper,
         full=full,
         words=tuple(dict.fromkeys(map(spelled, reader.words)))[:MAX_WORDS],
-        numbers=tuple(sorted(set(reader.numbers))),
+        numbers=tuple(sorted(set(reader.numbers))) if reader.numbers else (),
         parts=tuple(dict.fromkeys(parts or reader.parts)),
-        part_names=tuple(sorted({name for name in names if name})),
-        extra=tuple(f"{kind}:{value}" for kind, value in sorted(reader.extra.items())),
+        part_names=tuple(sorted({name for name in names if name})) if names else (),
+        extra=tuple([f"{kind}:{value}" for kind, value in sorted(reader.extra.items())]) if reader.extra else (),
         open_at=_omission(raw, vocabulary),
     )
+
+
+def _parts(title: Title, vocabulary: Vocabulary) -> tuple[list[str], list[str]]:
+    """The numbers of parts, and their folded names."""
+    counted = [text for text in title.part_numbers if not _is_name(text, vocabulary)]
+    parts = [found for text in counted for found in part_number(text, vocabulary)]
+    return parts, [fold(name) for name in (*title.part_names, *(set(title.part_numbers) - set(counted)))]
 
 
 _OMISSION = re.compile(r"\.\s?\.\s?\.|…")
@@ -263,9 +268,11 @@ class _TitleWords:
         known = self._vocabulary
         if known.companion_words.isdisjoint(text.split()):
             return
-        kind = next((kind for phrase, kind in known.companions.items() if f" {phrase} " in f" {text} "), "")
-        if kind:
-            self.extra.setdefault("companion", kind)
+        padded = f" {text} "
+        for phrase, kind in known.companions.items():
+            if phrase in text and f" {phrase} " in padded:
+                self.extra.setdefault("companion", kind)
+                return
 
     def _read(self, tokens: list[str]) -> None:
         known = self._vocabulary
