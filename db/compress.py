@@ -14,6 +14,7 @@ else:
 
 LEVEL = 1  # records are short: level 3 makes them one per cent smaller and takes a third more time
 LEVEL_WITH_DICTIONARY = 3  # as quick as level 1 there, and six per cent smaller
+LEVEL_AT_LEISURE = 12  # a tenth smaller than that, and five times as slow: where everything is packed again
 # One for all: a compressor of its own for each record costs as much as compressing it. It has a lock.
 _compressor = zstd.ZstdCompressor(level=LEVEL)
 
@@ -38,9 +39,9 @@ class Shelf(NamedTuple):
 EMPTY = Shelf()
 
 
-def packer(dictionary: Dictionary | None = None) -> Callable[[bytes], bytes]:
-    """What compresses; empty stays empty."""
-    compressor = _with(dictionary.body) if dictionary else _compressor
+def packer(dictionary: Dictionary | None = None, level: int = LEVEL_WITH_DICTIONARY) -> Callable[[bytes], bytes]:
+    """What compresses, at this level if there is a dictionary; empty stays empty."""
+    compressor = _with(dictionary.body, level) if dictionary else _compressor
     compress = compressor.compress
     return lambda body: compress(body, zstd.ZstdCompressor.FLUSH_FRAME) if body else b""
 
@@ -83,8 +84,8 @@ def finished(content: bytes, samples: list[bytes], number: int) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _with(body: bytes) -> zstd.ZstdCompressor:
-    return zstd.ZstdCompressor(level=LEVEL_WITH_DICTIONARY, zstd_dict=_read(body).as_digested_dict)
+def _with(body: bytes, level: int) -> zstd.ZstdCompressor:
+    return zstd.ZstdCompressor(level=level, zstd_dict=_read(body).as_digested_dict)
 
 
 @lru_cache(maxsize=64)

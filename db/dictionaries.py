@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from db import sampling
-from db.compress import Dictionary, DictionaryError, Shelf, packer, unpack
+from db.compress import LEVEL_WITH_DICTIONARY, Dictionary, DictionaryError, Shelf, packer, unpack
 from db.engine import GLANCE, Database, within
 from db.tables import cluster_event, payload, record, zstd_dictionary
 from db.training import trained
@@ -58,10 +58,12 @@ def in_force(conn: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(newest.where(func.length(zstd_dictionary.c.body) > 0))}
 
 
-def packing(conn: Connection, kind: str) -> tuple[Callable[[bytes], bytes], int | None]:
+def packing(
+    conn: Connection, kind: str, level: int = LEVEL_WITH_DICTIONARY
+) -> tuple[Callable[[bytes], bytes], int | None]:
     """What packs bytes of a kind with the dictionary in use, and the id to keep with them."""
     number = in_force(conn).get(kind)
-    return (packer(), None) if number is None else (packer(Dictionary(number, _body(conn, number))), number)
+    return (packer(), None) if number is None else (packer(Dictionary(number, _body(conn, number)), level), number)
 
 
 def opener(conn: Connection) -> Callable[[Any, int | None], bytes]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, select, tuple_, update
 
 from db import dictionaries
+from db.compress import LEVEL_AT_LEISURE
 from db.engine import Database, within
 from db.tables import (
     cluster_event,
@@ -67,7 +68,7 @@ def repack(database: Database, progress: Callable[[str, int], None] = lambda kin
 def _repack_portion(database: Database, place: Place, last: Sequence[Any] | None) -> list[Sequence[Any]]:
     """Pack a portion of what stands behind the key *last*; returns its keys."""
     with database.write() as conn:
-        pack, wanted = dictionaries.packing(conn, place.kind)
+        pack, wanted = dictionaries.packing(conn, place.kind, LEVEL_AT_LEISURE)
         if wanted is None:
             return []
         number = place.table.c.dictionary_id
