@@ -8,6 +8,7 @@ the newest is); `layout` and `separator` of sheets; `format` when it must not be
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -40,6 +41,9 @@ from harvester.sources.sheets import Sheets
 PAGE_RECORDS = 500
 PAGE_BYTES = 8 << 20
 MAX_SHEET = 256 << 20
+_ROWS = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|#.*\n)*\"?(?:id|inv|isbn|key):"
+)  # a list of rows by their identifiers, no sheet
 FULL, DELTA, DELETES = "full", "delta", "deletes"
 OPTIONS: dict[str, tuple[type, ...]] = {
     "content": (str,),
@@ -254,7 +258,7 @@ class Files:
             yield Damage(stage="split", reason="empty", message="The file is empty.", place=shown(member.name))
             return
         kind = str(self._options.get("format", "")) or kind_of(member.head)
-        if unit.content == DELETES and kind == SHEET and "layout" not in self._options:
+        if unit.content == DELETES and kind == SHEET and ("layout" not in self._options or _ROWS.match(member.head)):
             kind = LIST
         if kind == SHEET:
             yield from self._sheet(unit, member)

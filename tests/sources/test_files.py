@@ -188,6 +188,20 @@ def test_a_list_of_deletions_among_deltas_deletes(tmp_path: Path) -> None:
     assert [(record.identifier, record.deleted) for record in found[5:]] == [("b1", True), ("b3", True)]
 
 
+@pytest.mark.parametrize(
+    "text", ["inv:17\nisbn:9789793062792; hilang\n", '\ufeff# dua buku\r\n\r\n"inv:17"\r\nisbn:9789793062792\r\n']
+)
+def test_rows_of_a_school_are_deleted_by_a_list_or_by_a_sheet(tmp_path: Path, text: str) -> None:
+    """A school's source names a layout: its list of identifiers was read as a sheet without column names."""
+    for content in (text.encode(), b"Judul,No. Induk,ISBN\nA,17,\nB,,9789793062792\n"):
+        pages = read(content, tmp_path, content="deletes", layout="school-xlsx")
+        assert not [one for page in pages for one in page.damages]
+        assert [(one.identifier, one.deleted) for one in records(pages)] == [
+            ("inv:17", True),
+            ("isbn:9789793062792", True),
+        ]
+
+
 def test_records_in_a_file_of_deletions_and_leader_d_are_deletions(tmp_path: Path) -> None:
     gone = marc("b1").replace(b"nam a22", b"dam a22")
     assert [(r.identifier, r.deleted) for r in records(read(gone, tmp_path))] == [("b1", True)]
