@@ -19,6 +19,7 @@ from harvester.resolving import read_profiles
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 WEAK_POINTS = 5.0  # a link so near to the threshold is weak: one unit of log-odds
 MANY = 60  # nodes of a cluster that are compared pair by pair; clusters of one ISBN that are looked at
+PORTION = 50  # clusters whose records are held at once: two thousand took as much memory as all the rest
 PAGES_PERCENT = 15
 ELSEWHERE = 3  # clusters that are named for one ISBN: a number printed on everything stands on thousands
 
@@ -87,7 +88,8 @@ class _View(NamedTuple):
 def suspicions(conn: Connection, rules: Rules, keys: Sequence[int], around: Around) -> list[Suspicion]:
     """The clusters among *keys* about which something is odd."""
     found = []
-    for view in _views(conn, keys):
+    portions = (keys[start : start + PORTION] for start in range(0, len(keys), PORTION))
+    for view in (one for portion in portions for one in _views(conn, portion)):
         reasons = list(_disagreements(view))
         left, right, score, weak = _weakest(rules, view)
         reasons += weak
