@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, constants, ledger, migrate, reprofiling, rules, whole
+from db import catalogue, constants, ledger, migrate, reprofiling, rules, standing, whole
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
@@ -103,9 +103,15 @@ def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> 
     making = Making(settings, clock, match, merge, promoted.offered(settings), _tag(database, match.hash))
     beside = _make(database, making, _silent)
     with _between_acts(database), database.whole() as inside:
-        made = pipeline.match(_put_in_force(inside, making, beside))
+        with inside.read() as conn:
+            waiting, kept = standing.queued(conn), standing.same_survivorship(conn, merge.hash)
+        made = _put_in_force(inside, making, beside)
+        if kept:
+            with inside.write() as conn:
+                standing.leave_standing(conn, waiting, match.max_component)
+        funnel = pipeline.match(made)
         faultpoint.reach("promote.matched")
-    return made
+    return funnel
 
 
 # ---- beside ------------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from db import catalogue, links, work
+from db.tables import record
 from harvester import simulating
 from harvester.errors import UsageError
 from harvester.match import rules
@@ -83,6 +85,29 @@ def test_promoted_rules_give_what_was_simulated_and_rolled_back_they_leave_what_
     assert not (union.folder / "mappings" / "rules" / "match.yaml").exists()
     assert clusters(union) == before
     assert union.faults() == []
+
+
+def test_a_promotion_looks_again_only_at_what_does_not_stand_right_or_what_a_person_or_a_harvest_touched(
+    union: Consortium, tmp_path: Path
+) -> None:
+    path = other_rules(tmp_path, 9)
+    pair = next(one for one in sorted(clusters(union)) if len(one) == 2)
+    with union.opened() as made, made.database.write() as conn:
+        sides = tuple((Address.parse(one),) for one in pair)
+        links.add(conn, links.Draft("never", "cannot", "anna", "two copies", sides), made.now(), run_id=None)
+        every = [one["id"] for one in conn.execute(select(record)).mappings()]
+        work.mark_dirty(conn, every[:1])
+    with union.opened() as made:
+        foreseen = set(simulating.groups_by(made, rules.load(path)))
+    done = simulating.promote(union.settings(), {}, union.clock, path)
+    assert 0 < done.funnel["records"] < len(every) / 2
+    assert clusters(union) == foreseen
+    assert pair not in foreseen
+    assert union.ask(work.queued) == 0
+    assert union.faults() == []
+    stood = union.dump()
+    assert Call(union.folder)("match", "--all", "--yes")[0] == 0
+    assert union.dump() == stood, "looked at again, nothing of it changes"
 
 
 def test_a_reader_goes_on_while_rules_are_promoted(union: Consortium, tmp_path: Path) -> None:
