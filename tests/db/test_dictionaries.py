@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from db import dictionaries, phrases
+from db import catalogue, dictionaries, phrases, sampling
 from db.compress import Dictionary, DictionaryError, finished, packer, unpack, zstd
-from db.tables import node, normalized, payload, zstd_dictionary
+from db.engine import Database
+from db.tables import cluster, membership, node, normalized, partner, payload, source, zstd_dictionary
+from db.tables import record as entry
 from harvester import purging
 from harvester.cli import induk
 from harvester.formats.iso2709_write import write
@@ -73,6 +76,39 @@ def test_another_dictionary_is_told_apart() -> None:
     for spoilt in (packed[:-1], packed + b"x", packed * 2):
         with pytest.raises(DictionaryError):
             unpack(spoilt, own)
+
+
+def test_what_one_cluster_says_thirty_times_is_in_no_dictionary(database: Database) -> None:
+    """Each line about a large cluster, and each of its pairs, repeats what one record says."""
+    with database.write() as conn:
+        rows = [{"id": one, "state": "active", "size": 2, "version": 1, "doc_hash": b""} for one in range(1, 301)]
+        conn.execute(insert(cluster), [{**row, "created_at": "", "changed_at": ""} for row in rows])
+        nodes = [{"id": one, "profile_hash": b"%16d" % one, "solid": True, "profile": b""} for one in range(1, 401)]
+        conn.execute(insert(node), nodes)
+        lines = [(1, {"title": CANARY.decode()})] * 30 + [(one, {"place": "Jakarta raya"}) for one in range(2, 301)]
+        told = {"kind": "joined", "actor": "match", "run_id": 1, "at": ""}
+        made = [{**told, "cluster_id": one, "body": json.dumps(body)} for one, body in lines]
+        catalogue.write_events(conn, made)
+        pairs = [(1, other, {"left": CANARY.decode()}) for other in range(2, 40)]
+        pairs += [(one, one + 1, {"left": "Jakarta raya"}) for one in range(100, 300, 2)]
+        decided = [(*pair, "merge", 9.0, "isbn", json.dumps(body).encode(), 1, 1) for *pair, body in pairs]
+        catalogue.write_decisions(conn, [], decided)
+        joined = {"code": "timur", "status": "active", "policy_hash": b"", "body": "{}", "added_at": ""}
+        conn.execute(insert(partner), [joined])
+        conn.execute(insert(source), [{"id": 1, "code": "timur", "partner": "timur", "added_at": ""}])
+        known = {"source_id": 1, "state": "active", "version": 1, "format": "marc21", "datestamp": ""}
+        hashes = {"raw_hash": b"", "stored_hash": b"", "payload_hash": b""}
+        records = [{**known, **hashes, "id": one, "identifier": str(one)} for one in range(1, 301)]
+        conn.execute(insert(entry), records)
+        conn.execute(
+            insert(membership), [{"record_id": one, "cluster_id": one, "node_id": one} for one in range(1, 301)]
+        )
+    with database.read() as conn:
+        found = list(sampling.of_catalogue(conn, dictionaries.opener(conn)))
+    for kind in ("event", "evidence"):
+        content = phrases.content([(source_id, body) for name, source_id, body in found if name == kind], 1 << 16)
+        assert b"Jakarta raya" in content
+        assert b"Tjokro" not in content
 
 
 # ---- in a catalogue ----------------------------------------------------------------------------------
