@@ -19,7 +19,7 @@ from harvester.resolving import read_profiles
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 WEAK_POINTS = 5.0  # a link so near to the threshold is weak: one unit of log-odds
 MANY = 60  # nodes of a cluster that are compared pair by pair; clusters of one ISBN that are looked at
-PORTION = 50  # clusters whose records are held at once: two thousand took as much memory as all the rest
+PORTION = 50  # clusters whose records are held at once
 PAGES_PERCENT = 15
 ELSEWHERE = 3  # clusters that are named for one ISBN: a number printed on everything stands on thousands
 
