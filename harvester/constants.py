@@ -186,8 +186,8 @@ def _stated(job: Counting, source_id: int) -> set[tuple[str, str]]:
         (rule.target.name, str(value))
         for name in formats
         for rule in how.mapping(name).rules
-        if rule.source_name == "value" and rule.target.name in STATED
-        for value in rule.source({})
+        if rule.source.label == "value" and rule.target.name in STATED
+        for value in rule.source.read({})
     }
 
 

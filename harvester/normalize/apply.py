@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
-from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ from harvester.errors import RecordError
 from harvester.formats.light import LightMarc
 from harvester.model import MarcRecord, Normalized, NormalizedRecord, RowRecord, Step, XmlRecord
 from harvester.normalize.doubled import undoubled
+from harvester.normalize.fieldwise import Fields, Made
 from harvester.normalize.finish import Context, holdings_of, warnings_of
 from harvester.normalize.mapping import Mapping
 from harvester.normalize.rules import Rule
 from harvester.normalize.targets import TARGETS
 from harvester.normalize.views import Record, View, view
 
+_TAG = itemgetter(0)
 NOT_BIBLIOGRAPHIC = frozenset("uvwxyzq")  # leader/06 of authority, holdings, classification and community records
 _RECORDS: dict[str, tuple[type, ...]] = {
     "marc": (MarcRecord,),
@@ -34,7 +36,6 @@ for _target in TARGETS.values():
         _PARTS.setdefault(_target.field, []).append(_target.part)
 _WITH_PARTS = tuple(_PARTS)
 _DOTTED = frozenset(f"{field}.{part}" for field, parts in _PARTS.items() for part in parts)
-Made = dict[str, list[Any]]
 
 __all__ = ["Context", "content_hash", "normalize", "normalize_batch"]
 
@@ -45,49 +46,51 @@ def normalize(record: Record, mapping: Mapping, context: Context, *, trace: bool
     Raises:
         RecordError: the mapping does not fit the record, or a pattern of it took too long (stage `map`).
     """
-    draft = _drafted(record, mapping, context)
-    steps: list[Step] = []
     if trace:
-        draft.made = _traced(mapping, draft.found, steps, context)
-    else:
-        _fill([draft], mapping)
-    if draft.error is not None:
-        raise draft.error
-    return _finished(draft, mapping, tuple(steps))
+        _fits(record, mapping, context)
+        found, flags = _view(record, mapping)
+        steps: list[Step] = []
+        return _finished(_traced(mapping, found, steps, context), mapping, flags, context, tuple(steps))
+    (only,) = normalize_batch([(record, context)], mapping)
+    if isinstance(only, RecordError):
+        raise only
+    return only
 
 
 def normalize_batch(pairs: Iterable[tuple[Record, Context]], mapping: Mapping) -> list[Normalized | RecordError]:
     """One result a record, in order; a record that cannot be mapped gives its error and stops nothing."""
-    drafts: list[_Draft | RecordError] = []
-    for record, context in pairs:
+    found: dict[int, Normalized | RecordError] = {}
+    batch: list[tuple[str, Fields]] = []
+    waiting: list[tuple[int, Record, tuple[str, ...], Context]] = []
+    for number, (record, context) in enumerate(pairs):
         try:
-            drafts.append(_drafted(record, mapping, context))
+            _fits(record, mapping, context)
+            fields, flags = _fields(record, mapping)
         except RecordError as error:
-            drafts.append(error)
-    _fill([one for one in drafts if isinstance(one, _Draft)], mapping)
-    found: list[Normalized | RecordError] = []
-    for one in drafts:
-        if isinstance(one, _Draft):
-            found.append(one.error or _finished(one, mapping))
-        else:
-            found.append(one)
-    return found
+            found[number] = error
+            continue
+        batch.append(fields)
+        waiting.append((number, record, flags, context))
+    all_made = mapping.fieldwise.of_batch(batch)
+    for (number, record, flags, context), made in zip(waiting, all_made, strict=True):
+        try:
+            told = made if made is not None else _traced(mapping, _view(record, mapping)[0], [], context)
+            found[number] = _finished(told, mapping, flags, context)
+        except RecordError as error:
+            found[number] = error
+    return [found[number] for number in range(len(found))]
 
 
-class _Draft:
-    """A record on its way through the rules: what they look at, what they have made, or why one of them failed."""
-
-    __slots__ = ("context", "error", "flags", "found", "made")
-
-    def __init__(self, context: Context, found: View, flags: tuple[str, ...]) -> None:
-        self.context = context
-        self.found = found
-        self.flags = flags
-        self.made: Made = {}
-        self.error: RecordError | None = None
+def _finished(
+    made: Made, mapping: Mapping, flags: tuple[str, ...], context: Context, steps: tuple[Step, ...] = ()
+) -> Normalized:
+    for name in mapping.distrust:
+        made.pop(name, None)
+    normal = _record(made, context)
+    return Normalized(normal, warnings_of(normal, flags, context), steps)
 
 
-def _drafted(record: Record, mapping: Mapping, context: Context) -> _Draft:
+def _fits(record: Record, mapping: Mapping, context: Context) -> None:
     if not isinstance(record, _RECORDS[mapping.format_family]):
         kind = type(record).__name__.removesuffix("Record").lower()
         message = f"mapping {mapping.name} reads {mapping.format_family}, not {kind}"
@@ -95,21 +98,26 @@ def _drafted(record: Record, mapping: Mapping, context: Context) -> _Draft:
     if isinstance(record, MarcRecord) and record.leader[6:7] in NOT_BIBLIOGRAPHIC and not _has_title(record):
         message = f"leader/06 is {record.leader[6:7]!r}: an authority or holdings record"
         raise RecordError(message, reason="not-bibliographic", stage="map", place=context.place)
+
+
+def _fields(record: Record, mapping: Mapping) -> tuple[tuple[str, Fields], tuple[str, ...]]:
+    """The leader and the fields of *record*, as they came if that will do, and its flags."""
+    in_view = mapping.fieldwise.seen_in_view
+    if isinstance(record, MarcRecord) and not mapping.needs_view and in_view.isdisjoint(map(_TAG, record.fields)):
+        return (record.leader, record.fields), record.flags
+    found, flags = _view(record, mapping)
+    return ("", [(key, tuple(parts)) for key, several in found.items() for parts in several]), flags
+
+
+def _view(record: Record, mapping: Mapping) -> tuple[View, tuple[str, ...]]:
+    """What the rules look at, and the flags of the record."""
     found = view(record, mapping.keys)
     if mapping.ignored is not None:
         found = mapping.ignored(found)
-    flags = record.flags
-    if mapping.undoubled:
-        found, undone = undoubled(found, mapping.undoubled, mapping.format_family)
-        flags += undone
-    return _Draft(context, found, flags)
-
-
-def _finished(draft: _Draft, mapping: Mapping, steps: tuple[Step, ...] = ()) -> Normalized:
-    for name in mapping.distrust:
-        draft.made.pop(name, None)
-    normal = _record(draft.made, draft.context)
-    return Normalized(normal, warnings_of(normal, draft.flags, draft.context), steps)
+    if not mapping.undoubled:
+        return found, record.flags
+    found, undone = undoubled(found, mapping.undoubled, mapping.format_family)
+    return found, record.flags + undone
 
 
 def _has_title(record: MarcRecord) -> bool:
@@ -139,41 +147,11 @@ def _whole(record: Record) -> View:
     return view(record, frozenset([name.casefold().strip() for name, _ in record.cells]))
 
 
-def _fill(drafts: Sequence[_Draft], mapping: Mapping) -> None:
-    """Run rule after rule, each for all *drafts*: a rule whose code stays in the processor's cache takes less time."""
-    having: dict[str, list[_Draft]] = {}
-    for draft in drafts:
-        for tag in draft.found:
-            having.setdefault(tag, []).append(draft)
-    for number, (name, once, run, keys) in enumerate(mapping.planned):
-        for draft in drafts if keys is None else _having_any(having, keys):
-            made = draft.made
-            if (once and name in made) or draft.error is not None:
-                continue
-            try:
-                values = run(draft.found)
-            except RecordError as error:
-                draft.error = _placed(error, mapping.rules[number], draft.context)
-                draft.error.__cause__ = error
-                continue
-            if values:
-                if name in made:
-                    made[name] += values
-                else:
-                    made[name] = list(values)
-
-
-def _having_any(having: dict[str, list[_Draft]], tags: frozenset[str]) -> Iterable[_Draft]:
-    """The drafts that have one of *tags*, each once."""
-    several = [having[tag] for tag in tags if tag in having]
-    return dict.fromkeys(chain.from_iterable(several)) if len(several) > 1 else chain.from_iterable(several)
-
-
 def _traced(mapping: Mapping, found: View, steps: list[Step], context: Context) -> Made:
     made: Made = {}
     for rule in mapping.rules:
         name = rule.target.name
-        if name in made and (rule.target.kind == "one" or rule.fallback):
+        if name in made and rule.once:
             continue
         try:
             values, taken = rule.trace(found)
@@ -181,7 +159,7 @@ def _traced(mapping: Mapping, found: View, steps: list[Step], context: Context) 
             raise _placed(error, rule, context) from error
         steps += taken
         if values:
-            made.setdefault(name, []).extend(values)
+            made[name] = [*made.get(name, ()), *values]
     return made
 
 

@@ -14,7 +14,6 @@ from harvester.normalize.tables import Table
 from harvester.registry import suggestion
 
 Values = list[Any]
-REMEMBERED = 4096  # fields of a rule whose results are kept; then it starts anew
 Fed = Literal["value", "values", "field", "noun", "named"]
 
 
@@ -168,8 +167,6 @@ def _feeder(
     call: Callable[..., Any] = partial(function, **arguments) if arguments else function
     if signature.fed == "values":
         return _listed(call, signature)
-    if signature.fed == "field":
-        call = remembering(call)
     if signature.many:
         return lambda values: [made for value in values for made in call(value)]
     plain = signature.gives in (str, bool)
@@ -183,22 +180,6 @@ def _feeder(
         return found
 
     return each
-
-
-def remembering(call: Callable[..., Any]) -> Callable[[Field], Any]:
-    """*call*, whose results are remembered by the field's text: headings come back from record to record."""
-    known: dict[tuple[str, ...], Any] = {}
-
-    def remembered(field: Field) -> Any:
-        key = (field.tag, *field.parts)
-        made = known.get(key, known)
-        if made is known:  # which is no result
-            if len(known) >= REMEMBERED:
-                known.clear()
-            made = known[key] = call(field)
-        return made
-
-    return remembered
 
 
 def _listed(function: Callable[..., Any], signature: Signature) -> Callable[..., Values]:

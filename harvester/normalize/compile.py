@@ -10,23 +10,12 @@ import msgspec
 
 from harvester.errors import ConfigError
 from harvester.normalize.calls import BadCall, Call, Fed, compile_call, signature_of
-from harvester.normalize.conditions import field_condition, split_conditions, view_condition
+from harvester.normalize.conditions import Asked, field_condition, record_conditions, split_conditions
 from harvester.normalize.field import Field
-from harvester.normalize.inner import BadPath, compile_inner, is_inner
-from harvester.normalize.paths import Path, compile_path
+from harvester.normalize.inner import SUBFIELDS, BadPath, codes_of, compile_inner, is_inner
+from harvester.normalize.paths import Path, compile_path, legs_of
 from harvester.normalize.raw import Raw, blame_unknown_keys, name_of
-from harvester.normalize.rules import (
-    Rule,
-    Setter,
-    Source,
-    builder,
-    each_source,
-    first_reader,
-    inner_reader,
-    named_source,
-    reading,
-    running,
-)
+from harvester.normalize.rules import Input, Rule, Setter, Source, builder, each_leg, first_reader, inner_reader
 from harvester.normalize.tables import Table
 from harvester.normalize.targets import TARGETS, Target, is_noun, parts_of
 from harvester.registry import suggestion
@@ -59,8 +48,6 @@ class _Compiler:
         self, raw: Raw, body: dict[str, Any], target: Target, family: str, table: Callable[[str], Table]
     ) -> None:
         self.raw, self.body, self.target, self.family, self.table = raw, body, target, family, table
-        self.paths: list[Path] = []
-        self.asked: tuple[Path, ...] = ()
         self.before = len(raw.problems)
 
     def rule(self) -> Rule | None:
@@ -71,28 +58,24 @@ class _Compiler:
         calls = self.calls(self.body.get("do", []), "do")
         named = isinstance(self.body.get("from"), dict)
         self.feeding(calls, starts[0], named)
-        source, gives, label = self.source(starts[0], calls)
+        source, gives = self.source(starts[0], calls)
         if named:
             calls = calls[1:]
-        condition = self.condition()
+        conditions = self.conditions()
         default = self.plain("default")
         self.result(calls[-1].gives if calls else gives, default)
         if source is None:
             return None
-        always = starts[0] == "value" or default is not None
-        keys = None if always else frozenset(key for path in self.paths for key in path.keys)
-        run = running(source, tuple(calls), condition, default)
-        fallback = self.flag("fallback")
         place = self.raw.problems.place(self.raw.path)
-        reads = frozenset(key for path in (*self.paths, *self.asked) for key in path.keys)
-        return Rule(self.target, place, keys, run, source, label, tuple(calls), condition, default, fallback, reads)
+        return Rule(self.target, place, source, tuple(calls), conditions, default, self.flag("fallback"))
 
     # ---- the parts of a rule
 
-    def source(self, start: str, calls: list[Call]) -> tuple[Source | None, Any, str]:
+    def source(self, start: str, calls: list[Call]) -> tuple[Source | None, Any]:
+        """The source, and what its values are."""
         if start == "value":
             constant = self.plain("value")
-            return (lambda _found: [constant]), type(constant), "value"
+            return Source("value", constant=constant), type(constant)
         if start == "each":
             return self.each()
         given = self.body["from"]
@@ -100,14 +83,14 @@ class _Compiler:
             return self.named(given, calls)
         paths = self.path_list(given, "from")
         as_fields = bool(calls) and calls[0].fed == "field"
-        self.paths += paths
         label = "read " + " ".join(path.text for path in paths)
-        return (reading(paths, as_fields) if paths else None), (Field if as_fields else str), label
+        source = Source(label, (Input(legs_of(paths, as_fields)),)) if paths else None
+        return source, (Field if as_fields else str)
 
-    def named(self, given: dict[str, Any], calls: list[Call]) -> tuple[Source | None, Any, str]:
+    def named(self, given: dict[str, Any], calls: list[Call]) -> tuple[Source | None, Any]:
         if not calls or calls[0].fed != "named":
             self.raw.blame("named paths need a function of named inputs first in `do`", "", "from")
-            return None, None, ""
+            return None, None
         call = calls[0]
         for name in given:
             if name not in call.named:
@@ -117,37 +100,34 @@ class _Compiler:
             if name not in given and parameter.default is parameter.empty:
                 self.raw.blame(f"function {call.name!r} needs the input {name!r}", "", "from")
         paths = {name: self.path_list(text, "from", name) for name, text in given.items() if name in call.named}
-        self.paths += [path for several in paths.values() for path in several]
         hints = signature_of(call.name).hints
-        fields = frozenset(name for name in paths if hints[name] in (Field, list[Field]))
-        return named_source(call, paths, fields), call.gives, call.name
+        inputs = [
+            Input(legs_of(several, hints[name] in (Field, list[Field])), name, call.named[name])
+            for name, several in paths.items()
+        ]
+        return Source(call.name, tuple(inputs), call.function), call.gives
 
-    def each(self) -> tuple[Source | None, Any, str]:
+    def each(self) -> tuple[Source | None, Any]:
         paths = self.path_list(self.body["each"], "each")
         for path in paths:
             if not path.whole:
                 self.raw.blame(f"`each` needs whole fields, not {path.text!r}", "write the tag alone", "each")
-        self.paths += paths
         noun = self.target.item
         if not is_noun(noun):
             self.raw.blame(
                 f"`each` makes nouns with parts; {self.target.name} takes plain values", "use `from`", "each"
             )
-            return None, noun, ""
+            return None, noun
         lines = self.body.get("set")
         if not isinstance(lines, dict) or not lines:
             self.raw.blame("`each` needs `set:` with the attributes to fill", ", ".join(parts_of(noun)), "each")
-            return None, noun, ""
+            return None, noun
         build = self.setters(noun, lines)
         inner, _ = split_conditions(self.body)
         test = self.tried(lambda: field_condition(inner), "when")
-        readers = [path.fields for path in paths]
-
-        def fields(found: dict[str, list[list[str]]]) -> list[Field]:
-            return readers[0](found) if len(readers) == 1 else [f for read in readers for f in read(found)]
-
+        legs = [each_leg(leg, test, build) for leg in legs_of(paths, True)]
         label = "each " + " ".join(path.text for path in paths)
-        return (each_source(fields, test, build) if paths else None), noun, label
+        return (Source(label, (Input(tuple(legs)),)) if paths else None), noun
 
     def setters(self, noun: Any, lines: dict[str, Any]) -> Callable[[Field], Any]:
         parts = parts_of(noun)
@@ -192,8 +172,11 @@ class _Compiler:
         if gives is not item and gives is not Any:
             self.raw.blame(f"{attribute} takes {name_of(item)}, but gets {name_of(gives)}", "", *where)
         default = body.get("default")
-        one = None if many else first_reader(paths, calls, default)
-        return None, Setter(attribute, many, inner_reader(paths, calls, default), one)
+        needs = [codes_of(str(text).strip()) for text in texts]
+        codes = "".join(needs) if all(needs) and default != "" else ""
+        only_subfields = all(SUBFIELDS.fullmatch(str(text).strip()) for text in texts)
+        one = None if many else first_reader(paths, calls, default, needs if only_subfields else [])
+        return None, Setter(attribute, many, inner_reader(paths, calls, default), one, codes, default)
 
     def inner(self, text: str, *path: str | int) -> Any:
         return self.tried(lambda: compile_inner(text), *path)
@@ -262,18 +245,14 @@ class _Compiler:
             self.raw.blame(f"`{key}` must be true or false", "", key)
         return value is True
 
-    def condition(self) -> Callable[[Any], bool] | None:
+    def conditions(self) -> tuple[Asked, ...]:
         inner, outer = split_conditions(self.body)
         if inner and "each" not in self.body:
             word, name = next(iter(inner))
             self.raw.blame(f"{name!r} can be asked only inside `each`", "write the tag in front", word, name)
-            return None
-        result = self.tried(lambda: view_condition(outer, self.family), "when" if "when" in self.body else "unless")
-        if result is None:
-            return None
-        self.asked = result[1]
-        test: Callable[[Any], bool] = result[0]
-        return test
+            return ()
+        word = "when" if "when" in self.body else "unless"
+        return self.tried(lambda: record_conditions(outer, self.family), word) or ()
 
     def calls(self, given: Any, *path: str | int) -> list[Call]:
         entries = given if isinstance(given, list) else [given]

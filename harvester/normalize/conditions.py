@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from harvester.normalize.field import Field
 from harvester.normalize.inner import BadPath, compile_inner, is_inner
-from harvester.normalize.paths import Path, compile_path
+from harvester.normalize.paths import Leg, Path, compile_path, read_legs
 from harvester.normalize.patterns import pattern
 from harvester.normalize.views import View
 
 Conditions = dict[tuple[str, str], Any]  # (when | unless, path) → what is asked
+
+
+class Asked(NamedTuple):
+    """One condition on a record: it holds when some field gives something, or, not *expected*, when none does."""
+
+    legs: tuple[Leg, ...]
+    expected: bool
+
+    def holds(self, found: View) -> bool:
+        """Whether it holds of a record."""
+        return bool(read_legs(self.legs, found)) is self.expected
 
 
 def split_conditions(body: dict[str, Any]) -> tuple[Conditions, Conditions]:
@@ -40,38 +51,39 @@ def field_condition(conditions: Conditions) -> Callable[[Field], bool] | None:
 
 
 def _field_test(word: str, name: str, asked: Any) -> Callable[[Field], bool]:
-    read, test = compile_inner(name), value_test(asked)
-    if word == "when":
-        return lambda field: test(read(field))
-    return lambda field: not test(read(field))
+    read, test, expected = compile_inner(name), value_test(asked), _expected(word, asked)
+    return lambda field: test(read(field)) is expected
 
 
-def view_condition(conditions: Conditions, family: str) -> tuple[Callable[[View], bool], tuple[Path, ...]] | None:
-    """All *conditions* as one test of a record, with the paths that it reads; None when there are none."""
-    tests, paths = [], []
-    for (word, name), asked in conditions.items():
-        path = compile_path(name, family)
-        paths.append(path)
-        tests.append(_view_test(word, path, asked))
-    if not tests:
-        return None
-    one = tests[0] if len(tests) == 1 else lambda found: all(test(found) for test in tests)
-    return one, tuple(paths)
+def record_conditions(conditions: Conditions, family: str) -> tuple[Asked, ...]:
+    """All *conditions* on a record.
+
+    Raises:
+        BadPath: a path or a value that cannot be asked.
+    """
+    return tuple([_asked(compile_path(name, family), word, asked) for (word, name), asked in conditions.items()])
 
 
-def _view_test(word: str, path: Path, asked: Any) -> Callable[[View], bool]:
-    test, read = value_test(asked), path.read
-    if word == "when":
-        return lambda found: test(read(found))
-    return lambda found: not test(read(found))
+def _asked(path: Path, word: str, asked: Any) -> Asked:
+    test = value_test(asked)
+    return Asked(tuple([_saying(leg, test) for leg in path.legs]), _expected(word, asked))
+
+
+def _saying(leg: Leg, test: Callable[[list[str]], bool]) -> Leg:
+    return leg._replace(give=lambda field: [True] if test(leg.give(field)) else [], plain=False)
+
+
+def _expected(word: str, asked: Any) -> bool:
+    return (word == "when") is (asked is not False)
 
 
 def value_test(asked: Any) -> Callable[[list[str]], bool]:
-    """Whether some of the values is what is *asked*: a value, one of a list, present or absent, or a pattern."""
-    if asked is True:
+    """Whether some of the values is what is *asked*: a value, one of a list, any value, or one with a pattern.
+
+    Of a list of values it holds when it holds of one of them; so it can be asked field by field.
+    """
+    if isinstance(asked, bool):
         return bool
-    if asked is False:
-        return lambda values: not values
     if isinstance(asked, dict):
         return _pattern_test(asked)
     wanted = frozenset(str(one).casefold().replace("#", " ") for one in (asked if isinstance(asked, list) else [asked]))

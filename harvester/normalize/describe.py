@@ -21,7 +21,7 @@ def describe(mapping: Mapping) -> list[Line]:
     return [
         Line(
             rule.target.name,
-            rule.source_name + (" (when …)" if rule.condition else "") + (" (fallback)" if rule.fallback else ""),
+            rule.source.label + (" (when …)" if rule.conditions else "") + (" (fallback)" if rule.fallback else ""),
             " → ".join(call.name for call in rule.calls),
             rule.place,
         )

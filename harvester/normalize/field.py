@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Generic, TypeVar
+
+from harvester.formats.light import DELIMITER
+
+T = TypeVar("T")
+_CODE = itemgetter(0)
+MAX_SHAPES = 256  # of one tag; damaged records have others in every field
+
 
 class Field:
     """A field: its tag, its indicators and its subfields in record order.
@@ -11,13 +21,13 @@ class Field:
     ('Laskar pelangi /', '10')
     """
 
-    __slots__ = ("_codes", "indicators", "parts", "tag")
+    __slots__ = ("_shape", "indicators", "parts", "tag")
 
-    def __init__(self, tag: str, parts: list[str]) -> None:
+    def __init__(self, tag: str, parts: list[str], shape: str | None = None) -> None:
         self.tag = tag
         self.indicators = parts[0]
         self.parts = parts
-        self._codes: dict[str, list[str]] | None = None
+        self._shape = shape
 
     @classmethod
     def of(cls, tag: str, indicators: str, subfields: str) -> Field:
@@ -25,22 +35,69 @@ class Field:
         return cls(tag, [indicators, *subfields.split("$")[1:]])
 
     @property
-    def codes(self) -> dict[str, list[str]]:
-        """Subfield code → texts without outer blanks, empty ones left out; made once."""
-        codes = self._codes
-        if codes is None:
-            codes = self._codes = {}
-            for part in self.parts[1:]:
-                text = part[1:].strip()
-                if text:
-                    codes.setdefault(part[0], []).append(text)
-        return codes
+    def shape(self) -> str:
+        """The codes of the subfields in record order, as one text: fields of one shape are read in one way."""
+        if self._shape is None:
+            self._shape = shape_of(self.parts)
+        return self._shape
+
+    def texts(self, code: str) -> list[str]:
+        """Every subfield *code* without outer blanks, empty ones left out."""
+        found = []
+        shape = self.shape
+        at = shape.find(code)
+        while at >= 0:
+            if text := self.parts[at + 1][1:].strip():
+                found.append(text)
+            at = shape.find(code, at + 1)
+        return found
 
     def first(self, code: str) -> str:
-        """The first subfield *code*, or ""."""
-        texts = self.codes.get(code)
+        """The first subfield *code* that is not empty, or ""."""
+        texts = self.texts(code)
         return texts[0] if texts else ""
 
     def all(self, codes: str) -> list[str]:
         """Every subfield whose code is in *codes*, in record order."""
         return [text for part in self.parts[1:] if part[:1] in codes and (text := part[1:].strip()) and part[:1]]
+
+
+def shape_of(parts: list[str]) -> str:
+    """The shape of a field of these *parts*."""
+    try:
+        return "".join(map(_CODE, parts[1:]))
+    except IndexError:  # a subfield without a code
+        return "".join([part[:1] or DELIMITER for part in parts[1:]])
+
+
+def places_of(codes: str, shape: str) -> list[list[int]]:
+    """Where subfields *codes* stand in a field of this *shape*: those of one code each, those of several together."""
+    places = [at for at, one in enumerate(shape, 1) if one in codes]
+    return [[place] for place in places] if len(codes) == 1 else [places] if places else []
+
+
+def texts_at(places: list[list[int]], parts: list[str]) -> list[str]:
+    """The texts at these *places* without outer blanks, those of one place joined by a blank; empty ones left out."""
+    texts = []
+    for group in places:
+        if len(group) == 1:
+            text = parts[group[0]][1:].strip()
+        else:
+            text = " ".join([one for place in group if (one := parts[place][1:].strip())])
+        if text:
+            texts.append(text)
+    return texts
+
+
+class Shaped(dict[str, T], Generic[T]):
+    """Shape of a field → what *make* makes of it, once."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, shape: str) -> T:
+        made = self._make(shape)
+        if len(self) < MAX_SHAPES:
+            self[shape] = made
+        return made

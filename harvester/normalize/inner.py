@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import methodcaller
 
 from harvester.normalize.field import Field
 from harvester.normalize.views import ORIGINAL, UNIT
@@ -12,6 +13,7 @@ Inner = Callable[[Field], list[str]]
 Check = Callable[[Field], bool]
 _TEST = re.compile(r"(?P<not>!)?(?P<name>ind[12]|\$[0-9a-z]|@[\w:]+)(?:=(?P<values>.*))?")
 _INNER = re.compile(r"ind[12]|tag|\.|@[\w:]+|(?:\$[0-9a-z])+(?:/[0-9]+(?:-[0-9]+)?)?")
+SUBFIELDS = re.compile(r"(?:\$[0-9a-z])+")  # whose texts alone are read
 _ORIGINAL = re.compile(r"880(?P<codes>(?:\$[0-9a-z])+)")
 _BELOW = re.compile(r"\./(?P<path>[A-Za-z][\w:/]*)(?P<tests>(?:\[[^\]]*\])*)")
 
@@ -40,10 +42,10 @@ def compile_inner(text: str) -> Inner:
         position = int(text[3]) - 1
         return lambda field: [field.indicators[position : position + 1]]
     if text == ".":
-        return lambda field: field.codes.get(".", [])
+        return methodcaller("texts", ".")
     if text.startswith("@"):
         start = text[1:].rpartition(":")[2] + "="
-        return lambda field: [value[len(start) :] for value in field.codes.get("@", ()) if value.startswith(start)]
+        return lambda field: [value[len(start) :] for value in field.texts("@") if value.startswith(start)]
     codes, _, positions = text.partition("/")
     codes = codes.replace("$", "")
     if positions:
@@ -51,16 +53,22 @@ def compile_inner(text: str) -> Inner:
         cut = slice(int(first), int(last or first) + 1)
         return lambda field: [piece for value in field.all(codes) if (piece := value[cut].strip())]
     if len(codes) == 1:
-        return lambda field: field.codes.get(codes, [])
+        return methodcaller("texts", codes)
     return lambda field: [" ".join(values)] if (values := field.all(codes)) else []
+
+
+def codes_of(text: str) -> str:
+    """The codes of which a field must have one for the path *text* to find anything in it; "" when none is needed."""
+    if text.startswith(("@", "./", ".")):
+        return "/" if text.startswith("./") else text[0]
+    if text.startswith("880"):
+        return ORIGINAL
+    return "".join(re.findall(r"\$(.)", text))
 
 
 def _original_reader(codes: str) -> Inner:
     def read(field: Field) -> list[str]:
-        linked = field.codes.get(ORIGINAL)
-        if linked is None:
-            return []
-        found = [part[1:].strip() for part in linked if part[0] in codes]
+        found = [part[1:].strip() for part in field.texts(ORIGINAL) if part[0] in codes]
         return [" ".join(found)] if found else []
 
     return read

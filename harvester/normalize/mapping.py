@@ -16,6 +16,7 @@ from typing import Any
 import mappings
 from harvester.errors import ConfigError
 from harvester.normalize.compile import compile_rule
+from harvester.normalize.fieldwise import Fieldwise
 from harvester.normalize.layers import FAMILY_OF_FORMAT, Layer, formats_of, mapping_layer, preset_layer
 from harvester.normalize.library import Library, Source
 from harvester.normalize.removal import Removal, compile_removal
@@ -37,13 +38,14 @@ class Mapping:
         self.distrust = frozenset(head.distrust)
         self.undoubled = tuple(head.undouble)
         self.rules = tuple(rules)
-        self.keys = frozenset(key for rule in rules for key in rule.reads)
+        self.keys = frozenset(key for rule in rules for key in rule.keys)
         self._ignore = dict(head.ignore)
         self.ignored: Removal | None = compile_removal(self._ignore, head.family)
         self.dropped: Removal | None = compile_removal(dict.fromkeys(head.volatile, True), head.family)
         self.tests = head.tests
-        # a rule's field, whether it is skipped once the field has a value, how it is run, the tags that it needs
-        self.planned = [(r.target.name, r.fallback or r.target.kind == "one", r.run, r.keys) for r in self.rules]
+        # what is undone is told by the record, and the leader is no field: it stands in a view only
+        self.needs_view = bool(head.undouble) or "LDR" in head.ignore
+        self.fieldwise = Fieldwise(self.rules, self.ignored)
         self.others: tuple[Mapping, ...] = ()  # a preset loaded without format: those of its other formats
         self.sources = tuple(sources)
         self.text = "\n".join(f"# {source.label}\n{source.text}" for source in sources)
@@ -65,6 +67,7 @@ class Mapping:
             values = held if held is True else [*(held if isinstance(held, list) else [held]), value]
             made._ignore = {**made._ignore, had: values}
         made.ignored = compile_removal(made._ignore, made.format_family)
+        made.fieldwise = Fieldwise(made.rules, made.ignored)
         made.hash = blake2b(f"{self.hash}\n{sorted(found)}".encode(), digest_size=16).hexdigest()
         return made
 

@@ -48,6 +48,8 @@ def number_of(token: str) -> int | None:
 
 def number_in(text: str) -> int | None:
     """The first number in *text*; digits win over Roman numerals and words."""
+    if text.isdecimal() and text.isascii():
+        return number_of(text)
     tokens = _TOKEN.findall(text)
     for token in tokens:
         if token.isdecimal():

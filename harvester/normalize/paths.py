@@ -1,21 +1,21 @@
 """Paths of a mapping: text such as `245$a$b`, `020[ind1=0]$a`, `008/35-37`, `dc:identifier` → a compiled reader.
 
-A reader takes the view of one record (or, inside `each`, one field) and returns a list of texts; nothing found is an
-empty list. One subfield gives each occurrence; several give one text a field, joined by a blank in record order.
+A path is one way of reading a field, for each tag that it names; what it gives of a record follows from that: tag after
+tag, field after field. Nothing found is an empty list. One subfield gives each occurrence; several give one text a
+field, joined by a blank in record order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from itertools import chain
+from operator import methodcaller
+from typing import Any, NamedTuple
 
 from harvester.normalize.field import Field
-from harvester.normalize.inner import BadPath, Check, compile_checks, compile_inner
+from harvester.normalize.inner import BadPath, Check, Inner, compile_checks, compile_inner
 from harvester.normalize.views import View
-
-Read = Callable[[View], list[str]]
-Fields = Callable[[View], list[Field]]
 
 FAMILIES = ("marc", "dc", "mods", "row")
 _MARC = re.compile(
@@ -31,14 +31,52 @@ _EXAMPLES = {
 }
 
 
+class Leg(NamedTuple):
+    """What is read of each field of one tag (or element, or column).
+
+    `codes`: a field with none of these subfields gives nothing ("": unknown); `plain`: it gives those subfields and no
+    more is done; `cut`: only these characters are read.
+    """
+
+    key: str
+    give: Callable[[Field], list[Any]]
+    codes: str = ""
+    plain: bool = False
+    cut: slice | None = None
+
+
 class Path(NamedTuple):
     """A compiled path. `keys` are the tags or names that it reads; `whole` tells that it names whole fields."""
 
     text: str
-    keys: tuple[str, ...]
     whole: bool
-    read: Read
-    fields: Fields
+    legs: tuple[Leg, ...]
+    fields: tuple[Leg, ...]  # the same, giving the fields themselves
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The tags or names that it reads, each once."""
+        return tuple(dict.fromkeys(leg.key for leg in self.legs))
+
+    def read(self, found: View) -> list[str]:
+        """All texts that the path names in a record."""
+        return read_legs(self.legs, found)
+
+
+def legs_of(paths: Iterable[Path], as_fields: bool) -> tuple[Leg, ...]:
+    """The legs of *paths*, one path after the other, giving texts or whole fields."""
+    return tuple(chain.from_iterable([path.fields if as_fields else path.legs for path in paths]))
+
+
+def read_legs(legs: Iterable[Leg], found: View) -> list[Any]:
+    """What *legs* give of a record, one after the other."""
+    return [
+        value
+        for leg in legs
+        if leg.key in found
+        for parts in found[leg.key]
+        for value in leg.give(Field(leg.key, parts))
+    ]
 
 
 def compile_path(text: str, family: str) -> Path:
@@ -52,15 +90,33 @@ def compile_path(text: str, family: str) -> Path:
     if family == "row":
         # "author|Author" is one column: read twice, every author would come twice.
         keys = tuple(dict.fromkeys(part.casefold().strip() for part in text.split("|")))
-        return Path(text, keys, True, _dotted(keys, None), _fields(keys, None))
+        return _path(text, keys, _dotted, None, whole=True)
     match = _XML.fullmatch(text)
     if not match:
         raise BadPath(f"{text!r} is no path of {family}: write {_EXAMPLES[family]}")
     keys = tuple(re.sub(r"[\w.-]+:", "", name) for name in match["names"].split("|"))
     check = compile_checks(match["tests"])
     if match["attr"]:
-        return Path(text, keys, False, _attribute(keys, match["attr"], check), _fields(keys, check))
-    return Path(text, keys, True, _dotted(keys, check), _fields(keys, check))
+        return _path(text, keys, compile_inner(match["attr"]), check, codes="@")
+    return _path(text, keys, _dotted, check, whole=True)
+
+
+def _path(
+    text: str, keys: tuple[str, ...], give: Inner, check: Check | None, *, codes: str = "", whole: bool = False
+) -> Path:
+    """The path that reads each field of *keys* that passes *check* by *give*."""
+    if check is None:
+        plain = len(codes) == 1 and isinstance(give, methodcaller)
+        legs, fields = [Leg(key, give, codes, plain) for key in keys], [Leg(key, itself) for key in keys]
+    else:
+        legs = [Leg(key, lambda field: give(field) if check(field) else [], codes) for key in keys]
+        fields = [Leg(key, lambda field: [field] if check(field) else []) for key in keys]
+    return Path(text, whole, tuple(legs), tuple(fields))
+
+
+def itself(field: Field) -> list[Field]:
+    """The field, as what is read of it."""
+    return [field]
 
 
 def _marc_path(text: str) -> Path:
@@ -75,15 +131,8 @@ def _marc_path(text: str) -> Path:
     paths = [_marc_one(group) for group in groups]
     if len(paths) == 1:
         return paths[0]._replace(text=text)
-    keys = tuple(dict.fromkeys(key for path in paths for key in path.keys))
-    reads, fields = [path.read for path in paths], [path.fields for path in paths]
-    return Path(
-        text,
-        keys,
-        all(path.whole for path in paths),
-        lambda found: [value for read in reads for value in read(found)],
-        lambda found: [field for several in fields for field in several(found)],
-    )
+    legs, fields = chain.from_iterable([p.legs for p in paths]), chain.from_iterable([p.fields for p in paths])
+    return Path(text, all(path.whole for path in paths), tuple(legs), tuple(fields))
 
 
 def _marc_one(text: str) -> Path:
@@ -95,13 +144,14 @@ def _marc_one(text: str) -> Path:
     codes = match["codes"].replace("$", "")
     cut = _range(match["start"], match["end"])
     if codes:
-        read = _subfields(tags, codes, check)
-        return Path(text, tags, False, _cut(read, cut) if cut else read, _fields(tags, check))
+        give = _subfields(codes, padded=check is None and len(tags) == 1)
+        return _path(text, tags, _cut(give, cut) if cut else give, check, codes=codes)
     if all(tag < "010" or tag == "LDR" for tag in tags):
-        return Path(text, tags, False, _control(tags, cut), _fields(tags, check))
+        give = _control(cut or slice(None))
+        return _path(text, tags, give, check)._replace(legs=tuple([Leg(tag, give, cut=cut) for tag in tags]))
     if cut:
         raise BadPath(f"{text!r}: positions need a control field or a subfield in front")
-    return Path(text, tags, True, _all_text(tags, check), _fields(tags, check))
+    return _path(text, tags, _all_text, check, whole=True)
 
 
 def _expand(tag: str) -> list[str]:
@@ -120,70 +170,34 @@ def _range(start: str | None, end: str | None) -> slice | None:
     return slice(int(start), int(end or start) + 1)
 
 
-def _cut(read: Read, cut: slice) -> Read:
-    return lambda found: [part for text in read(found) if (part := text[cut].strip())]
+def _cut(give: Inner, cut: slice) -> Inner:
+    return lambda field: [part for text in give(field) if (part := text[cut].strip())]
 
 
-def _control(tags: tuple[str, ...], cut: slice | None) -> Read:
-    whole = cut or slice(None)
+def _control(cut: slice) -> Inner:
+    def give(field: Field) -> list[str]:
+        # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
+        part = field.parts[0][cut]
+        return [part] if part.strip(" |#") else []
 
-    def read(found: View) -> list[str]:
-        texts = []
-        for tag in tags:
-            for f in found.get(tag, ()):
-                # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
-                if (part := f[0][whole]).strip(" |#"):
-                    texts.append(part)
-        return texts
-
-    return read
+    return give
 
 
-def _subfields(tags: tuple[str, ...], codes: str, check: Check | None) -> Read:
-    if check is None and len(tags) == 1 and len(codes) == 1:
-        tag = tags[0]
+def _subfields(codes: str, *, padded: bool) -> Inner:
+    """Reads subfields; *padded*: of several, an empty one leaves its blank in the text."""
+    if len(codes) == 1:
+        return methodcaller("texts", codes)
 
-        def one(found: View) -> list[str]:
-            texts = []
-            if tag in found:
-                for f in found[tag]:
-                    for part in f[1:]:
-                        if part[:1] == codes and (text := part[1:].strip()):
-                            texts.append(text)
-            return texts
+    def joined(field: Field) -> list[str]:
+        here = [part[1:].strip() for part in field.parts[1:] if part[:1] and part[0] in codes]
+        text = " ".join(here if padded else filter(None, here))
+        return [text] if text else []
 
-        return one
-
-    if check is None and len(tags) == 1:
-
-        def joined(found: View) -> list[str]:
-            texts = []
-            for f in found.get(tags[0], ()):
-                here = [part[1:].strip() for part in f[1:] if part[:1] and part[0] in codes]
-                if text := " ".join(here) if len(here) > 1 else "".join(here):
-                    texts.append(text)
-            return texts
-
-        return joined
-
-    def several(found: View) -> list[str]:
-        texts: list[str] = []
-        for tag in tags:
-            for f in found.get(tag, ()):
-                if check is None or check(Field(tag, f)):
-                    here = [text for part in f[1:] if part[:1] and part[0] in codes and (text := part[1:].strip())]
-                    texts += here if len(codes) == 1 or not here else [" ".join(here)]
-        return texts
-
-    return several
+    return joined
 
 
-def _all_text(tags: tuple[str, ...], check: Check | None) -> Read:
-    def read(found: View) -> list[str]:
-        fields = [Field(tag, f) for tag in tags for f in found.get(tag, ())]
-        return [text for field in fields if (check is None or check(field)) and (text := whole_text(field))]
-
-    return read
+def _all_text(field: Field) -> list[str]:
+    return [text] if (text := whole_text(field)) else []
 
 
 def whole_text(field: Field) -> str:
@@ -191,36 +205,5 @@ def whole_text(field: Field) -> str:
     return " ".join(part[1:].strip() for part in field.parts[1:] if part[:1].isalpha() and part[0] != "w" and part[1:])
 
 
-def _dotted(keys: tuple[str, ...], check: Check | None) -> Read:
-    def read(found: View) -> list[str]:
-        return [
-            text
-            for key in keys
-            for f in found.get(key, ())
-            if (text := f[1][1:].strip()) and (check is None or check(Field(key, f)))
-        ]
-
-    return read
-
-
-def _attribute(keys: tuple[str, ...], name: str, check: Check | None) -> Read:
-    inner = compile_inner(name)
-
-    def read(found: View) -> list[str]:
-        return [text for field in _fields(keys, check)(found) for text in inner(field)]
-
-    return read
-
-
-def _fields(keys: tuple[str, ...], check: Check | None) -> Fields:
-    def fields(found: View) -> list[Field]:
-        made = []
-        for key in keys:
-            if key in found:
-                for f in found[key]:
-                    field = Field(key, f)
-                    if check is None or check(field):
-                        made.append(field)
-        return made
-
-    return fields
+def _dotted(field: Field) -> list[str]:
+    return [text] if (text := field.parts[1][1:].strip()) else []

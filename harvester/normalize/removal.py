@@ -8,30 +8,42 @@ from typing import Any
 
 from harvester.normalize.views import View
 
-Removal = Callable[[View], View]
+Keep = Callable[[list[str]], list[str]]
 _PLACE = re.compile(r"(?P<tag>[^$@\[\]]+?)(?:\$(?P<codes>[0-9a-z]+))?")
 
 
+class Removal:
+    """What is taken out of the fields of some tags (or elements, or columns)."""
+
+    def __init__(self, cuts: list[tuple[str, Keep]]) -> None:
+        self.cuts: dict[str, list[Keep]] = {}
+        for key, keep in cuts:
+            self.cuts.setdefault(key, []).append(keep)
+
+    def __call__(self, found: View) -> View:
+        """*found* without it."""
+        changed = dict(found)
+        for key in self.cuts.keys() & found.keys():
+            changed[key] = [kept for field in found[key] if (kept := self.left(key, field))]
+        return changed
+
+    def left(self, key: str, field: list[str]) -> list[str]:
+        """What is left of one *field*; nothing, when only its indicators would be."""
+        for keep in self.cuts.get(key, ()):
+            field = keep(field)
+            if len(field) < 2 and (not field or key >= "010"):
+                return []
+        return field
+
+
 def compile_removal(places: dict[str, Any], family: str) -> Removal | None:
-    """A function that gives a view without *places*: path → true (all of it) or the values to leave out.
+    """The removal of *places*: path → true (all of it) or the values to leave out; None when there are none.
 
     Raises:
         ValueError: a place that is more than a tag, a tag with subfields, an element or a column.
     """
     cuts = [_cut(place, asked, family) for place, asked in places.items()]
-    if not cuts:
-        return None
-
-    def remove(found: View) -> View:
-        changed = dict(found)
-        for key, keep in cuts:
-            if key in changed:
-                changed[key] = [
-                    kept for field in changed[key] if len(kept := keep(field)) > 1 or (kept and key < "010")
-                ]
-        return changed
-
-    return remove
+    return Removal(cuts) if cuts else None
 
 
 def place_of(place: str, family: str) -> tuple[str, str]:
@@ -51,7 +63,7 @@ def place_of(place: str, family: str) -> tuple[str, str]:
     return tag, match["codes"] or ("" if family == "marc" else ".")
 
 
-def _cut(place: str, asked: Any, family: str) -> tuple[str, Callable[[list[str]], list[str]]]:
+def _cut(place: str, asked: Any, family: str) -> tuple[str, Keep]:
     tag, codes = place_of(place, family)
     values = None if asked is True else frozenset(_plain(v) for v in (asked if isinstance(asked, list) else [asked]))
     return tag, _keeper(codes, values)
@@ -61,7 +73,7 @@ def _plain(value: Any) -> str:
     return " ".join(str(value).casefold().split())
 
 
-def _keeper(codes: str, values: frozenset[str] | None) -> Callable[[list[str]], list[str]]:
+def _keeper(codes: str, values: frozenset[str] | None) -> Keep:
     if not codes:
         if values is None:
             return lambda field: []

@@ -23,4 +23,4 @@ def ddc_unless_named(field: Field) -> list[Classification]:
     scheme = field.first("2").lower()
     if scheme and not scheme.startswith(_DEWEY):
         return []
-    return [found for text in field.codes.get("a", ()) if (found := class_of(text))]
+    return [found for text in field.texts("a") if (found := class_of(text))]

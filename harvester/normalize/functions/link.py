@@ -40,9 +40,11 @@ def link(field: Field) -> list[Link]:
     >>> link(Field.of("856", "40", "$ujavascript:alert(1)"))
     []
     """
-    addresses = [address for text in field.codes.get("u", []) if (address := http_address(text))]
+    addresses = [address for text in field.texts("u") if (address := http_address(text))]
     if not addresses:
         return []
+    if field.shape == "u" and len(addresses) == 1 and not _says_licensed(addresses[0].lower()):
+        return [Link(addresses[0])]
     label = field.first("3") or field.first("y") or field.first("z")
     access: Literal["open", "licensed", "unknown"] = "unknown"
     if field.first("7") == "0":

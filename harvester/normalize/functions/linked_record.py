@@ -20,8 +20,8 @@ def linked_record(field: Field, relation: str) -> Relation | None:
     '12'
     """
     title, part, control = trim(field.first("t")), field.first("v"), field.first("0") or field.first("3")
-    numbers = [one for text in field.codes.get("x", []) for one in identifiers.issns(text)]
-    numbers += [one for text in field.codes.get("y", []) for one in identifiers.isbns(text)]
+    numbers = [one for text in field.texts("x") for one in identifiers.issns(text)]
+    numbers += [one for text in field.texts("y") for one in identifiers.isbns(text)]
     for tag, body in embedded("\x1f".join(field.parts)):
         inner = Field(tag, body.split("\x1f"))
         if tag == "001":
@@ -29,8 +29,8 @@ def linked_record(field: Field, relation: str) -> Relation | None:
         elif tag == "200":
             title, part = trim(inner.first("a")) or title, inner.first("v") or inner.first("h") or part
         elif tag == "011":
-            numbers += [one for text in inner.codes.get("a", []) for one in identifiers.issns(text)]
+            numbers += [one for text in inner.texts("a") for one in identifiers.issns(text)]
         elif tag == "010":
-            numbers += [one for text in inner.codes.get("a", []) for one in identifiers.isbns(text)]
+            numbers += [one for text in inner.texts("a") for one in identifiers.isbns(text)]
     made = Relation(relation, title, tuple(dict.fromkeys(numbers)), part, control)
     return made if made != Relation(relation) else None

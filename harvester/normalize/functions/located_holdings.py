@@ -18,13 +18,13 @@ def located_holdings(*, locations: list[Field], statements: list[Field]) -> list
     told = "; ".join(text for field in statements for text in field.all("a"))
     holdings = []
     for field in locations:
-        url = next((text for text in field.codes.get("u", []) if text.startswith(("http://", "https://"))), "")
+        url = next((text for text in field.texts("u") if text.startswith(("http://", "https://"))), "")
         holdings.append(
             Holding(
                 branch=", ".join(field.all("ab")),
                 collection=", ".join(field.all("c")),
                 call_number=" ".join(field.all("khijlm")),
-                items=tuple(field.codes.get("p", [])),
+                items=tuple(field.texts("p")),
                 serial_statement=told,
                 url=url,
                 access_note="; ".join(field.all("z")),

@@ -72,11 +72,11 @@ def marc_form(
     for text in (*gmd, *carriers, *extents):
         if named := materials.form_named(text):
             return named
-    if any(_CARRIERS.get(text) == "print" for text in carriers):
+    if "print" in map(_CARRIERS.get, carriers):
         return "print"
     if any(field[:1] == "m" and field[6:7] == "o" for field in f006 or ()):
         return "online"
-    return "print" if leader[6:7] in "acdeft" and any(c.isdigit() for text in extents for c in text) else ""
+    return "print" if leader[6:7] in "acdeft" and any(map(str.isdigit, "".join(extents))) else ""
 
 
 def _says_micro(*texts: str) -> bool:

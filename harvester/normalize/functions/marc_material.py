@@ -26,13 +26,13 @@ def marc_material(
     """
     found = materials.material_of_leader(leader)
     if found in ("book", "manuscript", "electronic"):
-        if thesis or any(materials.says_thesis(text) for text in types) or any(materials.says_thesis(t) for t in gmd):
+        if thesis or any(map(materials.says_thesis, (*types, *gmd))):
             return "thesis"
         if found == "book":
-            named = next((name for text in gmd if (name := materials.material_named(text))), "")
+            named = next(filter(None, map(materials.material_named, gmd)), "")
             if named and named not in ("electronic", "kit"):
                 return named
-            if any(materials.says_schoolbook(text) for text in titles):
+            if any(map(materials.says_schoolbook, titles)):
                 return "schoolbook"
     # A host field turns an independent text into an article only for language material.
     if (found == "part" and hosts) or (found == "book" and any(map(materials.tells_place, hosts))):

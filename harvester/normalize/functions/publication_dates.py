@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harvester.model import Dates
 from harvester.normalize import years
 from harvester.normalize.functions import functions
@@ -22,6 +24,12 @@ def publication_dates(*, coded: str = "", texts: list[str], fallback: list[str] 
     >>> publication_dates(texts=["1420 H"]).year_from, publication_dates(texts=["[t.t.]"]).kind
     (1999, 'unknown')
     """
+    return _dates(coded, tuple(texts), tuple(fallback or ()))
+
+
+@lru_cache(maxsize=4096)
+def _dates(coded: str, texts: tuple[str, ...], fallback: tuple[str, ...]) -> Dates | None:
+    """The same; a few years and ways of writing them make most of what is asked."""
     told = _told(texts)
     result = years.joined(years.coded_dates(coded) if coded else None, told)
     if result.year_from is None and fallback:
@@ -35,7 +43,7 @@ def _has_time(text: str) -> bool:
     return text[10:11] == "T"
 
 
-def _told(texts: list[str]) -> Dates | None:
+def _told(texts: tuple[str, ...]) -> Dates | None:
     if not texts:
         return None
     if len(texts) == 1:

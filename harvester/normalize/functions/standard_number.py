@@ -21,9 +21,9 @@ def standard_number(field: Field) -> list[Identifier]:
     'isbn'
     """
     found = []
-    for value in field.codes.get("a", []):
+    for value in field.texts("a"):
         found += _read(value, field)
-    for value in field.codes.get("z", []):
+    for value in field.texts("z"):
         found += [Identifier(one.kind, one.value, one.qualifier, "cancelled") for one in _read(value, field)]
     return found
 

@@ -37,6 +37,14 @@ def trim(value: str) -> str:
     if last.isalnum():
         return value
     value = value.rstrip(_TAIL)  # no other blanks are left
-    if value[-1:] == "." and not _ABBREVIATED.search(value, max(0, len(value) - _LONGEST)):
+    if value[-1:] == "." and not _is_abbreviated(value):
         value = value[:-1].rstrip()
     return value
+
+
+def _is_abbreviated(value: str) -> bool:
+    """Whether the last full stop of *value* belongs to its last word."""
+    word = value[-_LONGEST:-1]
+    if (len(word) == _LONGEST - 1 and word.isalpha()) or (word[-4:].isdecimal() and word[:-4] in ("", " ")):
+        return False  # a longer word, a year: most texts end so, and the pattern takes three times as long
+    return _ABBREVIATED.search(value, max(0, len(value) - _LONGEST)) is not None
