@@ -47,10 +47,15 @@ class _Plan(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A rule, and the slots of its inputs and of its conditions; *late*: it is run on each record."""
+    """A rule, and the slots of its inputs and of its conditions; *late*: it is run on each record.
+
+    It makes nothing of records that gave nothing to any of its *slots*, unless it makes something *always*.
+    """
 
     rule: Rule
     late: bool
+    always: bool
+    slots: range
     inputs: list[range]
     conditions: list[range]
 
@@ -160,10 +165,12 @@ class Fieldwise:
         filled: set[str] = set()
         for rule in rules:
             late = not _by_field(rule, filled)
-            finish = None if late else _finish(rule)
+            always = not rule.source.inputs or rule.default is not None
+            finish, start = None if late else _finish(rule), self._slots
             inputs = [self._place(one.legs, finish, readings) for one in rule.source.inputs]
+            slots = range(start, self._slots)
             conditions = [self._place(one.legs, None, readings) for one in rule.conditions]
-            self._lines.append(_Line(rule, late, inputs, conditions))
+            self._lines.append(_Line(rule, late, always, slots, inputs, conditions))
             filled.add(rule.target.name)
         of_leader = readings.get(LEADER, [])
         self._leader = Memory(LEADER, [one for one in of_leader if _without_lengths(one.leg)], None)
@@ -202,6 +209,8 @@ class Fieldwise:
                 self._read_tag(self._memories[tag], those, columns, failed)
         made: list[Made] = [{} for _ in batch]
         for line in self._lines:
+            if columns.keys().isdisjoint(line.slots) and not line.always:
+                continue
             if line.late:
                 _run(line, columns, made, failed)
             elif line.rule.once:
@@ -268,15 +277,12 @@ def _run(line: _Line, columns: Columns, made: list[Made], failed: set[int]) -> N
     """Run a rule on each record whose fields gave it something."""
     rule = line.rule
     inputs = [_column(slots, columns, len(made)) for slots in line.inputs]
-    if inputs and rule.default is None and not any(map(any, inputs)):
-        return
     name, once, source = rule.target.name, rule.once, rule.source
-    always = not inputs or rule.default is not None
     holding = [_column(slots, columns, len(made)) for slots in line.conditions]
     expected = tuple([one.expected for one in rule.conditions])
     rows = zip(made, zip(*inputs, strict=True) if inputs else [()] * len(made), strict=True)
     for number, (one, given) in enumerate(rows):
-        if not (always or any(given)) or (once and name in one):
+        if not (line.always or any(given)) or (once and name in one):
             continue
         if expected and tuple([bool(those[number]) for those in holding]) != expected:
             continue
