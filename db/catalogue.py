@@ -7,7 +7,7 @@ here depends on arrival. Node ids are internal: whatever decides is ordered by a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,7 +25,6 @@ from db.tables import (
     holding,
     identifier,
     key_stat,
-    match_key,
     membership,
     node,
     partner,
@@ -106,86 +105,7 @@ def states_of_clusters(conn: Connection, cluster_ids: Iterable[int]) -> list[Rec
     return [RecordState(*row) for row in conn.execute(query).all()]
 
 
-# ---- keys and candidates -----------------------------------------------------------------------------
-
-
-def _alive(nodes: Any = match_key) -> Any:
-    return exists().where(record.c.node_id == nodes.c.node_id)
-
-
-def _keys_of(conn: Connection, node_ids: Iterable[int]) -> Any:
-    return select(match_key.c.hash).where(within(conn, match_key.c.node_id, node_ids))
-
-
-def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[int, tuple[str, int]]:
-    """Key → (kind, number of unlike carriers with an active record), of these nodes' keys with more than *least*."""
-    unlike = func.count(match_key.c.likeness.distinct())
-    # first which have so many at all: few have, and only of those is every carrier looked at
-    many = select(match_key.c.hash).where(match_key.c.hash.in_(_keys_of(conn, node_ids)))
-    query = (
-        select(match_key.c.hash, func.min(match_key.c.kind_id), unlike)
-        .where(match_key.c.hash.in_(many.group_by(match_key.c.hash).having(func.count() > least)), _alive())
-        .group_by(match_key.c.hash)
-        .having(unlike > least)
-    )
-    kinds = terms.words(conn)
-    return {row[0]: (kinds[row[1]], row[2]) for row in conn.execute(query).all()}
-
-
-def suspended_of(conn: Connection, node_ids: Iterable[int]) -> set[int]:
-    """Those of these nodes' keys that are suspended as stored."""
-    query = select(key_stat.c.hash).where(key_stat.c.hash.in_(_keys_of(conn, node_ids)))
-    return {row[0] for row in conn.execute(query).all()}
-
-
-def sharing(conn: Connection, node_ids: Iterable[int], but_not: Iterable[int]) -> set[tuple[int, int]]:
-    """(node, other) with node < other: one of these nodes, and one with an active record that shares a key with it.
-
-    The keys *but_not* do not count.
-    """
-    other = match_key.alias()
-    query = (
-        select(match_key.c.node_id, other.c.node_id)
-        .distinct()
-        .join(other, (other.c.hash == match_key.c.hash) & (other.c.node_id != match_key.c.node_id))
-        .where(within(conn, match_key.c.node_id, node_ids), _alive(other))
-    )
-    keys = list(but_not)
-    if keys:
-        query = query.where(~within(conn, match_key.c.hash, keys))
-    return {(row[0], row[1]) if row[0] < row[1] else (row[1], row[0]) for row in conn.execute(query).all()}
-
-
-def suspended(conn: Connection, hashes: Iterable[int]) -> set[int]:
-    """Those of the keys that are suspended as stored."""
-    query = select(key_stat.c.hash).where(within(conn, key_stat.c.hash, hashes))
-    return {row[0] for row in conn.execute(query).all()}
-
-
-def nodes_of_keys(conn: Connection, hashes: Iterable[int]) -> set[int]:
-    """The nodes, with an active record, that carry one of these keys."""
-    query = select(match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive()).distinct()
-    return {row[0] for row in conn.execute(query).all()}
-
-
-def carriers_of_keys(conn: Connection, hashes: Iterable[int]) -> list[tuple[int, int]]:
-    """(key, node) for these keys and their nodes with an active record."""
-    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive())
-    return [(row[0], row[1]) for row in conn.execute(query).all()]
-
-
-def keys_by_node(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int]]:
-    """(key, node) for every key of these nodes."""
-    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.node_id, list(node_ids)))
-    return [(row[0], row[1]) for row in conn.execute(query).all()]
-
-
-def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iterable[int]) -> None:
-    """Store which keys crossed the limit, either way."""
-    upsert(conn, key_stat, now_suspended, ["hash"])
-    live = list(now_live)
-    if live:
-        conn.execute(delete(key_stat).where(within(conn, key_stat.c.hash, live)))
+# ---- profiles ----------------------------------------------------------------------------------------
 
 
 def profiles(conn: Connection, node_ids: Iterable[int]) -> dict[int, tuple[bytes, bool]]:
@@ -289,15 +209,18 @@ def heads(conn: Connection, cluster_ids: Iterable[int]) -> dict[int, Head]:
     return {row[0]: Head(bytes(row[1]), row[2], row[3]) for row in conn.execute(query).all()}
 
 
-def new_clusters(conn: Connection, number: int, now: str) -> list[int]:
-    """Ids for *number* new clusters, ascending. The caller holds the match lock, so nobody else counts."""
-    if not number:
+def new_clusters(conn: Connection, contents: Sequence[tuple[bytes, int]], now: str) -> list[int]:
+    """Ids for new clusters with these hashes and sizes, ascending. The caller holds the match lock: nobody else counts.
+
+    Their documents are written next.
+    """
+    if not contents:
         return []
     first = (conn.execute(select(func.max(cluster.c.id))).scalar_one() or 0) + 1
-    ids = list(range(first, first + number))
-    blank = {"state": "active", "size": 0, "version": 0, "doc_hash": b"", "created_at": now, "changed_at": now}
-    insert(conn, cluster, [{"id": one, **blank} for one in ids])
-    return ids
+    columns = ("id", "state", "size", "version", "doc_hash", "created_at", "changed_at")
+    rows = [(first + number, "active", size, 1, found, now, now) for number, (found, size) in enumerate(contents)]
+    bulk.insert(conn, cluster, columns, rows)
+    return [row[0] for row in rows]
 
 
 def write_memberships(conn: Connection, rows: Sequence[Row], gone: Iterable[int]) -> None:
@@ -325,13 +248,12 @@ class Document(NamedTuple):
     holdings: tuple[Row, ...]
 
 
-def write_documents(conn: Connection, documents: Sequence[Document], now: str) -> None:
-    """Store the documents of clusters, replacing what was there."""
-    ids = [one.cluster_id for one in documents]
-    if not ids:
+def write_documents(conn: Connection, documents: Sequence[Document], new: Collection[int], now: str) -> None:
+    """Store the documents of clusters, replacing what was there; of the clusters *new* there is nothing yet."""
+    if not documents:
         return
-    for table in (union_record, identifier, holding):
-        conn.execute(delete(table).where(within(conn, table.c.cluster_id, ids)))
+    changed = [one for one in documents if one.cluster_id not in new]
+    _replace(conn, changed, now)
     records = [row["record_id"] for one in documents for row in one.holdings]
     if records:
         conn.execute(delete(holding).where(within(conn, holding.c.record_id, records)))
@@ -349,6 +271,15 @@ def write_documents(conn: Connection, documents: Sequence[Document], now: str) -
         ],
     )
     insert(conn, holding, [{**row, "cluster_id": one.cluster_id} for one in documents for row in one.holdings])
+
+
+def _replace(conn: Connection, documents: Sequence[Document], now: str) -> None:
+    """Take away what was stored for these clusters, and note that they change."""
+    ids = [one.cluster_id for one in documents]
+    if not ids:
+        return
+    for table in (union_record, identifier, holding):
+        conn.execute(delete(table).where(within(conn, table.c.cluster_id, ids)))
     bulk.update(
         conn, cluster, ("id", "doc_hash", "size"), [(one.cluster_id, one.doc_hash, one.size) for one in documents]
     )

@@ -5,7 +5,7 @@ Written in the match transaction, from what policy and value filters leave over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, delete, select, update
@@ -35,16 +35,12 @@ class Shown(NamedTuple):
     words: str
 
 
-def write(conn: Connection, clusters: Sequence[Shown]) -> None:
-    """Store what may be seen of these clusters, instead of what was."""
-    ids = [one.cluster_id for one in clusters]
-    if not ids:
-        return
-    _leave(conn, ids)
+def write(conn: Connection, clusters: Sequence[Shown], new: Collection[int]) -> None:
+    """Store what may be seen of these clusters, instead of what was; of the clusters *new* there is nothing yet."""
+    retire(conn, [one.cluster_id for one in clusters if one.cluster_id not in new])
     rows = [{"cluster_id": one.cluster_id, "partner": code, "here": True} for one in clusters for code in one.partners]
     upsert(conn, cluster_partner, rows, ["cluster_id", "partner"])
     seen = [search.Entry(one.cluster_id, one.title, one.words) for one in clusters if one.partners]
-    search.clear(conn, ids)
     search.write(conn, seen)
 
 

@@ -1,4 +1,4 @@
-"""Where the time goes: seconds by stage, for `induk harvest --profile`."""
+"""Where the time goes: seconds by stage, for `induk harvest --profile` and `induk match --profile`."""
 
 from __future__ import annotations
 

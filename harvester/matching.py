@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from db import catalogue, changes, dictionaries, ledger, links, shown, work
+from db import candidates, catalogue, changes, dictionaries, ledger, links, shown, work
 from db.catalogue import Document, Head, RecordState
 from db.engine import Database
 from harvester import announcing, drawing, faultpoint, judging
@@ -31,7 +31,7 @@ from harvester.merge.survivorship import Rules as MergeRules
 from harvester.merge_log import Log, events
 from harvester.model import Partner, Profile, Value
 from harvester.resolving import NOTHING, Field, Grouping, Overlay, Proposal, read_profiles, resolve
-from harvester.workers import Begun, Workers
+from harvester.workers import Begun, Workers, rules_at
 
 MOST_PAIRS = 5_000  # a batch: its memory must not follow how alike its records happen to be
 HERE = Workers(1)
@@ -73,6 +73,18 @@ class Solved(NamedTuple):
     sketch: Sketch
     sheets: Sequence[Sheet]
     people: People
+
+
+def warm(desk: Desk) -> None:
+    """Start the worker processes, where enough is queued for them: they take half a second."""
+    with desk.database.read() as conn:
+        queued = work.queued(conn)
+    desk.workers.warm(queued, _ready, desk.rules_path)
+
+
+def _ready(rules_path: Path | None) -> None:
+    """In a worker, which loads this module for it."""
+    rules_at(rules_path)
 
 
 def match_batch(desk: Desk, limit: int, only: Sequence[int] | None = None) -> Batch | None:
@@ -197,7 +209,7 @@ def suppose(
 def _sharing(conn: Connection, desk: Desk, profile: Profile) -> set[int]:
     """The nodes that share a live key with *profile*."""
     hashes = {key.hash for key in keys(profile, desk.match_rules)}
-    return catalogue.nodes_of_keys(conn, hashes - catalogue.suspended(conn, hashes))
+    return candidates.nodes_of_keys(conn, hashes - candidates.suspended(conn, hashes))
 
 
 class Foreseen(NamedTuple):
@@ -244,11 +256,11 @@ def propose(conn: Connection, desk: Desk, now: AbstractSet[int], before: Abstrac
     """
     dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
     limits = desk.match_rules.suspend_at
-    crowded = catalogue.crowded_keys(conn, now | before, min(limits.values()))
+    crowded = candidates.crowded_keys(conn, now | before, min(limits.values()))
     over = {key for key, (kind, unlike) in crowded.items() if unlike > limits[kind]}
-    stored = catalogue.suspended_of(conn, now | before)
+    stored = candidates.suspended_of(conn, now | before)
     resumed = _pairs(conn, stored - over)
-    wanted = catalogue.sharing(conn, now, over) | resumed
+    wanted = candidates.sharing(conn, now, over) | resumed
     touched = now | dead
     joined = {node for pair in resumed for node in pair}
     stored_pairs = catalogue.decisions_of(conn, touched | joined)
@@ -271,7 +283,7 @@ def propose(conn: Connection, desk: Desk, now: AbstractSet[int], before: Abstrac
 def _pairs(conn: Connection, keys: set[int]) -> set[Pair]:
     """The pairs of nodes that share one of *keys*."""
     by_key: dict[int, list[int]] = defaultdict(list)
-    for key, node in catalogue.carriers_of_keys(conn, keys) if keys else ():
+    for key, node in candidates.carriers_of_keys(conn, keys) if keys else ():
         by_key[key].append(node)
     return {pair for carriers in by_key.values() for pair in combinations(sorted(carriers), 2)}
 
@@ -280,16 +292,16 @@ def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[i
     """Stored pairs that rested on the keys of *suspend* and share no other live key."""
     if not suspend:
         return set()
-    carriers = catalogue.nodes_of_keys(conn, suspend)
+    carriers = candidates.nodes_of_keys(conn, suspend)
     pairs = [
         (left, right)
         for left, right, _, _ in catalogue.decisions_of(conn, carriers)
         if left in carriers and right in carriers
     ]
     by_node: dict[int, set[int]] = defaultdict(set)
-    for key, node in catalogue.keys_by_node(conn, {node for pair in pairs for node in pair}):
+    for key, node in candidates.keys_by_node(conn, {node for pair in pairs for node in pair}):
         by_node[node].add(key)
-    asleep = (catalogue.suspended(conn, set().union(*by_node.values())) - resume) | over
+    asleep = (candidates.suspended(conn, set().union(*by_node.values())) - resume) | over
     return {(left, right) for left, right in pairs if not (by_node[left] & by_node[right]) - asleep}
 
 
@@ -362,13 +374,14 @@ def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[i
     now = desk.now()
     proposal, judged, grouping, sketch, sheets, people = solved
     _keep_decisions(conn, desk, proposal, judged)
-    ids = _ids(conn, grouping, now)
-    old = catalogue.heads(conn, [*grouping.lost, *ids])
+    ids, new = _ids(conn, grouping, sheets, now)
+    old = catalogue.heads(conn, [*grouping.lost, *(one for one in ids if one not in new)])
+    old |= dict.fromkeys(new, Head())
     _place(conn, grouping, ids)
     fresh = [sheet for sheet in sheets if _differs(sheet, grouping, old[ids[sheet.number]])]
     made = [_numbered(one.drawn or sketch.drawn(desk, one.number), ids[one.number]) for one in fresh]
-    catalogue.write_documents(conn, [one for one, _ in made], now)
-    shown.write(conn, [one for _, one in made])
+    catalogue.write_documents(conn, [one for one, _ in made], new, now)
+    shown.write(conn, [one for _, one in made], new)
     members = [one.record_id for sheet in sheets for one in grouping.groups[sheet.number]]
     shown.hide(conn, members, [record_id for sheet in sheets for record_id in sheet.hidden])
     redirects = announcing.redirects(grouping, ids)
@@ -393,15 +406,17 @@ def _differs(sheet: Sheet, grouping: Grouping, old: Head) -> bool:
 
 
 def _keep_decisions(conn: Connection, desk: Desk, proposal: Proposal, judged: Iterable[Judged]) -> None:
-    catalogue.set_suspended(conn, proposal.suspend, proposal.resume)
+    candidates.set_suspended(conn, proposal.suspend, proposal.resume)
     by = (desk.derivation_id, desk.run_id)
     catalogue.write_decisions(conn, proposal.gone, [(*one, *by) for one in judged])
 
 
-def _ids(conn: Connection, grouping: Grouping, now: str) -> list[int]:
-    """The cluster id of each group: the one it keeps, or a new one."""
-    fresh = iter(catalogue.new_clusters(conn, sum(1 for one in grouping.ids if one is None), now))
-    return [next(fresh) if one is None else one for one in grouping.ids]
+def _ids(conn: Connection, grouping: Grouping, sheets: Sequence[Sheet], now: str) -> tuple[list[int], set[int]]:
+    """The cluster id of each group, the one it keeps or a new one; and the new ones."""
+    contents = [(one.hash, len(grouping.groups[one.number])) for one in sheets if grouping.ids[one.number] is None]
+    new = catalogue.new_clusters(conn, contents, now)
+    fresh = iter(new)
+    return [next(fresh) if one is None else one for one in grouping.ids], set(new)
 
 
 def _place(conn: Connection, grouping: Grouping, ids: Sequence[int]) -> None:

@@ -35,9 +35,9 @@ from harvester.garbage import collect_rarely
 from harvester.guards import DeletionLimits
 from harvester.harvesting import harvest as harvest_source
 from harvester.job import Job, Outcome
-from harvester.laps import Spent
+from harvester.laps import Laps, Spent
 from harvester.match import rules as match_rules
-from harvester.matching import Batch, Desk, match_batch
+from harvester.matching import Batch, Desk, match_batch, warm
 from harvester.merge import survivorship
 from harvester.model import Clock, Harvester, Partner, Source, Value
 from harvester.preparing import Recipe
@@ -364,25 +364,34 @@ def environment(pipeline: Pipeline, source: Source) -> Environment:
 # ---- match -------------------------------------------------------------------------------------------
 
 
-def match(pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: None) -> dict[str, Any]:
-    """Match every dirty record; returns the run's funnel.
+def match(
+    pipeline: Pipeline,
+    progress: Callable[[Batch], None] = lambda batch: None,
+    spent: Spent = lambda stage, seconds: None,
+) -> dict[str, Any]:
+    """Match every dirty record; returns the run's funnel. *spent* is told at the end what each stage took.
 
     Raises:
         Locked: another process is matching.
     """
     totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
+    laps = Laps(clock=time.perf_counter)
     with pipeline.database.lock(MATCH_RUN_LOCK):
         _set_all_back(pipeline)
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")
+        desk = msgspec.structs.replace(desk_of(pipeline, run_id), lap=laps.lap)
+        warm(desk)
         turned = constants.settle(_counting(pipeline))
-        desk = desk_of(pipeline, run_id)
+        laps.lap("constants")
         verdict, reason = "complete", ""
         short_until = -math.inf
         while True:
             if pipeline.database.give_way():
                 short_until = pipeline.clock.monotonic() + SHORT_SECONDS
+            laps.lap("wait")
             dictionaries.ready(pipeline.database, pipeline.now)
+            laps.lap("dictionaries")
             if not (batch := _locked_batch(pipeline, desk, short=pipeline.clock.monotonic() < short_until)):
                 break
             for name in totals:
@@ -395,6 +404,9 @@ def match(pipeline: Pipeline, progress: Callable[[Batch], None] = lambda batch: 
         pipeline.database.persist(lambda: close_match(pipeline, run_id, verdict, reason, totals))
         faultpoint.reach("match.run.closed")
         pipeline.database.persist(lambda: worklist.refresh(pipeline.database, pipeline.match, pipeline.derivation_id))
+        laps.lap("worklist")
+    for stage, seconds in laps.seconds.items():
+        spent(stage, seconds)
     return {"run": run_id, "verdict": verdict, **totals, "constants": turned}
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, constants, ledger, migrate, reprofiling, rules, standing, whole
+from db import candidates, constants, ledger, migrate, reprofiling, rules, standing, whole
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
@@ -220,7 +220,7 @@ def _put_in_force(inside: Database, making: Making, beside: Beside) -> pipeline.
         reprofiling.decide(conn, number, run_id)
         at = made.now()
         asleep = [{"hash": key, "kind": one[0], "unlike": one[1], "at": at} for key, one in beside.suspended.items()]
-        catalogue.set_suspended(conn, asleep, ())
+        candidates.set_suspended(conn, asleep, ())
         now = reprofiling.carried(conn)
         reprofiling.clear(conn)
     pairs = judge_again(pipeline.desk_of(made, run_id), now - beside.nodes, beside.nodes - now)

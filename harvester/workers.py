@@ -30,10 +30,9 @@ from harvester.preparing import Made, Recipe, Work, prepare_batch
 Rows = list[tuple[Any, ...] | Damage]
 R = TypeVar("R")
 MANY = 150  # records for which processes are started
-MANY_TO_START = 500  # records in small portions after which they are
+MANY_TO_START = 500  # things in small portions from which on they are: it takes half a second until one is there
 FEW = 40  # records that go to a process once it is there
 CHUNK = 250
-MANY_TO_START = 500  # it takes half a second until a process is there
 AHEAD = 2  # jobs begun for each process
 PORTIONS = 4  # for each process: nobody waits long for the last
 
@@ -138,6 +137,12 @@ class Workers:
         """
         few = len(jobs) < 2
         return Begun(here or function, jobs, [None if few else self._begin(function, job) for job in jobs])
+
+    def warm(self, number: int, function: Callable[..., object], *job: Any) -> None:
+        """Start the processes if *number* things are worth it; each does this *job* first, for the modules it loads."""
+        if self.portions(number) > 1:
+            for _ in range(self._number):
+                self._begin(function, job)
 
     def portions(self, number: int) -> int:
         """Into how many jobs to cut *number* things: one where it is not worth the way, or there is nobody else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -13,6 +13,8 @@ from harvester.cli.common import Shell, common, open_pipeline, worst
 from harvester.errors import Locked
 from harvester.laps import Seconds, add
 
+# Those behind a dash are parts of `prepare`, in seconds of all workers' processors.
+STAGES = ("fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store")
 CODES = {"complete": 0, "partial": 1, "failed": 1, "halted": 3}
 
 
@@ -40,7 +42,7 @@ def command(shell: Shell, partners: tuple[str, ...], profile: bool, **wanted: An
         shell.note(_("no partner is active: see `induk partner list`, then `induk partner resume CODE`"))
     results = harvest_and_show(shell, opened, codes, order)
     if profile:
-        show_seconds(shell, seconds)
+        show_seconds(shell, seconds, STAGES)
     return worst(results.values())
 
 
@@ -78,11 +80,10 @@ def harvest_and_show(shell: Shell, opened: Any, codes: list[str], order: Any) ->
     return {row["source"]: row["exit"] for row in rows}
 
 
-def show_seconds(shell: Shell, seconds: Mapping[str, float]) -> None:
-    """Where the time went. The stages behind a dash are those of `prepare`, in seconds of all workers' processors."""
-    order = ("fetch", "prepare", "- parse", "- normalize", "- encode", "- compress", "- profile", "sort", "store")
+def show_seconds(shell: Shell, seconds: Mapping[str, float], stages: Iterable[str]) -> None:
+    """Where the time went, stage by stage."""
     shell.note(_("where the time went, in seconds:"))
-    for stage in order:
+    for stage in stages:
         shell.note(f"  {stage:<12}{seconds.get(stage, 0.0):10.3f}")
 
 

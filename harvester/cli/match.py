@@ -12,22 +12,30 @@ import click
 from harvester.cli._decided import show_result, signed
 from harvester.cli._speech import _, say, told
 from harvester.cli.common import Shell, common, open_pipeline, settings_of
+from harvester.cli.harvest import show_seconds
 from harvester.errors import ConfigError
+from harvester.laps import Seconds, Spent, add
 
+STAGES = ("constants", "dictionaries", "propose", "compare", "group", "draw", "write", "wait", "worklist")
 EVERY = 5.0  # seconds between two lines of progress
 
 
 @click.group("match", invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Profile and match every record again, by today's rules.")
+@click.option("--profile", is_flag=True, help="Say at the end where the time went, by stage.")
 @common
 @click.pass_context
-def command(context: click.Context, shell: Shell, everything: bool) -> int:
+def command(context: click.Context, shell: Shell, everything: bool, profile: bool) -> int:
     """Match and merge what has changed since the last time."""
     if context.invoked_subcommand:
         return 0
     if everything:
         _rebuild(shell)
-    return match_and_show(shell, open_pipeline(shell))
+    seconds: Seconds = {}
+    code = match_and_show(shell, open_pipeline(shell), spent=lambda stage, took: add(seconds, stage, took))
+    if profile:
+        show_seconds(shell, seconds, STAGES)
+    return code
 
 
 def _rebuild(shell: Shell) -> None:
@@ -51,7 +59,12 @@ def _note(shell: Shell, seen: Any) -> None:
 _SUMMED = ("records", "pairs", "merges", "changes")
 
 
-def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None = None) -> int:
+def match_and_show(
+    shell: Shell,
+    opened: Any,
+    before: Mapping[str, Any] | None = None,
+    spent: Spent = lambda stage, seconds: None,
+) -> int:
     """Match with progress and print the funnel's second half; *before* is what a promotion has matched already."""
     import time
 
@@ -81,7 +94,7 @@ def match_and_show(shell: Shell, opened: Any, before: Mapping[str, Any] | None =
                 )
             )
 
-    totals = pipeline.match(opened, progress)
+    totals = pipeline.match(opened, progress, spent)
     totals |= {name: totals[name] + before[name] for name in _SUMMED} if before else {}
     with opened.database.read() as conn:
         funnel = catalogue.funnel(conn)

@@ -275,6 +275,17 @@ def test_help_is_quick_and_loads_no_command() -> None:
     assert seconds < 5 * 0.3 + 1  # five times the goal, and the bookkeeping of -X importtime
 
 
+def test_a_match_says_where_its_time_went(call: Call) -> None:
+    assert call("harvest", "--full")[0] == 0
+    code, out, err = call("match", "--profile")
+    assert code == 0
+    told = dict(line.split() for line in err.splitlines() if line.startswith("  "))
+    stages = ["constants", "dictionaries", "propose", "compare", "group", "draw", "write", "wait", "worklist"]
+    assert list(told) == stages
+    assert all(float(told[name]) > 0 for name in ("constants", "worklist"))
+    assert "where the time went" not in out
+
+
 def test_a_harvest_says_where_its_time_went(call: Call) -> None:
     code, out, err = call("harvest", "--profile")
     assert code == 0

@@ -1,0 +1,92 @@
+"""Which nodes share a key, and which keys are suspended because too many unlike nodes carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, func, select
+
+from db import terms
+from db.engine import within
+from db.tables import key_stat, match_key, record
+from db.upsert import Row, upsert
+
+
+def _alive(nodes: Any = match_key) -> Any:
+    return exists().where(record.c.node_id == nodes.c.node_id)
+
+
+def _keys_of(conn: Connection, node_ids: Iterable[int]) -> Any:
+    return select(match_key.c.hash).where(within(conn, match_key.c.node_id, node_ids))
+
+
+def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[int, tuple[str, int]]:
+    """Key → (kind, number of unlike carriers with an active record), of these nodes' keys with more than *least*."""
+    unlike = func.count(match_key.c.likeness.distinct())
+    # first which have so many at all: few have, and only of those is every carrier looked at
+    many = select(match_key.c.hash).where(match_key.c.hash.in_(_keys_of(conn, node_ids)))
+    query = (
+        select(match_key.c.hash, func.min(match_key.c.kind_id), unlike)
+        .where(match_key.c.hash.in_(many.group_by(match_key.c.hash).having(func.count() > least)), _alive())
+        .group_by(match_key.c.hash)
+        .having(unlike > least)
+    )
+    kinds = terms.words(conn)
+    return {row[0]: (kinds[row[1]], row[2]) for row in conn.execute(query).all()}
+
+
+def suspended_of(conn: Connection, node_ids: Iterable[int]) -> set[int]:
+    """Those of these nodes' keys that are suspended as stored."""
+    query = select(key_stat.c.hash).where(key_stat.c.hash.in_(_keys_of(conn, node_ids)))
+    return {row[0] for row in conn.execute(query).all()}
+
+
+def sharing(conn: Connection, node_ids: Iterable[int], but_not: Iterable[int]) -> set[tuple[int, int]]:
+    """(node, other) with node < other: one of these nodes, and one with an active record that shares a key with it.
+
+    The keys *but_not* do not count.
+    """
+    other = match_key.alias()
+    query = (
+        select(match_key.c.node_id, other.c.node_id)
+        .distinct()
+        .join(other, (other.c.hash == match_key.c.hash) & (other.c.node_id != match_key.c.node_id))
+        .where(within(conn, match_key.c.node_id, node_ids), _alive(other))
+    )
+    keys = list(but_not)
+    if keys:
+        query = query.where(~within(conn, match_key.c.hash, keys))
+    return {(row[0], row[1]) if row[0] < row[1] else (row[1], row[0]) for row in conn.execute(query).all()}
+
+
+def suspended(conn: Connection, hashes: Iterable[int]) -> set[int]:
+    """Those of the keys that are suspended as stored."""
+    query = select(key_stat.c.hash).where(within(conn, key_stat.c.hash, hashes))
+    return {row[0] for row in conn.execute(query).all()}
+
+
+def nodes_of_keys(conn: Connection, hashes: Iterable[int]) -> set[int]:
+    """The nodes, with an active record, that carry one of these keys."""
+    query = select(match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive()).distinct()
+    return {row[0] for row in conn.execute(query).all()}
+
+
+def carriers_of_keys(conn: Connection, hashes: Iterable[int]) -> list[tuple[int, int]]:
+    """(key, node) for these keys and their nodes with an active record."""
+    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.hash, hashes), _alive())
+    return [(row[0], row[1]) for row in conn.execute(query).all()]
+
+
+def keys_by_node(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """(key, node) for every key of these nodes."""
+    query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.node_id, list(node_ids)))
+    return [(row[0], row[1]) for row in conn.execute(query).all()]
+
+
+def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iterable[int]) -> None:
+    """Store which keys crossed the limit, either way."""
+    upsert(conn, key_stat, now_suspended, ["hash"])
+    live = list(now_live)
+    if live:
+        conn.execute(delete(key_stat).where(within(conn, key_stat.c.hash, live)))
