@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 def write(conn: Connection, clusters: Sequence[Shown], new: Collection[int]) -> None:
     """Store what may be seen of these clusters, instead of what was; of the clusters *new* there is nothing yet."""
-    retire(conn, [one.cluster_id for one in clusters if one.cluster_id not in new])
+    _leave(conn, [one.cluster_id for one in clusters if one.cluster_id not in new])
     rows = [{"cluster_id": one.cluster_id, "partner": code, "here": True} for one in clusters for code in one.partners]
     upsert(conn, cluster_partner, rows, ["cluster_id", "partner"])
     seen = [search.Entry(one.cluster_id, one.title, one.words) for one in clusters if one.partners]
@@ -46,10 +46,7 @@ def write(conn: Connection, clusters: Sequence[Shown], new: Collection[int]) -> 
 
 def retire(conn: Connection, cluster_ids: Iterable[int]) -> None:
     """These clusters are gone; which partners they once held stays known."""
-    ids = list(cluster_ids)
-    if ids:
-        _leave(conn, ids)
-        search.clear(conn, ids)
+    _leave(conn, list(cluster_ids))
 
 
 def withdraw(conn: Connection, partner: str, *, wholly: bool) -> None:
@@ -80,8 +77,11 @@ def hide(conn: Connection, members: Iterable[int], hidden: Iterable[int]) -> Non
 
 
 def _leave(conn: Connection, ids: Sequence[int]) -> None:
-    conn.execute(
-        update(cluster_partner)
-        .where(within(conn, cluster_partner.c.cluster_id, ids), cluster_partner.c.here)
-        .values(here=False)
-    )
+    """No partner is in these clusters now, and no word finds them."""
+    if ids:
+        conn.execute(
+            update(cluster_partner)
+            .where(within(conn, cluster_partner.c.cluster_id, ids), cluster_partner.c.here)
+            .values(here=False)
+        )
+        search.clear(conn, ids)
