@@ -90,12 +90,12 @@ def test_what_processes_draw_and_compare_is_what_one_would(
     url = f"sqlite:///{tmp_path / 'induk.db'}"
     made = loaded(tmp_path / "union", url, file, workers=2, batch=5000)
     with made.opened() as opened:
-        started = set(opened.workers.begin(process_id, [()] * 8, os.getpid).results())
-        for one in started - {os.getpid()} if killed else ():
+        started = set(opened.workers.each(process_id, [()] * 8)) - {os.getpid()}
+        for one in started if killed else ():
             os.kill(one, signal.SIGKILL)
         pipeline.match(opened)
-        used = set(opened.workers.begin(process_id, [()] * 8, os.getpid).results()) - {os.getpid()}
-    assert started - {os.getpid()}
+        used = set(opened.workers.each(process_id, [()] * 8)) - {os.getpid()}
+    assert started
     assert bool(used) != killed  # the pool is broken, and its work done here
     assert made.dump() == reference
 
