@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
+from multiprocessing import util
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -94,6 +95,7 @@ class Workers:
     def __init__(self, number: int = 0) -> None:
         self._number = number or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
+        self._starting = threading.Lock()  # sources are harvested side by side: a second pool would never be ended
         self._met = 0  # records so far: many servers send pages of a hundred
 
     def start(self, work: Work, recipe: Recipe) -> Preparation:
@@ -157,10 +159,14 @@ class Workers:
             return None
 
     def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=_watch_parent)
-        return self._pool
+        with self._starting:
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=_watch_parent)
+                # before the queues are closed (priority 10): workers of a program that forgets `close` would wait on
+                end = self._pool.shutdown
+                util.Finalize(self, end, kwargs={"cancel_futures": True}, exitpriority=100)
+            return self._pool
 
     def close(self) -> None:
         """End the processes."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+
 import pytest
 
 from harvester.match.rules import load
@@ -33,3 +37,26 @@ def test_a_server_of_small_pages_keeps_the_processes_busy_too() -> None:
         assert not workers.start(to_prepare(few, {}, hashed(few)), RECIPE).elsewhere
     finally:
         workers.close()
+
+
+def who(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@pytest.mark.slow
+def test_sources_that_begin_together_start_the_processes_once() -> None:
+    workers, found, begin, before = Workers(2), [], threading.Barrier(8), threading.active_count()
+
+    def harvest() -> None:
+        begin.wait()
+        found.extend(workers.begin(who, [(0.01,)] * 6, lambda _: 0).results())
+
+    threads = [threading.Thread(target=harvest) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    workers.close()
+    assert len(set(found) - {0}) <= 2
+    assert threading.active_count() == before
