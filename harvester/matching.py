@@ -33,7 +33,7 @@ from harvester.model import Partner, Profile, Value
 from harvester.resolving import NOTHING, Field, Grouping, Overlay, Proposal, read_profiles, resolve
 from harvester.workers import Begun, Workers, rules_at
 
-MOST_PAIRS = 5_000  # a batch: its memory must not follow how alike its records happen to be
+MOST_PAIRS = 20_000  # a batch: its memory must not follow how alike its records happen to be
 HERE = Workers(1)
 
 

@@ -38,13 +38,13 @@ def test_a_hundred_thousand_records_take_the_memory_of_twenty_thousand(tmp_path:
 def test_a_batch_of_records_that_are_all_alike_is_cut(tmp_path: Path) -> None:
     union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
     series = Book("Ilmu pengetahuan alam", author="Tim Penyusun", year="1994", pages="100")
-    for number in range(150):
+    for number in range(210):
         union.put(f"alun/{number}", series._replace(edition=f"Edisi {number + 1}"))
     union.harvest()
     batches: list[Batch] = []
     pipeline.match(union.pipeline, batches.append)
-    assert sum(one.pairs for one in batches) == 150 * 149 // 2 > MOST_PAIRS
+    assert sum(one.pairs for one in batches) == 210 * 209 // 2 > MOST_PAIRS
     assert max(one.pairs for one in batches) <= MOST_PAIRS
-    assert sum(one.records for one in batches) == 150
+    assert sum(one.records for one in batches) == 210
     assert union.faults() == []
     union.close()
