@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, select
@@ -58,6 +58,14 @@ def sharing(conn: Connection, node_ids: Iterable[int], but_not: Iterable[int]) -
     if keys:
         query = query.where(~within(conn, match_key.c.hash, keys))
     return {(row[0], row[1]) if row[0] < row[1] else (row[1], row[0]) for row in conn.execute(query).all()}
+
+
+def living(conn: Connection, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of *pairs* whose nodes both have an active record."""
+    nodes = {node for pair in pairs for node in pair}
+    query = select(record.c.node_id).where(within(conn, record.c.node_id, nodes)).distinct()
+    found = {row[0] for row in conn.execute(query).all()}
+    return {pair for pair in pairs if pair[0] in found and pair[1] in found}
 
 
 def suspended(conn: Connection, hashes: Iterable[int]) -> set[int]:

@@ -25,6 +25,7 @@ from harvester import announcing, drawing, faultpoint, judging
 from harvester.drawing import Outline, Sheet, Style
 from harvester.heeding import People, deciders, hide_identifiers, pins_of, warning
 from harvester.judging import Judged, Pair
+from harvester.lookahead import Lookahead, Shared, nodes_of, shared
 from harvester.match.keys import keys
 from harvester.match.rules import Rules as MatchRules
 from harvester.merge.survivorship import Rules as MergeRules
@@ -87,22 +88,28 @@ def _ready(rules_path: Path | None) -> None:
     rules_at(rules_path)
 
 
-def match_batch(desk: Desk, limit: int, only: Sequence[int] | None = None) -> Batch | None:
+def match_batch(
+    desk: Desk, limit: int, only: Sequence[int] | None = None, ahead: Lookahead | None = None
+) -> Batch | None:
     """Match up to *limit* dirty records, or those among *only*; None when none is left.
 
     The caller holds the match lock. When the database goes away the batch is read and solved anew: what a COMMIT
     without an answer did is then seen in the marks.
     """
-    return desk.database.persist(lambda: _match_batch(desk, limit, only))
+    return desk.database.persist(lambda: _match_batch(desk, limit, only, ahead))
 
 
-def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None) -> Batch | None:
+def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None, ahead: Lookahead | None) -> Batch | None:
     hide_identifiers(desk.database, desk.match_rules)
     with desk.database.read() as conn:
-        marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
+        marks, asked = (ahead and ahead.taken(conn, limit)) or (None, None)
+        if marks is None:
+            marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
     if not marks:
         return None
-    while (solved := solve(desk, [record_id for record_id, _ in marks], most=_most(marks, only))) is None:
+    if ahead:
+        ahead.begin(marks, limit)
+    while (solved := solve(desk, [one for one, _ in marks], most=_most(marks, only), asked=asked)) is None:
         marks = marks[: len(marks) // 2]
     faultpoint.reach("match.batch.compared")
     # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
@@ -133,14 +140,20 @@ def _most(marks: Sequence[tuple[int, int]], only: Sequence[int] | None) -> int:
     return MOST_PAIRS if only is None and len(marks) > 1 else sys.maxsize
 
 
-def solve(desk: Desk, record_ids: Sequence[int], overlay: Overlay = NOTHING, most: int = sys.maxsize) -> Solved | None:
+def solve(
+    desk: Desk,
+    record_ids: Sequence[int],
+    overlay: Overlay = NOTHING,
+    most: int = sys.maxsize,
+    asked: Shared | None = None,
+) -> Solved | None:
     """What matching these records again gives; *overlay* holds links that are not stored (a preview).
 
-    None: more than *most* pairs would have to be compared.
+    *asked* is what their nodes share, if that is known. None: more than *most* pairs would have to be compared.
     """
     with desk.database.read() as conn:
         states = catalogue.states_of_records(conn, record_ids)
-        states, supposed, proposal = suppose(conn, desk, states, overlay.profiles)
+        states, supposed, proposal = suppose(conn, desk, states, overlay.profiles, asked)
         if len(proposal.new) > most:
             return None
         comparing = _compare(conn, desk, proposal, supposed)
@@ -183,17 +196,21 @@ def _compare(
 
 
 def suppose(
-    conn: Connection, desk: Desk, states: Sequence[RecordState], profiles: Mapping[int, tuple[Profile, bool]]
+    conn: Connection,
+    desk: Desk,
+    states: Sequence[RecordState],
+    profiles: Mapping[int, tuple[Profile, bool]],
+    asked: Shared | None = None,
 ) -> tuple[list[RecordState], dict[int, tuple[Profile, bool]], Proposal]:
     """The states, with a node of its own (below 0) for each record that is to have another profile, and the pairs.
 
     For a preview: which keys would cross their limit is not worked out.
     """
     if not profiles:
-        return list(states), {}, propose(conn, desk, *_nodes_of(states))
+        return list(states), {}, propose(conn, desk, *nodes_of(states), asked)
     moved = {one.record_id: -one.record_id for one in states if one.record_id in profiles}
     changed = [one._replace(node_id=moved.get(one.record_id, one.node_id)) for one in states]
-    proposal = propose(conn, desk, *_nodes_of([one for one in states if one.record_id not in moved]))
+    proposal = propose(conn, desk, *nodes_of([one for one in states if one.record_id not in moved]))
     supposed = {moved[key]: profiles[key] for key in moved}
     olds = {one.node_id for one in states if one.record_id in moved and one.node_id is not None}
     staying = {one.node_id for one in catalogue.states_of_nodes(conn, olds) if one.record_id not in moved}
@@ -242,38 +259,37 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
 # ---- which pairs -------------------------------------------------------------------------------------
 
 
-def _nodes_of(states: Iterable[RecordState]) -> tuple[set[int], set[int]]:
-    """The nodes of *states* now, and as they were matched last."""
-    now = {state.node_id for state in states if state.node_id is not None}
-    return now, {state.old_node for state in states if state.old_node is not None}
-
-
-def propose(conn: Connection, desk: Desk, now: AbstractSet[int], before: AbstractSet[int]) -> Proposal:
+def propose(
+    conn: Connection, desk: Desk, now: AbstractSet[int], before: AbstractSet[int], asked: Shared | None = None
+) -> Proposal:
     """The pairs that share a live key with a touched node, against those that are stored.
 
     Touched are the nodes *now* and those that records have left. Only their keys are weighed: a key that crosses its
     limit withdraws the pairs that rest on it alone, or adds the pairs of its carriers; nothing else is compared again.
     """
     dead = before - {state.node_id for state in catalogue.states_of_nodes(conn, before)}
-    limits = desk.match_rules.suspend_at
-    crowded = candidates.crowded_keys(conn, now | before, min(limits.values()))
-    over = {key for key, (kind, unlike) in crowded.items() if unlike > limits[kind]}
+    known = asked is not None and (asked.now, asked.touched) == (now, now | before)
+    if asked is None or not known:
+        asked = shared(conn, desk.match_rules.suspend_at, now, before)
+    over = asked.over.keys()
     stored = candidates.suspended_of(conn, now | before)
     resumed = _pairs(conn, stored - over)
-    wanted = candidates.sharing(conn, now, over) | resumed
+    wanted = asked.pairs | resumed
     touched = now | dead
     joined = {node for pair in resumed for node in pair}
     stored_pairs = catalogue.decisions_of(conn, touched | joined)
     held = {(left, right): (verdict, score) for left, right, verdict, score in stored_pairs}
+    new = wanted - held.keys()
     gone = {pair for pair in held.keys() - wanted if not touched.isdisjoint(pair)}
     gone |= _orphaned(conn, over - stored, over, stored - over) - wanted
     return Proposal(
         frozenset(now | joined),
-        frozenset(wanted - held.keys()),
+        frozenset(candidates.living(conn, new) if known else new),
         frozenset(gone),
         {pair: held[pair] for pair in wanted & held.keys()},
         tuple(
-            {"hash": key, "kind": crowded[key][0], "unlike": crowded[key][1], "at": desk.now()} for key in sorted(over)
+            {"hash": key, "kind": kind, "unlike": unlike, "at": desk.now()}
+            for key, (kind, unlike) in sorted(asked.over.items())
         ),
         frozenset(stored - over),
         frozenset(now),
@@ -288,7 +304,7 @@ def _pairs(conn: Connection, keys: set[int]) -> set[Pair]:
     return {pair for carriers in by_key.values() for pair in combinations(sorted(carriers), 2)}
 
 
-def _orphaned(conn: Connection, suspend: set[int], over: set[int], resume: set[int]) -> set[Pair]:
+def _orphaned(conn: Connection, suspend: set[int], over: AbstractSet[int], resume: set[int]) -> set[Pair]:
     """Stored pairs that rested on the keys of *suspend* and share no other live key."""
     if not suspend:
         return set()

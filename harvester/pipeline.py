@@ -36,6 +36,7 @@ from harvester.guards import DeletionLimits
 from harvester.harvesting import harvest as harvest_source
 from harvester.job import Job, Outcome
 from harvester.laps import Laps, Spent
+from harvester.lookahead import Lookahead
 from harvester.match import rules as match_rules
 from harvester.matching import Batch, Desk, match_batch, warm
 from harvester.merge import survivorship
@@ -382,6 +383,7 @@ def match(
         faultpoint.reach("match.run.opened")
         desk = msgspec.structs.replace(desk_of(pipeline, run_id), lap=laps.lap)
         warm(desk)
+        ahead = Lookahead(desk.database, desk.workers, desk.match_rules.suspend_at)
         turned = constants.settle(_counting(pipeline))
         laps.lap("constants")
         verdict, reason = "complete", ""
@@ -392,7 +394,7 @@ def match(
             laps.lap("wait")
             dictionaries.ready(pipeline.database, pipeline.now)
             laps.lap("dictionaries")
-            if not (batch := _locked_batch(pipeline, desk, short=pipeline.clock.monotonic() < short_until)):
+            if not (batch := _locked_batch(pipeline, desk, ahead, short=pipeline.clock.monotonic() < short_until)):
                 break
             for name in totals:
                 totals[name] += getattr(batch, name)
@@ -447,12 +449,12 @@ def desk_of(pipeline: Pipeline, run_id: int, actor: str = "match", *, durable: b
     )
 
 
-def _locked_batch(pipeline: Pipeline, desk: Desk, *, short: bool) -> Batch | None:
+def _locked_batch(pipeline: Pipeline, desk: Desk, ahead: Lookahead, *, short: bool) -> Batch | None:
     """One batch under the match lock; a person's act that holds it is waited for. What comes out is the same if it
     is *short*."""
     size = pipeline.settings.match.batch
     with pipeline.database.lock(MATCH_LOCK, wait=MATCH_PATIENCE):
-        return match_batch(desk, min(size, SHORT_BATCH) if short else size)
+        return match_batch(desk, min(size, SHORT_BATCH) if short else size, ahead=ahead)
 
 
 def open_match(pipeline: Pipeline) -> int:

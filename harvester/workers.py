@@ -140,6 +140,10 @@ class Workers:
         few = len(jobs) < 2
         return Begun(here or function, jobs, [None if few else self._begin(function, job) for job in jobs])
 
+    def aside(self, function: Callable[..., R], *job: Any) -> Future[R] | None:
+        """Begin *job* where the processes are at work; None where there are none."""
+        return self._begin(function, job) if self._pool else None
+
     def warm(self, number: int, function: Callable[..., object], *job: Any) -> None:
         """Start the processes if *number* things are worth it; each does this *job* first, for the modules it loads."""
         if self.portions(number) > 1:
