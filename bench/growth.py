@@ -31,11 +31,10 @@ from db import bulk, placing, reprofiling, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.tables import node, record, reprofiled
-from harvester.match.blocking import BITS, Proposed, join
+from harvester.match.blocking import BITS
 from harvester.match.keys import keys
-from harvester.match.rules import Rules, load
 from harvester.model import Profile
-from harvester.rejudging import rejudge
+from harvester.rejudging import propose, rejudge
 from harvester.workers import Workers
 from tests.journey import Consortium
 
@@ -197,7 +196,6 @@ def growth(file: str, home: str, url: str, size: str, bulk_too: str = "") -> dic
 
 def everything(made: Consortium) -> dict[str, Any]:
     """The pairs of all profiles by one join, their components, all decided beside in the workers, and put in force."""
-    rules = load()
     with made.opened() as opened, closing(Workers(os.cpu_count() or 1)) as workers:
         database = opened.database
         with database.write() as conn:
@@ -206,7 +204,7 @@ def everything(made: Consortium) -> dict[str, Any]:
             same = select(record.c.id, record.c.version, literal(b""), record.c.node_id, node.c.solid,
                           literal(False), literal(False)).join(node, node.c.id == record.c.node_id)  # fmt: skip
             conn.execute(insert(reprofiled).from_select(columns, same))
-        told = _joined(database, rules)
+        told = _joined(database, workers)
         _, compared, wall = measured(lambda: _rejudged(database, workers))
         with database.write(durable=True) as conn:
             run = work.open_run(conn, "match", None, opened.now())
@@ -214,17 +212,13 @@ def everything(made: Consortium) -> dict[str, Any]:
     return {**told, "compare_s": compared, "compare_wall_s": wall, "force_s": force}
 
 
-def _joined(database: Database, rules: Rules) -> dict[str, Any]:
-    """The pairs that the keys propose, and what hangs together by them."""
+def _joined(database: Database, workers: Workers) -> dict[str, Any]:
+    """The pairs that the keys propose, and what hangs together by them; in seconds, since all processes are at it."""
     with database.read() as conn:
         nodes = reprofiling.nodes(conn)
-
-        def work() -> Proposed:
-            lists, crowded = reprofiling.carriers(conn, min(rules.suspend_at.values()))
-            return join(lists, reprofiling.blocks(conn, crowded), nodes, rules.suspend_at)
-
-        proposed, joining, _ = measured(work)
-    number, components, _ = measured(lambda: parts(nodes, proposed.pairs))
+    list(workers.each(len, [("",)] * 8))  # they are there
+    proposed, _, joining = measured(lambda: propose(database, workers, None, nodes))
+    number, _, components = measured(lambda: parts(nodes, proposed.pairs))
     counts = {"nodes": len(nodes), "pairs": len(proposed.pairs), "suspended": len(proposed.suspended), "parts": number}
     return {f"bulk_{name}": count for name, count in counts.items()} | {"join_s": joining, "components_s": components}
 

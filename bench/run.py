@@ -134,8 +134,9 @@ def growth(wanted: argparse.Namespace) -> Row:
             made.append(told(0, f"growth {size:,}", once("growth", str(file), home, wanted.url, str(size), "bulk")))
     note = (
         f"{machine(wanted.url)}: 1,000 records harvested, then matched, merged and announced, among so many stored "
-        "profiles, in microseconds of processors a record; then all matched again, in seconds of processors: the pairs "
-        "by one join over the keys, their components, every pair decided in the workers and stored, put in force."
+        "profiles, in microseconds of processors a record; then all matched again: the pairs by a join over the keys, "
+        "a part of them in each worker, and their components, in seconds; every pair decided in the workers, stored, "
+        "and put in force, in seconds of processors."
     )
     return {"growth": made, "growth_note": note}
 

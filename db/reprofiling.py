@@ -144,15 +144,16 @@ def nodes(conn: Connection) -> set[int]:
     return {row[0] for row in conn.execute(query.where(record.c.state == "active"))}
 
 
-def carriers(conn: Connection, least: int) -> tuple[Iterator[Sequence[int]], list[int]]:
-    """The nodes of keys with two carriers up to *least*, every such list once, and the keys that have more.
+def carriers(conn: Connection, least: int, low: int, high: int) -> tuple[Iterator[Sequence[int]], list[int]]:
+    """The nodes of keys from *low* to *high* with two carriers up to *least*, each list once; the keys that have more.
 
     The database groups, in one pass and in the order of its index; dead nodes are among them. Records that are alike
     share many keys: two thirds of the lists come again.
     """
     held = _held(conn)
     lists, keep, read = _LISTS[conn.dialect.name]
-    query = select(held.c.hash, func.count(), lists(held.c.node_id)).group_by(held.c.hash).having(func.count() > 1)
+    query = select(held.c.hash, func.count(), lists(held.c.node_id)).where(held.c.hash.between(low, high))
+    query = query.group_by(held.c.hash).having(func.count() > 1)
     found, crowded = set(), []
     for key, count, nodes in conn.execute(query.execution_options(yield_per=PORTION)):
         if count > least:

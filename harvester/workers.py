@@ -98,6 +98,11 @@ class Workers:
         self._starting = threading.Lock()  # sources are harvested side by side: a second pool would never be ended
         self._met = 0  # records so far: many servers send pages of a hundred
 
+    @property
+    def number(self) -> int:
+        """How many there are, or would be."""
+        return self._number
+
     def start(self, work: Work, recipe: Recipe) -> Preparation:
         """Begin to prepare *work*."""
         self._met += len(work)
