@@ -259,7 +259,9 @@ def _sqlite_engine(url: Any) -> Engine:
     path = Path(str(url.database or ""))
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist", hint="create it, or change `database`")
-    engine = create_engine(url, connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False})
+    engine = create_engine(
+        url, pool_use_lifo=True, connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(raw: Any, _record: Any) -> None:
@@ -274,6 +276,12 @@ def _sqlite_engine(url: Any) -> Engine:
             "temp_store=MEMORY",
         ):
             raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(raw: Any, _record: Any) -> None:
+        # among several, another has written before this one reads again, and then none of its pages is of any use
+        if raw is not None and engine.pool.checkedout() > 1:  # type: ignore[attr-defined]
+            raw.execute("PRAGMA shrink_memory")
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
