@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from array import array
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -41,6 +42,7 @@ from harvester.sources.sheets import Sheets
 PAGE_RECORDS = 500
 PAGE_BYTES = 8 << 20
 MAX_SHEET = 256 << 20
+PARTS = 64
 _ROWS = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|#.*\n)*\"?(?:id|inv|isbn|key):"
 )  # a list of rows by their identifiers, no sheet
@@ -338,7 +340,8 @@ class _Census:
     """How many records the full set has, if that can be said: a damage without identifier may be any of them."""
 
     def __init__(self, content: str) -> None:
-        self._seen: set[int] | None = set() if content == FULL else None
+        # hashes of identifiers, in PARTS lists by their last bits: eight bytes a record, where one set takes a hundred
+        self._seen = [array("q") for _ in range(PARTS)] if content == FULL else None
         self._damages = 0
         self._unnamed = False
         self.broken = False
@@ -349,17 +352,20 @@ class _Census:
             self.broken = self.broken or each.stage == "split"
             self._unnamed = self._unnamed or not each.identifier
         if self._seen is not None and not isinstance(each, str) and each.identifier:
-            self._seen.add(hash(each.identifier))
+            known = hash(each.identifier)
+            self._seen[known % PARTS].append(known)
 
     @property
     def size(self) -> int | None:
         """The number of different identifiers; None for deltas and when a damage could be anybody's."""
-        return None if self._seen is None or self._unnamed or self.broken else len(self._seen)
+        if self._seen is None or self._unnamed or self.broken:
+            return None
+        return sum(len(set(part)) for part in self._seen)
 
     @property
     def empty(self) -> bool:
         """True for a full set in which there is nothing at all."""
-        return self._seen is not None and not self._seen and not self._damages
+        return self._seen is not None and not any(self._seen) and not self._damages
 
 
 def _broken(name: str, reason: str) -> Damage:
