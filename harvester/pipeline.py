@@ -31,7 +31,7 @@ from db.prepared import digest
 from harvester import constants, faultpoint, gating, promoted, restoring, rule_files, schedule, worklist
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
-from harvester.garbage import collect_rarely
+from harvester.garbage import collect_rarely, collect_young, share_heap
 from harvester.guards import DeletionLimits
 from harvester.harvesting import harvest as harvest_source
 from harvester.job import Job, Outcome
@@ -97,6 +97,7 @@ def open_pipeline(
         ConfigError: with every mistake at once.
     """
     collect_rarely()
+    share_heap()
     database = Database(settings.database_url(environ))
     promoted.settle(settings, database)
     match, merge = rule_files.load_rules(settings)
@@ -398,6 +399,7 @@ def match(
                 break
             for name in totals:
                 totals[name] += getattr(batch, name)
+            collect_young()
             progress(batch)
             time.sleep(MATCH_PAUSE)
             if pipeline.cancel():

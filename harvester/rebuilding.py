@@ -23,7 +23,7 @@ from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
 from harvester import faultpoint, pipeline, promoted, rule_files
 from harvester.clock import stamp
-from harvester.garbage import collect_rarely
+from harvester.garbage import collect_rarely, share_heap
 from harvester.heeding import without
 from harvester.match.constants import Constants
 from harvester.match.rules import Rules
@@ -64,6 +64,7 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock, tell: 
         Locked: a match is at work.
     """
     collect_rarely()
+    share_heap()
     match, merge = rule_files.load_rules(settings)
     path = rule_files.rules_path(settings, settings.match.rules)
     with closing(Database(settings.database_url(environ))) as database:
