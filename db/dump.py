@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from db import catalogue, changes, ledger, links
+from db import catalogue, changes, ledger, linking, links
+from db.catalogue import RecordState
 from db.compress import unpack
 from db.prepared import digest
 from db.tables import change, cluster, membership, quarantine, record, record_version, source
@@ -86,11 +87,27 @@ def _cluster_lines(conn: Connection, rows: list[Any]) -> Iterator[str]:
     here = {f"{row.source}/{row.identifier}" for row in rows}
     unions = catalogue.union_bodies(conn, ids)
     held = catalogue.members(conn, ids)
+    linked = _linked(conn, held)
     firsts = sorted((members[0].order, key) for key, members in held.items())
     for _, key in firsts:
         addresses = [one.address for one in held[key]]
         if addresses[0] in here:
-            yield _line("cluster", members=addresses, union=_timeless(unions.get(key)))
+            named = {"linked": linked[key]} if key in linked else {}
+            yield _line("cluster", members=addresses, union=_timeless(unions.get(key)), **named)
+
+
+def _linked(conn: Connection, held: dict[int, list[RecordState]]) -> dict[int, dict[str, dict[str, str]]]:
+    """Cluster → address of a member → control number → the first member of the cluster that it names."""
+    found = linking.answers(conn, [one.record_id for members in held.values() for one in members])
+    targets = {int(key) for numbers in found.values() for key in numbers.values()}
+    firsts = {str(key): members[0].address for key, members in catalogue.members(conn, targets).items()}
+    linked: dict[int, dict[str, dict[str, str]]] = {}
+    for key, members in held.items():
+        for one in members:
+            if one.record_id in found:
+                numbers = found[one.record_id].items()
+                linked.setdefault(key, {})[one.address] = {name: firsts.get(target, "") for name, target in numbers}
+    return linked
 
 
 def _quarantine_lines(conn: Connection) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from db import catalogue, changes, ledger
+from db import catalogue, changes, ledger, linking
 from db.catalogue import RecordState
 from db.engine import within
 from db.tables import change, cluster, cluster_brief, cluster_partner
@@ -86,19 +86,21 @@ class FeedReader:
         rows = self._conn.execute(query.order_by(cluster.c.id)).all()
         alive = [row.id for row in rows]
         told = self._told_at(alive)
-        members = self._members(alive)
+        states = catalogue.members(self._conn, alive)
+        members = self._members(states)
+        linked = self._linked(states)
         unions = self._unions(alive)
         made = []
         for row in rows:
             held = members.get(row.id, ())
             union = unions.get(row.id) or self._merge(held)
             changed = told.get(row.id, row.changed_at)
-            made.append(ClusterDocument(str(row.id), union, tuple(held), row.created_at, changed))
+            named = linked.get(row.id, {})
+            made.append(ClusterDocument(str(row.id), union, tuple(held), row.created_at, changed, named))
         return made
 
-    def _members(self, ids: Sequence[int]) -> dict[int, list[Member]]:
+    def _members(self, states: Mapping[int, Sequence[RecordState]]) -> dict[int, list[Member]]:
         """Cluster id → members; a record that was deleted and waits for matching is none any more."""
-        states = catalogue.members(self._conn, ids)
         records = [one.record_id for held in states.values() for one in held]
         bodies = ledger.normalized_bodies(self._conn, records)
         return {
@@ -109,6 +111,15 @@ class FeedReader:
             ]
             for key, held in states.items()
         }
+
+    def _linked(self, states: Mapping[int, Sequence[RecordState]]) -> dict[int, dict[str, dict[str, str]]]:
+        """Cluster id → address of a member → control number → the cluster that it names."""
+        placed = {one.record_id: (key, one.address) for key, held in states.items() for one in held}
+        linked: dict[int, dict[str, dict[str, str]]] = defaultdict(dict)
+        for record_id, found in linking.answers(self._conn, placed).items():
+            key, address = placed[record_id]
+            linked[key][address] = found
+        return linked
 
     def _unions(self, ids: Sequence[int]) -> dict[int, UnionRecord]:
         """Cluster id → stored union record: of clusters of two or more, or with a pin."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from db import catalogue, work
+from db import catalogue, linking, work
 from db.engine import within
 from db.tables import (
     decision_member,
@@ -144,6 +144,8 @@ def rename(conn: Connection, names: Mapping[int, str]) -> None:
     """Give records (by id) new identifiers, by way of names that nobody has, so that two may change places."""
     if not names:
         return
+    # whoever names them is looked at again: matching will not know what they were called
+    work.mark_dirty(conn, linking.asking(conn, linking.names(conn, names, ()), ()))
     statement = update(record).where(record.c.id == bindparam("key")).values(identifier=bindparam("name"))
     conn.execute(statement, [{"key": key, "name": f"\x01rekey:{key}"} for key in names])
     conn.execute(statement, [{"key": key, "name": name} for key, name in sorted(names.items())])

@@ -678,6 +678,28 @@ hidden_member = Table(  # members that may not be seen: withheld, suppressed, or
     Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
 )
 
+linking_entry = Table(  # control numbers by which a record names others ($w of 76X-78X), and the cluster that answers
+    "linking_entry",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("number", Bytewise, primary_key=True),
+    Column("kind", Bytewise, nullable=False),  # source | partner: a control number of theirs | oclc | lccn | local
+    Column("scope", Bytewise, nullable=False),  # the code of the source or partner
+    Column("value", Bytewise, nullable=False),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), index=True),  # none, or several: null
+    Index("ix_linking_entry_value", "value", "kind"),
+    sqlite_with_rowid=False,
+)
+
+control_number = Table(  # of records whose identifier is another
+    "control_number",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("source", Bytewise, nullable=False),
+    Column("number", Bytewise, nullable=False),
+    Index("ix_control_number_number", "number", "source"),
+)
+
 # cluster_text, the full-text index, is no table like the others: db/search.py makes and reads it on each database.
 
 # ---- feed --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, text
 
-from db import changes, dump
+from db import changes, dump, linking, work
 from db.tables import (
     cluster,
     cluster_brief,
@@ -140,6 +140,11 @@ def redirects(conn: Connection) -> int:
 def decisions(conn: Connection) -> int:
     left = exists().where(node.c.id == decision.c.left_node)
     return _count(conn, or_(decision.c.left_node >= decision.c.right_node, ~left))
+
+
+@_check("control numbers by which records name others lead to the clusters that have them, where nothing is queued")
+def linked(conn: Connection) -> int:
+    return 0 if work.queued(conn) else linking.wrong(conn)
 
 
 @_check("the feed has no gap")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from db import gates, shown
+from db import gates, linking, shown
 from db.engine import within
 from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
@@ -46,9 +46,16 @@ def enrol(conn: Connection, known: Partner, policy_hash: bytes, now: str) -> dic
         mark_dirty(conn, [row[0] for row in conn.execute(mine.where(record.c.state == "active"))])
         if tightened(msgspec.json.decode(old.body, type=Partner).policy, known.policy):
             shown.withdraw(conn, known.code, wholly=known.policy.visibility == "withheld")
+    before = _called(msgspec.json.decode(old.body, type=Partner)) if old else set()
+    mark_dirty(conn, linking.by_organization(conn, before ^ _called(known)))
     codes = [one.code for one in known.sources]
     known_ids = select(source.c.code, source.c.id).where(source.c.code.in_(codes))
     return {row[0]: row[1] for row in conn.execute(known_ids)}
+
+
+def _called(one: Partner) -> set[str]:
+    """The codes behind which control numbers of the library stand."""
+    return {code for code in (one.isil, one.npp, *(source.code for source in one.sources)) if code}
 
 
 def tightened(old: Policy, new: Policy) -> bool:

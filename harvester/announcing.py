@@ -8,8 +8,9 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection
 
-from db import catalogue, changes
+from db import catalogue, changes, linking
 from db.catalogue import Head
+from harvester.drawing import Sheet
 from harvester.resolving import Grouping
 
 Row = tuple[str, int, int | None]  # what: upsert, redirect or delete; cluster; where a redirect leads
@@ -66,3 +67,40 @@ def left_before(conn: Connection, grouping: Grouping, ids: Sequence[int], rows: 
     here = {one.record_id: ids[n] for n, group in enumerate(grouping.groups) for one in group if one.cluster_id is None}
     stood = {home for record_id, home in catalogue.stood(conn, here).items() if home != here[record_id]}
     return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
+
+
+def asking(conn: Connection, grouping: Grouping, sheets: Sequence[Sheet]) -> set[int]:
+    """The records that name, by control numbers, what this batch moves or changes; asked before anything is written."""
+    touched = _touched(grouping, sheets)
+    if not touched:
+        return set()
+    clusters = set(touched.values())
+    return linking.asking(conn, linking.names(conn, touched, clusters), clusters)
+
+
+def naming(
+    conn: Connection, grouping: Grouping, sheets: Sequence[Sheet], asking: AbstractSet[int], rows: Sequence[Row]
+) -> list[Row]:
+    """Upserts of the clusters that name others than before in $w, beyond those of *rows*.
+
+    Called when everything else is written; *asking* is what `asking` gave.
+    """
+    entries = [one for sheet in sheets for one in sheet.entries]
+    numbers = [one for sheet in sheets for one in sheet.numbers]
+    linking.write(conn, _touched(grouping, sheets), entries, numbers)
+    if not linking.any_asked(conn):
+        return []
+    names = {one.identifier for sheet in sheets for one in grouping.groups[sheet.number]}
+    names |= {one.number for one in numbers}
+    documents = [sheet.drawn[0] for sheet in sheets if sheet.drawn]
+    names |= {value for one in documents for kind, value in one.identifiers if kind in linking.IDENTIFIERS}
+    changed = linking.answer(conn, linking.asking(conn, names, ()) | asking | {one.record_id for one in entries})
+    told = {cluster_id for _, cluster_id, _ in rows}
+    return [("upsert", one, None) for one in changed if one not in told]
+
+
+def _touched(grouping: Grouping, sheets: Sequence[Sheet]) -> dict[int, int]:
+    """Record id → cluster, as before this batch, of what it draws or takes away."""
+    drawn = [one for sheet in sheets for one in grouping.groups[sheet.number]]
+    gone = [one for one in grouping.records if one.node_id is None]
+    return {one.record_id: one.cluster_id for one in (*drawn, *gone) if one.cluster_id is not None}

@@ -12,9 +12,11 @@ import msgspec
 
 from db.catalogue import Document, RecordState
 from db.compress import opener
+from db.linking import Entry, Number
 from db.shown import Shown
 from harvester.heeding import Pinned, Warned, changed_pins
-from harvester.merge import survivorship
+from harvester.merge import linking, survivorship
+from harvester.merge.linking import Codes
 from harvester.merge.quality import share
 from harvester.merge.survivorship import Rules
 from harvester.model import Address, Member, NormalizedRecord, Partner
@@ -51,15 +53,17 @@ class Sheet(NamedTuple):
     hidden: tuple[int, ...]  # the records that may not be seen
     news: tuple[Warned, ...]  # pins whose source says something else
     drawn: tuple[Document, Shown] | None
+    entries: tuple[Entry, ...] = ()  # the control numbers by which its visible records name others
+    numbers: tuple[Number, ...] = ()  # and those by which they are named
 
 
 def draw(style: Style, dictionaries: Mapping[int, bytes], outlines: Sequence[Outline]) -> list[Sheet]:
     """The sheet of each group, in order."""
-    opened = opener(dictionaries)
-    return [_sheet(style, one, [_decode(opened(*body)) for body in one.bodies]) for one in outlines]
+    opened, codes = opener(dictionaries), linking.codes_of(style.partners.values())
+    return [_sheet(style, codes, one, [_decode(opened(*body)) for body in one.bodies]) for one in outlines]
 
 
-def _sheet(style: Style, outline: Outline, records: Sequence[NormalizedRecord]) -> Sheet:
+def _sheet(style: Style, codes: Codes, outline: Outline, records: Sequence[NormalizedRecord]) -> Sheet:
     group, pins, partners = outline.group, outline.pins, style.partners
     members = tuple(member(partners, *one, style.rules) for one in zip(group, records, strict=True))
     if len(members) == 1 and not pins:  # its document is its own record: nobody stores who gave what
@@ -71,7 +75,24 @@ def _sheet(style: Style, outline: Outline, records: Sequence[NormalizedRecord]) 
     if doc_hash != outline.doc_hash or len(group) != outline.size:
         made = document(Cluster(0, group, members, union, bool(pins)), partners, doc_hash)
     hidden = tuple(state.record_id for state, one in zip(group, members, strict=True) if not one.visible)
-    return Sheet(outline.number, doc_hash, hidden, tuple(changed_pins(pins, members)), made)
+    asked, numbers = _named(group, members, codes)
+    return Sheet(outline.number, doc_hash, hidden, tuple(changed_pins(pins, members)), made, asked, numbers)
+
+
+def _named(
+    group: Sequence[RecordState], members: Sequence[Member], codes: Codes
+) -> tuple[tuple[Entry, ...], tuple[Number, ...]]:
+    """The control numbers by which the group's visible records name others, and by which they are named."""
+    entries: list[Entry] = []
+    numbers: list[Number] = []
+    for state, one in zip(group, members, strict=True):
+        if one.record.relations and one.visible:
+            asked = linking.asked(one.shown(), state.source, state.partner, codes)
+            entries += [Entry(state.record_id, *entry) for entry in asked]
+        number = linking.usable(one.record.control_number)
+        if number and number != state.identifier and one.visible:
+            numbers.append(Number(state.record_id, state.source, number))
+    return tuple(entries), tuple(numbers)
 
 
 def member(

@@ -390,6 +390,7 @@ def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[i
     now = desk.now()
     proposal, judged, grouping, sketch, sheets, people = solved
     _keep_decisions(conn, desk, proposal, judged)
+    asking = announcing.asking(conn, grouping, sheets)
     ids, new = _ids(conn, grouping, sheets, now)
     old = catalogue.heads(conn, [*grouping.lost, *(one for one in ids if one not in new)])
     old |= dict.fromkeys(new, Head())
@@ -412,6 +413,7 @@ def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[i
     hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
     rows = announcing.feed_rows(grouping, hash_of, old, redirects, announcing.unsettled(grouping, ids, marks))
     rows = announcing.left_before(conn, grouping, ids, rows) + rows
+    rows += announcing.naming(conn, grouping, sheets, asking, rows)
     changes.announce(conn, rows, desk.run_id, now)
     return len(rows)
 

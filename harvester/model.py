@@ -10,7 +10,7 @@ cluster → UnionRecord → Change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -352,13 +352,23 @@ class Link(Value, frozen=True):
 
 
 class Relation(Value, frozen=True):
-    """relation: host, preceding, succeeding, other_form, other; a host has the part's place in `part`."""
+    """relation: host, preceding, succeeding, other_form, other; a host has the part's place in `part`.
+
+    `control_number` as the source writes it, with the organization's code in parentheses where it gives one; `further`
+    are the other control numbers of the same record.
+    """
 
     relation: str
     title: str = ""
     identifiers: tuple[Identifier, ...] = ()
     part: str = ""
     control_number: str = ""
+    further: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Every control number of the record that is meant."""
+        return (self.control_number, *self.further) if self.control_number else self.further
 
 
 class Thesis(Value, frozen=True):
@@ -623,7 +633,8 @@ class ClusterDocument(Value, frozen=True):
     """A cluster as outputs see it: the union record and its members, ordered by address.
 
     Invisible members and withheld fields may still be in it: `outputs.privacy.release` takes them out. `created`
-    and `changed` are times of ours (ISO 8601, UTC): when the id was given, when the document last changed.
+    and `changed` are times of ours (ISO 8601, UTC): when the id was given, when the document last changed. `linked`
+    are the clusters that members name by control numbers: address → number → cluster.
     """
 
     cluster: str
@@ -631,6 +642,7 @@ class ClusterDocument(Value, frozen=True):
     members: tuple[Member, ...] = ()
     created: str = ""
     changed: str = ""
+    linked: Mapping[str, Mapping[str, str]] = {}
 
 
 class Touch(Value, frozen=True):

@@ -79,12 +79,8 @@ def snapshot(pipeline: Pipeline) -> Iterator[tuple[Connection, Catalogue]]:
 
 
 def write_marc(union: UnionRecord, cluster: str, marc: Marc) -> MarcRecord:
-    """The union record as MARC 21.
-
-    Linked records ($w of 773 and its like) are named by the partner's own numbers, not by clusters: a document that
-    told of another cluster would go stale without a change of its own.
-    """
-    return to_marc(union, cluster, Wording(marc.institutions, marc.changed, AGENCY))
+    """The union record as MARC 21."""
+    return to_marc(union, cluster, Wording(marc.institutions, marc.changed, AGENCY, marc.linked))
 
 
 def publish(

@@ -5,7 +5,7 @@ Where a value of the union has no place in MARC 21 (suppressed, control number o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harvester.merge.marc_fields import Field, control_text, describe, field
@@ -23,13 +23,13 @@ _RELATIONS = {"host": "773", "preceding": "780", "succeeding": "785", "other_for
 class Wording(NamedTuple):
     """What MARC needs beside the record: institution per source (852 $a), the change time, the catalogue's code (003).
 
-    *cluster_of* turns a member's address into its cluster id ("" when unknown), for $w of 773, 780 and 785.
+    *linked* are the clusters that members name in $w of 773, 780 and their like: address → control number → cluster.
     """
 
     institutions: Mapping[str, str] = {}
     changed: str = ""
     agency: str = ""
-    cluster_of: Callable[[str], str] = lambda address: ""
+    linked: Mapping[str, Mapping[str, str]] = {}
 
 
 def to_marc(union: UnionRecord, cluster_id: str, wording: Wording | None = None) -> MarcRecord:
@@ -43,7 +43,7 @@ def to_marc(union: UnionRecord, cluster_id: str, wording: Wording | None = None)
         fields.append(("005", _stamp(wording.changed) + ".0"))
     fields += describe(record)
     fields += [_member(Address.parse(address)) for address in union.members]
-    fields += [part for donor, relation in _given(union, "relations") for part in _relation(donor, relation, wording)]
+    fields += _relations(_given(union, "relations"), wording)
     fields += [part for donor, holding in holdings_of(union) for part in _holding(donor, holding, wording)]
     return MarcRecord(_leader(record), tuple(sorted(fields, key=lambda pair: pair[0])))
 
@@ -92,17 +92,31 @@ def _member(address: Address) -> Field:
     return field("035", "  ", [("a", f"({address.source}){address.identifier}")])
 
 
-def _relation(donor: Address, value: object, wording: Wording) -> list[Field]:
-    if not isinstance(value, Relation):
-        return []
-    parts = [("t", value.title), ("g", value.part)]
-    parts += [
-        ("z" if one.kind == "isbn" else "x", one.value) for one in value.identifiers if one.kind in ("isbn", "issn")
+def _relations(given: Sequence[tuple[Address, object]], wording: Wording) -> list[Field]:
+    """76X-78X: $w is the cluster that is meant, then the numbers that members give; a bare one gets its source's code.
+
+    Fields about one cluster that differ in numbers alone are one: each member names it by a number of its own.
+    """
+    named: dict[tuple[str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]], dict[str, None]] = {}
+    for donor, value in given:
+        if not isinstance(value, Relation):
+            continue
+        clusters = wording.linked.get(str(donor), {})
+        found = tuple(dict.fromkeys(clusters[one] for one in value.numbers if one in clusters))
+        numbers = tuple([one if one.startswith("(") else f"({donor.source}){one}" for one in value.numbers])
+        key = (_RELATIONS.get(value.relation, "787"), _described(value), found, () if found else numbers)
+        named.setdefault(key, {}).update(dict.fromkeys(numbers))
+    own = f"({wording.agency})" if wording.agency else ""
+    return [
+        field(tag, "0 ", [*parts, *(("w", own + one) for one in found), *(("w", one) for one in numbers)])
+        for (tag, parts, found, _), numbers in named.items()
     ]
-    if value.control_number:
-        cluster = wording.cluster_of(f"{donor.source}/{value.control_number}")
-        parts.append(("w", cluster or f"({donor.source}){value.control_number}"))
-    return [field(_RELATIONS.get(value.relation, "787"), "0 ", parts)]
+
+
+def _described(value: Relation) -> tuple[tuple[str, str], ...]:
+    codes = {"isbn": "z", "issn": "x"}
+    numbers = [(codes[one.kind], one.value) for one in value.identifiers if one.kind in codes]
+    return (("t", value.title), ("g", value.part), *numbers)
 
 
 def _holding(donor: Address, holding: Holding, wording: Wording) -> list[Field]:

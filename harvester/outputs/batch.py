@@ -66,10 +66,11 @@ class Drift(NamedTuple):
 
 
 class Marc(NamedTuple):
-    """What a MARC writer is told beside the union record: institutions per source, the change time."""
+    """What a MARC writer is told beside the union record: institutions per source, the change time, linked clusters."""
 
     institutions: Mapping[str, str]
     changed: str
+    linked: Mapping[str, Mapping[str, str]] = {}
 
 
 MarcWriter = Callable[[UnionRecord, str, Marc], MarcRecord]

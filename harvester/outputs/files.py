@@ -304,4 +304,8 @@ def _disk(folder: Path) -> Iterator[None]:
 def marc_of(opening: Opening) -> Callable[[ClusterDocument], Any]:
     """Document → its MARC record."""
     names = institutions(opening.partners)
-    return lambda document: opening.marc(document.union, document.cluster, Marc(names, document.changed))
+
+    def marc(document: ClusterDocument) -> Any:
+        return opening.marc(document.union, document.cluster, Marc(names, document.changed, document.linked))
+
+    return marc

@@ -209,8 +209,8 @@ class _Answer:
         if document is None:
             return f"<record>{header}</record>"
         if prefix == "marc21":
-            names = institutions(self._catalogue.partners())
-            marc = self._repository.marc(document.union, document.cluster, Marc(names, document.changed))
+            told = Marc(institutions(self._catalogue.partners()), document.changed, document.linked)
+            marc = self._repository.marc(document.union, document.cluster, told)
             metadata = marcxml_write.write(marc)
         else:
             metadata = dublin_core.write(document.union.record)

@@ -55,7 +55,7 @@ def _member(cluster: ClusterDocument, group: Sequence[Member], recipe: Recipe) -
     prefix = recipe.prefix(source)
     ids = [member_id(member.address, prefix) for member in group]
     union = UnionRecord(record, _given(record, group), tuple(str(member.address) for member in group))
-    marc = recipe.marc(union, ids[0], Marc(recipe.institutions, cluster.changed))
+    marc = recipe.marc(union, ids[0], Marc(recipe.institutions, cluster.changed, cluster.linked))
     fields = bibliographic(record) | _holdings(record.holdings) | _place(cluster, [source], record, recipe)
     fields |= {
         "id": ids[0],
@@ -123,9 +123,10 @@ def _filled(record: NormalizedRecord) -> int:
 
 
 def _given(record: NormalizedRecord, group: Sequence[Member]) -> tuple[Survivor, ...]:
-    """Which row gave each holding; a relation counts as the first row's."""
+    """Which row gave each holding, and which was the first to name each related record."""
     rows = [Survivor("holdings", str(member.address), "only") for member in group for _ in member.record.holdings]
-    return (*rows, *(Survivor("relations", str(group[0].address), "only") for _ in record.relations))
+    donors = [next(one for one in group if relation in one.record.relations) for relation in record.relations]
+    return (*rows, *(Survivor("relations", str(one.address), "only") for one in donors))
 
 
 def _holdings(holdings: Sequence[Holding]) -> dict[str, Any]:

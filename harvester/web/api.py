@@ -185,7 +185,7 @@ def _cluster(opened: Pipeline, cluster: str, form: Form) -> Response:
         return _json(asking.cluster_answer(found, partner_of(partners)))
     if form == "oai_dc":
         return Response(dublin_core.write(found.union.record), media_type="application/xml")
-    marc = write_marc(found.union, found.cluster, Marc(institutions(partners), found.changed))
+    marc = write_marc(found.union, found.cluster, Marc(institutions(partners), found.changed, found.linked))
     if form == "marcxml":
         return Response(marcxml_write.write(marc), media_type="application/xml")
     if form == "marc-json":

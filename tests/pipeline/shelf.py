@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from db import catalogue, verify
 from harvester import pipeline
 from harvester.clock import SystemClock
 from harvester.model import Clock, HarvestedRecord, Page, Window
 from tests.journey import Consortium
+
+
+class Written(Protocol):
+    """What a partner's record is made of."""
+
+    def payload(self, identifier: str) -> bytes: ...
 
 
 class Book(NamedTuple):
@@ -64,7 +70,7 @@ class Union:
     """A consortium of such partners. Addresses are `code/number`."""
 
     def __init__(self, folder: Path, url: str, codes: tuple[str, ...] = ("alun", "bukit"), clock: Clock | None = None):
-        self.books: dict[str, Book] = {}
+        self.books: dict[str, Any] = {}
         self._gone: set[str] = set()
         self._new: set[str] = set()
         self.codes = codes
@@ -86,7 +92,7 @@ class Union:
 
     # ---- what partners do ------------------------------------------------------------------------------
 
-    def put(self, address: str, book: Book) -> None:
+    def put(self, address: str, book: Written) -> None:
         self.books[address] = book
         self._new.add(address)
         self._gone.discard(address)
@@ -116,7 +122,7 @@ class Union:
     def match(self) -> dict[str, Any]:
         return pipeline.match(self.pipeline)
 
-    def night(self, books: Mapping[str, Book] | None = None) -> None:
+    def night(self, books: Mapping[str, Written] | None = None) -> None:
         """Partners change *books*; then everything is harvested and matched."""
         for address, book in (books or {}).items():
             self.put(address, book)
