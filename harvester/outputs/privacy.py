@@ -93,7 +93,7 @@ def hide(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=4096)
 def personal(text: str) -> bool:
     """Whether the filters may take something out of *text*, wherever in a record it stands."""
     return hide(text) != text or bool(_DIGIT.search(text) and _LONG_NUMBER.search(text))
@@ -248,7 +248,7 @@ def _clean(text: str, known: tuple[str, ...]) -> str:
     return _hidden(text)
 
 
-_hidden: Callable[[str], str] = lru_cache(maxsize=50_000)(hide)
+_hidden: Callable[[str], str] = lru_cache(maxsize=4096)(hide)
 
 
 class _Released:
