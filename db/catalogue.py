@@ -149,7 +149,7 @@ _DECISION = (
 def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequence[tuple[Any, ...]]) -> None:
     """Drop pairs that are no longer proposed and store the new ones.
 
-    Those are nodes, verdict, score, reason, evidence as JSON, and the ids of derivation and run.
+    Those are nodes, verdict, score, reason, packed evidence, the id of its dictionary, and of derivation and run.
     """
     pairs = list(gone)
     if pairs:
@@ -160,17 +160,13 @@ def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequ
             conn.execute(
                 delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
             )
-    bulk.upsert(conn, decision, _DECISION, packed_decisions(conn, new), ["left_node", "right_node"])
+    bulk.upsert(conn, decision, _DECISION, with_reasons(conn, new), ["left_node", "right_node"])
 
 
-def packed_decisions(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Nodes, verdict, score, id of the reason, evidence packed, id of its dictionary, and what else the row holds."""
+def with_reasons(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of decisions with the id of the reason in its place."""
     reasons = terms.numbers(conn, {row[4] for row in rows})
-    pack, number = dictionaries.packing(conn, "evidence")
-    return [
-        (*row[:4], reasons[row[4]], pack(row[5]) if row[5] else None, number if row[5] else None, *row[6:])
-        for row in rows
-    ]
+    return [(*row[:4], reasons[row[4]], *row[5:]) for row in rows]
 
 
 def decision_between(conn: Connection, left: int, right: int) -> Row | None:

@@ -66,6 +66,12 @@ def packing(
     return (packer(), None) if number is None else (packer(Dictionary(number, _body(conn, number)), level), number)
 
 
+def evidence(conn: Connection) -> Dictionary | None:
+    """What evidence is packed with, by who compares."""
+    number = in_force(conn).get("evidence")
+    return None if number is None else Dictionary(number, _body(conn, number))
+
+
 def opener(conn: Connection) -> Callable[[Any, int | None], bytes]:
     """What unpacks stored bytes, given the id of their dictionary (None: without)."""
 

@@ -200,8 +200,8 @@ def judged(conn: Connection) -> Iterator[Pair]:
 
 
 def keep_judged(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store decisions beside those in use: nodes, verdict, score, reason, evidence as JSON."""
-    bulk.insert_new(conn, rejudged, JUDGED, catalogue.packed_decisions(conn, rows))
+    """Store decisions beside those in use: nodes, verdict, score, reason, packed evidence, its dictionary."""
+    bulk.insert_new(conn, rejudged, JUDGED, catalogue.with_reasons(conn, rows))
 
 
 def drop_judged(conn: Connection, pairs: Sequence[Pair]) -> None:

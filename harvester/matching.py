@@ -130,7 +130,7 @@ def judge_again(desk: Desk, now: AbstractSet[int], before: AbstractSet[int]) -> 
     with desk.database.write() as conn:
         proposal = propose(conn, desk, now, before)
         profiles = read_profiles(conn, {node for pair in proposal.new for node in pair})
-        made = judging.compare_all(desk.match_rules, bare(profiles), sorted(proposal.new))
+        made = judging.compare_all(desk.match_rules, bare(profiles), sorted(proposal.new), dictionaries.evidence(conn))
         _keep_decisions(conn, desk, proposal, made)
     return len(made)
 
@@ -182,12 +182,12 @@ def _compare(
     pairs = sorted(proposal.new)
     if supposed:
         found = read_profiles(conn, {node for pair in pairs for node in pair} - supposed.keys())
-        return lambda: judging.compare_all(desk.match_rules, bare({**found, **supposed}), pairs)
+        return lambda: judging.compare_all(desk.match_rules, bare({**found, **supposed}), pairs, None)
     packed = catalogue.packed_profiles(conn, {node for pair in pairs for node in pair})
-    read = dictionaries.bodies(conn, packed.values())
+    packing, read = dictionaries.evidence(conn), dictionaries.bodies(conn, packed.values())
     size = max(1, -(-len(pairs) // desk.workers.portions(len(pairs))))
     cut = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-    jobs = [(read, {node: packed[node] for pair in portion for node in pair}, portion) for portion in cut]
+    jobs = [(packing, read, {node: packed[node] for pair in portion for node in pair}, portion) for portion in cut]
     here = partial(judging.compare_packed, desk.match_rules)
     begun = desk.workers.begin(partial(judging.compare_elsewhere, desk.rules_path, desk.match_rules.hash), jobs, here)
     return lambda: [

@@ -16,12 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from db import reprofiling
+from db import dictionaries, reprofiling
 from db.engine import Database
 from db.reprofiling import Pair
 from harvester import faultpoint
-from harvester.judging import plain_evidence
-from harvester.match import compare
+from harvester.judging import Judged, compare_all
 from harvester.match.blocking import BITS, Proposed, join, unpacked
 from harvester.resolving import read_profiles
 from harvester.workers import Workers, rules_at
@@ -59,8 +58,10 @@ def rejudge(database: Database, workers: Workers, path: Path | None, tell: Tell)
     proposed = propose(database, workers, path, nodes)
     if stale := sorted(held - proposed.pairs):
         database.persist(partial(_drop, database, list(map(unpacked, stale))))
-    rest, total = sorted(proposed.pairs - held), len(proposed.pairs)
-    proposed.pairs.clear()  # the list has them
+    total = len(proposed.pairs)
+    proposed.pairs.difference_update(held)
+    rest = array("Q", sorted(proposed.pairs))
+    proposed.pairs.clear()  # the list has them, in a ninth of the room
     told = Pace("pairs", total - len(rest), total, tell)
     for rows in workers.each(_judge, _jobs(database, path, rest)):
         database.give_way()
@@ -111,16 +112,13 @@ def _jobs(database: Database, path: Path | None, pairs: Sequence[int]) -> Iterat
         yield url, path, list(map(unpacked, pairs[start : start + CHUNK]))
 
 
-def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[tuple[Any, ...]]:
-    """In a worker: the rows of the decisions on *pairs*. It reads the profiles itself: they need not travel."""
+def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[Judged]:
+    """In a worker: the decisions on *pairs*. It reads the profiles itself: they need not travel."""
     rules = rules_at(path)
     with closing(Database(url)) as database, database.read() as conn:
         profiles = read_profiles(conn, {node for pair in pairs for node in pair})
-    rows = []
-    for left, right in pairs:
-        made = compare.judge(profiles[left][0], profiles[right][0], rules)
-        rows.append((left, right, made.verdict, made.score, made.reason, plain_evidence(made)))
-    return rows
+        packing = dictionaries.evidence(conn)
+    return compare_all(rules, {node: profile for node, (profile, _) in profiles.items()}, pairs, packing)
 
 
 def _keep(database: Database, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, insert, select
 
 from db import catalogue, dictionaries, phrases, sampling
-from db.compress import Dictionary, DictionaryError, finished, packer, unpack, zstd
+from db.compress import Dictionary, DictionaryError, finished, pack, packer, unpack, zstd
 from db.engine import Database
 from db.tables import cluster, membership, node, normalized, partner, payload, source, zstd_dictionary
 from db.tables import record as entry
@@ -91,7 +91,7 @@ def test_what_one_cluster_says_thirty_times_is_in_no_dictionary(database: Databa
         catalogue.write_events(conn, made)
         pairs = [(1, other, {"left": CANARY.decode()}) for other in range(2, 40)]
         pairs += [(one, one + 1, {"left": "Jakarta raya"}) for one in range(100, 300, 2)]
-        decided = [(*pair, "merge", 9.0, "isbn", json.dumps(body).encode(), 1, 1) for *pair, body in pairs]
+        decided = [(*pair, "merge", 9.0, "isbn", pack(json.dumps(body).encode()), None, 1, 1) for *pair, body in pairs]
         catalogue.write_decisions(conn, [], decided)
         joined = {"code": "timur", "status": "active", "policy_hash": b"", "body": "{}", "added_at": ""}
         conn.execute(insert(partner), [joined])
