@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, func, select
 
 from db import terms
-from db.engine import within
+from db.engine import listed, within
 from db.tables import key_stat, match_key, record
 from db.upsert import Row, upsert
 
@@ -25,10 +25,12 @@ def crowded_keys(conn: Connection, node_ids: Iterable[int], least: int) -> dict[
     """Key → (kind, number of unlike carriers with an active record), of these nodes' keys with more than *least*."""
     unlike = func.count(match_key.c.likeness.distinct())
     # first which have so many at all: few have, and only of those is every carrier looked at
-    many = select(match_key.c.hash).where(match_key.c.hash.in_(_keys_of(conn, node_ids)))
+    own, carrier = _keys_of(conn, node_ids).distinct().subquery(), match_key.alias()
+    more = select(carrier.c.node_id).where(carrier.c.hash == own.c.hash).limit(1).offset(least).exists()
+    many = list(conn.execute(select(own.c.hash).where(more)).scalars())
     query = (
         select(match_key.c.hash, func.min(match_key.c.kind_id), unlike)
-        .where(match_key.c.hash.in_(many.group_by(match_key.c.hash).having(func.count() > least)), _alive())
+        .where(within(conn, match_key.c.hash, many), _alive())
         .group_by(match_key.c.hash)
         .having(unlike > least)
     )
@@ -90,6 +92,15 @@ def keys_by_node(conn: Connection, node_ids: Iterable[int]) -> list[tuple[int, i
     """(key, node) for every key of these nodes."""
     query = select(match_key.c.hash, match_key.c.node_id).where(within(conn, match_key.c.node_id, list(node_ids)))
     return [(row[0], row[1]) for row in conn.execute(query).all()]
+
+
+def met_elsewhere(conn: Connection, hashes: Iterable[int], source_id: int) -> set[int]:
+    """Those of the keys that a record of another source carries."""
+    theirs = select(match_key.c.node_id).join(record, record.c.node_id == match_key.c.node_id)
+    asked = listed(conn, hashes)
+    # offset: a look at each key that stops at the first, in whatever PostgreSQL would rather join as a whole
+    there = theirs.where(match_key.c.hash == asked, record.c.source_id != source_id).offset(0).exists()
+    return set(conn.execute(select(asked).where(there)).scalars())
 
 
 def set_suspended(conn: Connection, now_suspended: Sequence[Row], now_live: Iterable[int]) -> None:

@@ -295,6 +295,7 @@ def _sqlite_engine(url: Any) -> Engine:
 
 def _postgres_engine(url: Any) -> Engine:
     options = "-c statement_timeout=600000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=600000"
+    options += " -c jit=off"  # no statement of ours runs for seconds: to compile one took longer than to run it
     # a connection a lock and one a writer for each source at work: no cap of ours on their number
     arguments = {"options": options, "connect_timeout": 10}
     engine = create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=arguments)
@@ -328,6 +329,15 @@ def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) 
         return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
     kind: Any = Text() if isinstance(column.type, Text) else BigInteger()
     return column == any_(cast(bindparam(None, listed, unique=True, type_=ARRAY(kind)), ARRAY(kind)))
+
+
+def listed(conn: Connection, numbers: Iterable[int]) -> ColumnElement[int]:
+    """The column of a table of *numbers*, to be selected from: one bound parameter."""
+    made = list(numbers)
+    if conn.dialect.name == "sqlite":
+        return func.json_each(json.dumps(made)).table_valued("value").c.value
+    array = cast(bindparam(None, made, unique=True, type_=ARRAY(BigInteger())), ARRAY(BigInteger()))
+    return func.unnest(array).column_valued()
 
 
 def ping(conn: Connection) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
+from db import candidates
+from db.engine import within
 from db.tables import harvest_window, key_stat, match_key, match_queue, record, run, source
 from db.upsert import Row
 
@@ -26,17 +28,11 @@ def meeting(conn: Connection, source_id: int, run_id: int) -> tuple[int, int]:
     """(records that the run changed, at most SAMPLE; how many of them share a live key with another source's)."""
     changed = select(record.c.id, record.c.node_id).where(record.c.changed_run == run_id, record.c.state == "active")
     rows = conn.execute(changed.where(record.c.source_id == source_id).order_by(record.c.id).limit(SAMPLE)).all()
-    nodes = {row.node_id for row in rows}
-    mine, theirs, other = match_key.alias(), match_key.alias(), record.alias()
-    suspended = exists().where(key_stat.c.hash == mine.c.hash)
-    met = (
-        select(mine.c.node_id)
-        .distinct()
-        .join(theirs, theirs.c.hash == mine.c.hash)
-        .join(other, other.c.node_id == theirs.c.node_id)
-        .where(mine.c.node_id.in_(nodes), other.c.source_id != source_id, ~suspended)
-    )
-    found = {row[0] for row in conn.execute(met)}
+    suspended = exists().where(key_stat.c.hash == match_key.c.hash)
+    keys = select(match_key.c.hash, match_key.c.node_id).where(~suspended)
+    mine = conn.execute(keys.where(within(conn, match_key.c.node_id, {row.node_id for row in rows}))).all()
+    met = candidates.met_elsewhere(conn, {row.hash for row in mine}, source_id)
+    found = {row.node_id for row in mine if row.hash in met}
     return len(rows), sum(1 for row in rows if row.node_id in found)
 
 

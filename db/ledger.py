@@ -74,7 +74,8 @@ def store(
         )
         for one in rows
     ]
-    bulk.upsert(conn, normalized, _FORM, sorted(forms), ["record_id"])
+    likely = not any(one.identifier in before for one in rows)
+    bulk.upsert(conn, normalized, _FORM, sorted(forms), ["record_id"], likely=likely)
     known_before = [ids[one.identifier] for one in rows if one.identifier in before]
     if known_before:
         conn.execute(delete(warning).where(within(conn, warning.c.record_id, known_before)))
@@ -119,7 +120,8 @@ def _store_records(
         )
         for one in rows
     ]
-    bulk.upsert(conn, record, _RECORD, sorted(states), ["source_id", "identifier"])
+    likely = not any(one.identifier in before for one in rows)
+    bulk.upsert(conn, record, _RECORD, sorted(states), ["source_id", "identifier"], likely=likely)
     query = select(record.c.identifier, record.c.id).where(
         record.c.source_id == source_id, within(conn, record.c.identifier, [one.identifier for one in rows])
     )

@@ -59,7 +59,7 @@ def _store_keys(conn: Connection, ids: Mapping[bytes, int], profiled: Iterable[P
     kinds = terms.numbers(conn, {kind for _, several in placed for kind, _, _ in several})
     keys = [(key, number, kinds[kind], likeness) for number, several in placed for kind, key, likeness in several]
     keys.sort(key=itemgetter(0))
-    bulk.insert_new(conn, match_key, _KEY, keys)
+    bulk.insert_new(conn, match_key, _KEY, keys, likely=True)
 
 
 def keys_of(conn: Connection, nodes: Iterable[int]) -> Iterator[tuple[int, str, int, int]]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from db import bulk
 from harvester.text import spelled_words
 
 MAX_WORDS = 2_000
@@ -64,15 +65,13 @@ def clear(conn: Connection, cluster_ids: Sequence[int]) -> None:
 
 def write(conn: Connection, entries: Sequence[Entry]) -> None:
     """Index clusters that are not indexed."""
-    if entries:
-        conn.exec_driver_sql(_SQLITE if conn.dialect.name == "sqlite" else _POSTGRES, list(entries))
+    if entries and conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(_SQLITE, list(entries))
+    elif entries:  # words of ASCII letters and digits with spaces between them are a tsvector as they stand
+        bulk.copy(conn, "cluster_text", "cluster_id, title, words", entries)
 
 
 _SQLITE = "INSERT INTO cluster_text (rowid, title, words) VALUES (?, ?, ?)"
-_POSTGRES = (
-    "INSERT INTO cluster_text VALUES (%s, array_to_tsvector(array_remove(string_to_array(%s, ' '), '')),"
-    " array_to_tsvector(array_remove(string_to_array(%s, ' '), '')))"
-)
 
 
 class Query(NamedTuple):

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from db import constants as db_constants
-from db import control, dictionaries, gates, migrate, work
+from db import control, dictionaries, gates, migrate, statistics, work
 from db import rules as stored_rules
 from db.engine import Database
 from db.prepared import digest
@@ -394,6 +394,7 @@ def match(
                 short_until = pipeline.clock.monotonic() + SHORT_SECONDS
             laps.lap("wait")
             dictionaries.ready(pipeline.database, pipeline.now)
+            statistics.refresh(pipeline.database)
             laps.lap("dictionaries")
             if not (batch := _locked_batch(pipeline, desk, ahead, short=pipeline.clock.monotonic() < short_until)):
                 break

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from db import bulk
+from db import bulk, statistics
 from db.engine import Database
-from db.tables import zstd_dictionary
+from db.tables import node, zstd_dictionary
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 COLUMNS = ("id", "kind", "body", "made_at")
@@ -27,3 +29,30 @@ def test_the_rows_with_given_values_are_deleted_and_no_others(database: Database
         bulk.delete(conn, zstd_dictionary, ("id", "kind"), [*gone, (1, "y")])
         left = conn.execute(select(zstd_dictionary.c.id).order_by(zstd_dictionary.c.id)).scalars().all()
     assert left == [number for number, *_ in ROWS[:5]]
+
+
+def test_rows_that_were_likely_new_and_are_not_are_treated_like_any_others(database: Database) -> None:
+    again = [(one[0], "y", b"", "2027") for one in ROWS]
+    with database.write() as conn:
+        bulk.insert_new(conn, zstd_dictionary, COLUMNS, ROWS[1:], likely=True)
+        bulk.insert_new(conn, zstd_dictionary, COLUMNS, [ROWS[0], *again[1:]], likely=True)
+        kinds = select(zstd_dictionary.c.kind)
+        assert set(conn.execute(kinds).scalars()) == {"x"}
+        bulk.upsert(conn, zstd_dictionary, COLUMNS, again, ["id"], likely=True)
+        assert conn.execute(kinds).scalars().all() == ["y"] * len(ROWS)
+
+
+def test_postgresql_counts_a_table_that_has_grown_and_no_other(database: Database) -> None:
+    rows = [(number.to_bytes(4, "big"), True, b"") for number in range(2000)]
+    with database.write() as conn:
+        bulk.insert(conn, node, ("profile_hash", "solid", "profile"), rows)
+    if database.sqlite:
+        assert statistics.refresh(database) == []
+        return
+    ends = time.monotonic() + 60  # the server hears of what a connection did up to a second later
+    while (grown := statistics.refresh(database)) == [] and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert grown == ["node"]
+    with database.read() as conn:
+        assert conn.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'node'")).scalar_one() == 2000
+    assert statistics.refresh(database) == []
