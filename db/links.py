@@ -339,6 +339,16 @@ def by_old_id(conn: Connection, name: str) -> list[int]:
     return [row[0] for row in conn.execute(query)]
 
 
+def under_old_id(conn: Connection, name: str) -> list[str]:
+    """The addresses that an older union held under *name*, sorted."""
+    query = (
+        select(imported_id.c.source, imported_id.c.identifier)
+        .join(human_decision, human_decision.c.id == imported_id.c.decision_id)
+        .where(imported_id.c.name == name, human_decision.c.state.in_(IN_FORCE))
+    )
+    return sorted({f"{source}/{identifier}" for source, identifier in conn.execute(query)})
+
+
 def labels(conn: Connection) -> list[Row]:
     """Every reviewed pair, oldest first."""
     return [dict(row) for row in conn.execute(select(label).order_by(label.c.id)).mappings()]

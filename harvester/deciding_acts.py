@@ -96,8 +96,8 @@ class Plan(NamedTuple):
         return self.drafts[0].author
 
     def concerning(self, trouble: tuple[str, ...]) -> tuple[str, ...]:
-        """*trouble* of the groups, when this is about groups: a pin need not tell old quarrels again."""
-        return trouble if self.drafts[0].action not in UNGROUPING else ()
+        """*trouble* of the groups, each once, when this is about groups: a pin need not tell old quarrels again."""
+        return tuple(dict.fromkeys(trouble)) if self.drafts[0].action not in UNGROUPING else ()
 
 
 def carry_out(

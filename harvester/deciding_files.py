@@ -100,6 +100,8 @@ def _csv_lines(one: Decided, plain: Mapping[str, Any]) -> Iterator[str]:
         value = "" if "donor" in one.body else json.dumps(one.body["value"], ensure_ascii=False)
     elif one.action == "wrong":
         field, value = one.body["kind"], one.body["value"]
+    elif one.body.get("import") == UNION:
+        field, value = UNION, _guarded(str(one.body["id"]))
     for number, side in enumerate(plain["records"]):
         for record in side:
             said = (_guarded(one.author), _guarded(one.reason))
@@ -217,6 +219,8 @@ def _csv_rows(text: str) -> list[dict[str, Any]]:
             made["body"] = {"field": row["field"], "seen": row["seen"], **typed}
         elif row["action"] == "wrong":
             made["body"] = {"kind": row["field"], "value": row["value"]}
+        elif row["field"] == UNION:
+            made["body"] = {"import": UNION, "id": _unguarded(row["value"])}
     return [{**made, "records": list(made["records"].values())} for made in found.values()]
 
 
@@ -340,3 +344,9 @@ def find_old(pipeline: Pipeline, name: str) -> list[int]:
     """The clusters in which the records are now that the older union held under *name*, the largest share first."""
     with pipeline.database.read() as conn:
         return links.by_old_id(conn, name)
+
+
+def named_old(pipeline: Pipeline, name: str) -> list[str]:
+    """The addresses that the older union held under *name*, whether or not their records have come."""
+    with pipeline.database.read() as conn:
+        return links.under_old_id(conn, name)

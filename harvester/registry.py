@@ -29,7 +29,7 @@ def suggestion(name: str, known: list[str]) -> str:
         return "there is none yet"
     if len(known) <= FEW:
         return "known: " + ", ".join(sorted(known))
-    some = ", ".join(difflib.get_close_matches(name, known, n=8, cutoff=0.0))
+    some = ", ".join(difflib.get_close_matches(name, sorted(known), n=8, cutoff=0.0))
     return f"there are {len(known)}, among them {some}"
 
 

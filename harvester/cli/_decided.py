@@ -39,7 +39,7 @@ def show_result(shell: Shell, result: Any) -> int:
         for when, groups in ((_("before"), result.before), (_("after"), result.after)):
             for one in groups:
                 where = _("cluster {number:>6}", number=one.cluster or _("new"))
-                shell.say(f"{when:7} {where}  {len(one.members):4} {_('records')}  {_few(one.members)}")
+                shell.say(f"{when:7} {where}  {len(one.members):4} {_('records')}  {few(one.members)}")
         changes = ", ".join(f"{row.kind} {row.cluster or _('new')}" for row in result.feed) or _("nothing")
         preview = _("consumers would be told: {changes}", changes=changes)
         shell.say(preview if result.preview else _("consumers are told: {changes}", changes=changes))
@@ -52,5 +52,5 @@ def show_result(shell: Shell, result: Any) -> int:
     return 75 if result.pending else 0
 
 
-def _few(members: tuple[str, ...]) -> str:
+def few(members: tuple[str, ...]) -> str:
     return ", ".join(members[:4]) + (" …" if len(members) > 4 else "")

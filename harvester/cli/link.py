@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._decided import show_result, signed
+from harvester.cli._decided import few, show_result, signed
 from harvester.cli._speech import _
 from harvester.cli.common import Shell, common, open_pipeline
 
@@ -179,5 +179,15 @@ def old_id(shell: Shell, name: str) -> None:
     """Where the records are now that an imported union held under NAME."""
     from harvester import deciding_files
 
-    found = deciding_files.find_old(open_pipeline(shell), name)
-    shell.emit({"old": name, "clusters": found}, lambda: shell.say(" ".join(map(str, found)) or _("not known")))
+    opened = open_pipeline(shell)
+    found, named = deciding_files.find_old(opened, name), deciding_files.named_old(opened, name)
+
+    def say() -> None:
+        if found:
+            shell.say(" ".join(map(str, found)))
+        elif named:
+            shell.say(_("in no cluster yet: {records}", records=few(tuple(named))))
+        else:
+            shell.say(_("not known"))
+
+    shell.emit({"old": name, "clusters": found, "records": named}, say)

@@ -124,8 +124,25 @@ def test_an_older_union_gives_its_groups_and_its_ids(union: Union) -> None:
     assert deciding_files.find_old(union.pipeline, "UC-8") == [union.cluster_of("bukit/1")]
     assert deciding_files.find_old(union.pipeline, "UC-1") == []
     assert deciding_files.import_union(union.pipeline, text, "admin", "").decisions == 0
+    assert deciding_files.named_old(union.pipeline, "UC-9") == ["alun/99"]
     with pytest.raises(UsageError, match="column record"):
         deciding_files.import_union(union.pipeline, "cluster\nx\n", "admin", "")
+
+
+@pytest.mark.parametrize("kind", ["yaml", "csv"])
+def test_the_ids_of_an_older_union_come_before_its_records_and_through_a_file(
+    union: Union, other: Union, kind: str
+) -> None:
+    text = "cluster,record\n=UC-7,alun/1\n=UC-7,bukit/2\nUC-8,bukit/1\n"
+    assert deciding_files.import_union(union.pipeline, text, "admin", "gabungan 2019").absent == 3
+    deciding_files.import_links(other.pipeline, "".join(deciding_files.export(union.pipeline, kind)), "admin")
+    for one in (union, other):
+        assert deciding_files.find_old(one.pipeline, "=UC-7") == []
+        assert deciding_files.named_old(one.pipeline, "=UC-7") == ["alun/1", "bukit/2"]
+        one.night(BOOKS)
+        assert one.together("alun/1", "bukit/2")
+        assert deciding_files.find_old(one.pipeline, "=UC-7") == [one.cluster_of("alun/1")]
+        assert deciding_files.find_old(one.pipeline, "UC-8") == [one.cluster_of("bukit/1")]
 
 
 def test_a_time_that_is_none_and_a_record_in_two_old_clusters_are_refused(union: Union) -> None:
