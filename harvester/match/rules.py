@@ -90,6 +90,7 @@ class Table(NamedTuple):
     interactions: tuple[Interaction, ...]
     bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
     plans: dict[tuple[int, int], tuple[tuple[Asked, ...], ...]]
+    parts: dict[tuple[str, ...], tuple[Asked, ...]]  # of plans, by the names of their features
     alone: dict[tuple[Hashable, ...], bool]  # whether profiles like this one merge with their equals; remembered
 
     def plan(self, both: int, either: int) -> tuple[tuple[Asked, ...], ...]:
@@ -99,10 +100,16 @@ class Table(NamedTuple):
             if len(self.plans) >= MAX_PLANS:
                 self.plans.clear()
             found = self.plans[both, either] = tuple(
-                tuple((one.name, one.comparison.compare, one.results) for one in stage if one.asked(both, either))
-                for stage in self.stages
+                self._part(tuple(one for one in stage if one.asked(both, either))) for stage in self.stages
             )
         return found
+
+    def _part(self, features: tuple[Feature, ...]) -> tuple[Asked, ...]:
+        """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""
+        names = tuple(one.name for one in features)
+        if names not in self.parts:
+            self.parts[names] = tuple((one.name, one.comparison.compare, one.results) for one in features)
+        return self.parts[names]
 
 
 @dataclass(frozen=True)
@@ -358,7 +365,7 @@ class _Reader:
         bonuses = tuple(
             tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
         )
-        return Table(stages, remainders, interactions, bonuses, {}, {})
+        return Table(stages, remainders, interactions, bonuses, {}, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""
