@@ -31,7 +31,7 @@ from db.prepared import digest
 from harvester import constants, faultpoint, gating, promoted, restoring, rule_files, schedule, worklist
 from harvester.clock import stamp
 from harvester.errors import ConfigError, Locked
-from harvester.garbage import collect_rarely, collect_young, share_heap
+from harvester.garbage import collect_rarely, collect_young, give_back, share_heap
 from harvester.guards import DeletionLimits
 from harvester.harvesting import harvest as harvest_source
 from harvester.job import Job, Outcome
@@ -387,6 +387,7 @@ def match(
         ahead = Lookahead(desk.database, desk.workers, desk.match_rules.suspend_at)
         turned = constants.settle(_counting(pipeline))
         laps.lap("constants")
+        give_back()
         verdict, reason = "complete", ""
         short_until = -math.inf
         while True:
