@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from db import dictionaries
 from db.engine import within
@@ -25,14 +25,28 @@ class Common(NamedTuple):
     constant: bool
 
 
+class Early(NamedTuple):
+    """Which profiles follow a guess: of records above `upto` all, of the others some, or an earlier one.
+
+    `said` is every (field, value) that was ever guessed.
+    """
+
+    upto: int
+    said: tuple[tuple[str, str], ...]
+
+
 class Counted(NamedTuple):
-    """The count of a source after its complete run `run_id`; `applied` when every profile follows it."""
+    """The count of a source after its complete run `run_id`; `applied` when every profile follows it.
+
+    With `early` it is a guess, made while the source's first records came in.
+    """
 
     run_id: int
     derivation_id: int
     records: int
     common: Mapping[str, Common]
     applied: bool = True
+    early: Early | None = None
 
     @property
     def constants(self) -> dict[str, str]:
@@ -41,6 +55,7 @@ class Counted(NamedTuple):
 
 
 _common = msgspec.json.Decoder(dict[str, Common]).decode
+_early = msgspec.json.Decoder(Early).decode
 
 
 def counted(conn: Connection) -> dict[int, Counted]:
@@ -55,9 +70,9 @@ def counted_of(conn: Connection, source_id: int) -> Counted | None:
 
 
 def _read(row: object) -> Counted:
-    names = ("run_id", "derivation_id", "records", "body", "applied")
-    run_id, derivation_id, records, body, applied = (getattr(row, name) for name in names)
-    return Counted(run_id, derivation_id, records, _common(body), applied)
+    names = ("run_id", "derivation_id", "records", "body", "applied", "early")
+    run_id, derivation_id, records, body, applied, early = (getattr(row, name) for name in names)
+    return Counted(run_id, derivation_id, records, _common(body), applied, _early(early) if early else None)
 
 
 def of_source(conn: Connection, source_id: int) -> dict[str, str]:
@@ -76,9 +91,15 @@ def of_records(conn: Connection, record_ids: Collection[int]) -> dict[int, dict[
 def keep(conn: Connection, source_id: int, found: Counted) -> None:
     """Store a count."""
     body = msgspec.json.encode(found.common).decode()
-    row = {**found._asdict(), "source_id": source_id, "body": body}
+    early = msgspec.json.encode(found.early).decode() if found.early else ""
+    row = {**found._asdict(), "source_id": source_id, "body": body, "early": early}
     row.pop("common")
     upsert(conn, source_constant, [row], ["source_id"])
+
+
+def forget(conn: Connection, source_id: int) -> None:
+    """Drop the count of a source."""
+    conn.execute(delete(source_constant).where(source_constant.c.source_id == source_id))
 
 
 def completed(conn: Connection) -> dict[int, int]:

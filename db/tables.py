@@ -86,6 +86,7 @@ source_constant = Table(  # what nearly every record of a source says alike, whi
     Column("records", Integer, nullable=False),
     Column("body", Text, nullable=False),  # field → the commonest value, its count, whether it is a constant
     Column("applied", Boolean, nullable=False),  # whether every profile of the source is made so
+    Column("early", Text, nullable=False, server_default=""),  # of a guess during the first load: which records heed it
 )
 
 drift = Table(

@@ -3,12 +3,14 @@
 A system that writes `Text`, one fixed leader or one language into every record would tear books apart, or put them
 together. Counted at the beginning of a match, after a complete harvest only: neither pages nor batches show in it.
 A value becomes a constant above 99 % of at least 200 records and stays one down to 98 % of 150, so that one record
-more or less does not turn it over every night.
+more or less does not turn it over every night. What a source's first records say alike is guessed to be one while the
+rest comes in, so that most records get at once the profile that they keep; what was guessed wrong is put right here.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -19,11 +21,12 @@ from typing import NamedTuple
 import msgspec
 
 from db import constants, derivations, ledger, placing, work
-from db.constants import Common, Counted
+from db.constants import Common, Counted, Early
 from db.engine import Database
 from db.prepared import Profiled
 from harvester import faultpoint
 from harvester.errors import Locked
+from harvester.job import Job
 from harvester.match.constants import FIELDS, NONE, Constants, silenced
 from harvester.match.profile import changed
 from harvester.match.rules import Rules
@@ -58,6 +61,12 @@ class _Told(NamedTuple):
     records: array[int]  # ascending
     places: array[int]  # in `codes`
 
+    def cut(self, record_id: int) -> tuple[_Told, _Told]:
+        """The records up to this one, and those after it."""
+        place = bisect_right(self.records, record_id)
+        first = self._replace(records=self.records[:place], places=self.places[:place])
+        return first, self._replace(records=self.records[place:], places=self.places[place:])
+
     def of(self, wanted: Callable[[_Codes], bool]) -> Iterator[dict[int, _Codes]]:
         """Record id → codes of the records with *wanted* codes, a page at a time."""
         chosen = {place: one for place, one in enumerate(self.codes) if wanted(one)}
@@ -80,20 +89,21 @@ class Counting(Value, frozen=True):
 def settle(job: Counting) -> dict[str, Constants]:
     """Count the sources whose constants may be others now, and queue the records that matching sees otherwise.
 
-    Returns source code → its constants, where they changed. A source that is being harvested is left for the next
-    time. The caller holds the lock of match runs.
+    Returns source code → its constants, where they changed. What was guessed of a source without a complete harvest
+    is withdrawn. A source that is being harvested is left for the next time. The caller holds the lock of match runs.
     """
     with job.database.read() as conn:
         held = constants.counted(conn)
         done = constants.completed(conn)
     changed: dict[str, Constants] = {}
-    for source_id, run_id in sorted(done.items()):
-        before = held.get(source_id)
-        if source_id not in job.sources or not _due(job, source_id, run_id, before):
+    guessed = {source_id for source_id, one in held.items() if one.early}
+    for source_id in sorted(done.keys() | guessed):
+        run_id = done.get(source_id, 0)
+        if source_id not in job.sources or not _due(job, source_id, run_id, held.get(source_id)):
             continue
         code, lock = job.sources[source_id]
         with suppress(Locked), job.database.lock(lock):
-            if job.database.persist(partial(_settle, job, source_id, run_id, before)):
+            if job.database.persist(partial(_settle, job, source_id, run_id)):
                 with job.database.read() as conn:
                     changed[code] = constants.of_source(conn, source_id)
                 job.log("constants", source=code, constants=changed[code])
@@ -127,33 +137,94 @@ def _counts(count: int, records: int, was: bool) -> bool:
     return records >= enough and count > share * records
 
 
-def _settle(job: Counting, source_id: int, run_id: int, before: Counted | None) -> bool:
+def _settle(job: Counting, source_id: int, run_id: int) -> bool:
     """Count the source and give its records the profiles that follow; whether any changed. Done twice it is the same.
 
     First what is to be is written, then the profiles, then that they are: killed between, all are made again.
     """
-    was = before.constants if before else NONE
-    told = _told(job, source_id)
-    found = _count(job, source_id, told, was)._replace(run_id=run_id)
+    with job.database.read() as conn:
+        before = constants.counted_of(conn, source_id)
+    early = before.early if before else None
+    if not run_id:
+        return _withdraw(job, source_id, before)
+    was = before.constants if before and not early else NONE
+    told = _told(job.database, source_id)
+    stated = _stated(job.database, source_id, job.recipe(job.sources[source_id][0]))
+    found = _count(told, was, stated)._replace(run_id=run_id, derivation_id=job.derivation_id)
     turned = was.items() ^ found.constants.items()
     whole = before is not None and not before.applied
     if turned or whole:
         with job.database.write(durable=True) as conn:
             constants.keep(conn, source_id, found._replace(applied=False))
         faultpoint.reach("constants.noted")
-        _profile_again(job, told, found.constants, None if whole else turned)
+        if before and early:
+            _put_right(job, told, before, found.constants)
+        else:
+            _profile_again(job, told, found.constants, None if whole else turned)
     with job.database.write(durable=True) as conn:
         constants.keep(conn, source_id, found)
-    return bool(turned or whole)
+    return bool(turned or (whole and not early))
 
 
-def _told(job: Counting, source_id: int) -> _Told:
+# While the first records of a source come in, a guess is made when so many of them are stored.
+GUESSES = (2_000, 4_000)
+
+
+def heeding(job: Job) -> tuple[Job, int]:
+    """*job* with the constants in force, guessed if it is time; after how many more records to ask again (0: never).
+
+    The caller holds the lock of the source, and no record of it is being prepared elsewhere.
+    """
+    with job.database.read() as conn:
+        held = constants.counted_of(conn, job.source_id)
+        if held and not held.early:
+            return job, 0
+        stored = ledger.active_count(conn, job.source_id)
+    if stored < 2 * max(GUESSES) and any((held.records if held else 0) < enough <= stored for enough in GUESSES):
+        held = job.database.persist(partial(_guess, job, held))
+    if held:
+        job = msgspec.structs.replace(job, recipe=job.recipe._replace(unheeded=held.constants))
+    return job, next((enough - stored for enough in GUESSES if enough > stored), 0)
+
+
+def _guess(job: Job, before: Counted | None) -> Counted:
+    """Count what is stored of the source and keep it as a guess."""
+    told = _told(job.database, job.source_id)
+    found = _count(told, NONE, _stated(job.database, job.source_id, job.recipe))
+    early = before.early if before else None
+    if not early or not before or before.constants != found.constants:
+        said = {*(early.said if early else ()), *found.constants.items()}
+        early = Early(told.records[-1], tuple(sorted(said)))
+    found = found._replace(derivation_id=job.derivation_id, applied=False, early=early)
+    with job.database.write() as conn:
+        constants.keep(conn, job.source_id, found)
+    return found
+
+
+def _withdraw(job: Counting, source_id: int, before: Counted | None) -> bool:
+    """Take back what was guessed of a source whose first harvest did not come to its end; nothing is settled of it."""
+    if before and before.early:
+        _put_right(job, _told(job.database, source_id), before, NONE)
+        with job.database.write(durable=True) as conn:
+            constants.forget(conn, source_id)
+    return False
+
+
+def _put_right(job: Counting, told: _Told, guessed: Counted, now: Constants) -> None:
+    """Give the records that heed what was guessed, or not yet, the profiles that follow *now*."""
+    assert guessed.early
+    first, later = told.cut(guessed.early.upto)
+    _profile_again(job, first, now, now.items() | guessed.early.said)
+    _profile_again(job, later, now, now.items() ^ guessed.constants.items())
+
+
+def _told(database: Database, source_id: int) -> _Told:
     """Read what the active records of the source say."""
     places: dict[_Codes, int] = {}
     told = _Told([], array("q"), array("I"))
     last = 0
     while True:
-        with job.database.read() as conn:
+        with database.read() as conn:
             page = constants.bodies(conn, source_id, last)
         if not page:
             return told._replace(codes=list(places))
@@ -162,9 +233,11 @@ def _told(job: Counting, source_id: int) -> _Told:
         last = max(page)
 
 
-def _count(job: Counting, source_id: int, told: _Told, was: Constants) -> Counted:
-    """The commonest value of each field in the source's records; of two equally common ones the first by name."""
-    stated = _stated(job, source_id)
+def _count(told: _Told, was: Constants, stated: Set[tuple[str, str]]) -> Counted:
+    """The commonest value of each field in the source's records; of two equally common ones the first by name.
+
+    *stated* values never count.
+    """
     counted = Counter(told.places)
     records, common = len(told.records), {}
     for name, read in FIELDS.items():
@@ -174,13 +247,12 @@ def _count(job: Counting, source_id: int, told: _Told, was: Constants) -> Counte
         ranked = sorted((-count, value) for value, count in counts.items() if value and (name, value) not in stated)
         for less, value in ranked[:1]:
             common[name] = Common(value, -less, _counts(-less, records, was.get(name) == value))
-    return Counted(0, job.derivation_id, records, common)
+    return Counted(0, 0, records, common)
 
 
-def _stated(job: Counting, source_id: int) -> set[tuple[str, str]]:
+def _stated(database: Database, source_id: int, how: Recipe) -> set[tuple[str, str]]:
     """What the mapping of the source itself says of every record, as (field, value)."""
-    how = job.recipe(job.sources[source_id][0])
-    with job.database.read() as conn:
+    with database.read() as conn:
         formats = derivations.formats(conn, source_id)
     return {
         (rule.target.name, str(value))

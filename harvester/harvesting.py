@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import control, ledger, work
 from db.prepared import digest
-from harvester import faultpoint
+from harvester import constants, faultpoint
 from harvester.clock import stamp
 from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import Ruling
@@ -202,6 +202,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
     Only the page without a token waits: whether the list ended by itself is known when the source says so.
     """
     window = _window(row)
+    job, due = constants.heeding(job)
     mark = {name: row[name] for name in ("pages", "broken_pages", "list_size", "server_time")}
     with job.database.read() as conn:
         tokens = work.page_tokens(conn, row["id"], row["attempts"])
@@ -219,6 +220,11 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
             mark = _moved(mark, page)
             following, trouble = (None, None) if page.token else _peek(pages)
             ended = not page.token and following is None and trouble is None
+            if due and taken >= due:
+                store_page(job, run_id, row, held)
+                held = None
+                job, more = constants.heeding(job)
+                due = more and taken + more
             draft = begin(job, page, {**mark, "token": page.token, "ended": ended})
             store_page(job, run_id, row, held)
             held = draft if held is None else draft.later()
