@@ -21,7 +21,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 
 from db import changes, dump, migrate
 from db.engine import Database
-from db.tables import metadata
+from db.tables import feed_counter, metadata
 from harvester import faultpoint
 from harvester.errors import ConfigError, IntegrityError, Locked
 
@@ -30,12 +30,17 @@ _SYSTEM = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> 
 
 
 def facts(conn: Connection) -> dict[str, Any]:
-    """What identifies a state: schema, rows of each table, the feed's position, and the hash of the canonical dump."""
+    """What identifies a state: schema, rows of each table, the feed's position, and the hash of the canonical dump.
+
+    Of an older schema there is no dump: who has installed a version and not upgraded yet can still make a backup.
+    """
     tables = [table for table in metadata.sorted_tables if inspect(conn).has_table(table.name)]
     counts = {table.name: int(conn.execute(select(func.count()).select_from(table)).scalar_one()) for table in tables}
-    state = changes.feed_state(conn)
-    feed = {name: state[name] for name in ("epoch", "seq", "released", "min_seq")}
-    return {"schema": migrate.current(conn), "counts": counts, "feed": feed, "dump": dump_hash(conn)}
+    one = feed_counter.c
+    feed = dict(conn.execute(select(one.epoch, one.seq, one.released, one.min_seq)).mappings().one())
+    schema = migrate.current(conn)
+    dumped = dump_hash(conn) if schema == migrate.head() else ""
+    return {"schema": schema, "counts": counts, "feed": feed, "dump": dumped}
 
 
 def dump_hash(conn: Connection) -> str:

@@ -239,6 +239,33 @@ def test_z105_a_migration_that_is_killed_leaves_the_old_schema_and_the_next_one_
         database.close()
 
 
+@pytest.mark.slow
+def test_a_version_that_is_installed_and_not_upgraded_yet_makes_backups_of_older_schemas_and_puts_them_back(
+    tmp_path: Path, database_url: str, empty: Database
+) -> None:
+    from alembic import command
+
+    for revision in (revisions()[0], revisions()[-2]):
+        blank(database_url)
+        blank(empty.url.render_as_string(hide_password=False))
+        database = Database(database_url)
+        with database.write() as conn:
+            command.upgrade(migrate.config(conn), revision)
+            conn.exec_driver_sql("INSERT INTO partner VALUES ('alun', 'active', '', '{}', '')")
+            conn.exec_driver_sql(
+                "INSERT INTO feed_counter (id, seq, released, min_seq, epoch) VALUES (1, 0, 0, 1, 'x')"
+            )
+        made, manifest = backup.back_up(database, tmp_path / revision, CLOCK, "1")
+        assert (manifest["schema"], manifest["counts"]["partner"]) == (revision, 1)
+        assert backup.summary(manifest)
+        backup.restore(empty, made)
+        with empty.read() as conn:
+            assert migrate.current(conn) == revision
+            assert conn.exec_driver_sql("SELECT code FROM partner").all() == [("alun",)]
+        database.close()
+        empty.close()
+
+
 # ---- growth --------------------------------------------------------------------------------------------
 
 
