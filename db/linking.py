@@ -44,15 +44,11 @@ class Number(NamedTuple):
 
 
 def names(conn: Connection, record_ids: Collection[int], cluster_ids: Collection[int]) -> set[str]:
-    """What these records and clusters are called by, as it is stored."""
-    if not any_asked(conn):
-        return set()
-    called = select(record.c.identifier).where(within(conn, record.c.id, record_ids))
+    """What these records and clusters are called by, as it is stored, beside the records' identifiers."""
     numbered = select(control_number.c.number).where(within(conn, control_number.c.record_id, record_ids))
-    found = {row[0] for query in (called, numbered) for row in conn.execute(query)}
     columns = (identifier.c.kind, identifier.c.value)
     shared = conn.execute(select(*columns).where(within(conn, identifier.c.cluster_id, cluster_ids)))
-    return found | {value for kind, value in shared if kind in IDENTIFIERS}
+    return {row[0] for row in conn.execute(numbered)} | {value for kind, value in shared if kind in IDENTIFIERS}
 
 
 def any_asked(conn: Connection) -> bool:

@@ -145,7 +145,8 @@ def rename(conn: Connection, names: Mapping[int, str]) -> None:
     if not names:
         return
     # whoever names them is looked at again: matching will not know what they were called
-    work.mark_dirty(conn, linking.asking(conn, linking.names(conn, names, ()), ()))
+    called = {row[0] for row in conn.execute(select(record.c.identifier).where(within(conn, record.c.id, names)))}
+    work.mark_dirty(conn, linking.asking(conn, called, ()))
     statement = update(record).where(record.c.id == bindparam("key")).values(identifier=bindparam("name"))
     conn.execute(statement, [{"key": key, "name": f"\x01rekey:{key}"} for key in names])
     conn.execute(statement, [{"key": key, "name": name} for key, name in sorted(names.items())])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -69,17 +70,27 @@ def left_before(conn: Connection, grouping: Grouping, ids: Sequence[int], rows: 
     return changes.last_of(conn, stood - {cluster_id for _, cluster_id, _ in rows})
 
 
-def asking(conn: Connection, grouping: Grouping, sheets: Sequence[Sheet]) -> set[int]:
-    """The records that name, by control numbers, what this batch moves or changes; asked before anything is written."""
-    touched = _touched(grouping, sheets)
-    if not touched:
-        return set()
-    clusters = set(touched.values())
-    return linking.asking(conn, linking.names(conn, touched, clusters), clusters)
+class Asking(NamedTuple):
+    """Before a batch writes: the records that it touches, and those that name by control numbers what it touches."""
+
+    touched: AbstractSet[int] = frozenset()
+    records: AbstractSet[int] = frozenset()
+
+
+def asking(conn: Connection, grouping: Grouping, sheets: Sequence[Sheet]) -> Asking:
+    """What is drawn or taken away of what stood somewhere, and who names it by the names that it has until now."""
+    drawn = [one for sheet in sheets for one in grouping.groups[sheet.number] if one.cluster_id is not None]
+    gone = [one for one in grouping.records if one.node_id is None and one.cluster_id is not None]
+    touched = [*drawn, *gone]
+    if not touched or not linking.any_asked(conn):
+        return Asking(frozenset(one.record_id for one in touched))
+    records, clusters = {one.record_id for one in touched}, {one.cluster_id for one in touched if one.cluster_id}
+    names = linking.names(conn, records, clusters) | {one.identifier for one in touched}
+    return Asking(records, linking.asking(conn, names, clusters))
 
 
 def naming(
-    conn: Connection, grouping: Grouping, sheets: Sequence[Sheet], asking: AbstractSet[int], rows: Sequence[Row]
+    conn: Connection, grouping: Grouping, sheets: Sequence[Sheet], asking: Asking, rows: Sequence[Row]
 ) -> list[Row]:
     """Upserts of the clusters that name others than before in $w, beyond those of *rows*.
 
@@ -87,20 +98,13 @@ def naming(
     """
     entries = [one for sheet in sheets for one in sheet.entries]
     numbers = [one for sheet in sheets for one in sheet.numbers]
-    linking.write(conn, _touched(grouping, sheets), entries, numbers)
+    linking.write(conn, asking.touched, entries, numbers)
     if not linking.any_asked(conn):
         return []
     names = {one.identifier for sheet in sheets for one in grouping.groups[sheet.number]}
     names |= {one.number for one in numbers}
     documents = [sheet.drawn[0] for sheet in sheets if sheet.drawn]
     names |= {value for one in documents for kind, value in one.identifiers if kind in linking.IDENTIFIERS}
-    changed = linking.answer(conn, linking.asking(conn, names, ()) | asking | {one.record_id for one in entries})
+    again = linking.asking(conn, names, ()) | asking.records | {one.record_id for one in entries}
     told = {cluster_id for _, cluster_id, _ in rows}
-    return [("upsert", one, None) for one in changed if one not in told]
-
-
-def _touched(grouping: Grouping, sheets: Sequence[Sheet]) -> dict[int, int]:
-    """Record id → cluster, as before this batch, of what it draws or takes away."""
-    drawn = [one for sheet in sheets for one in grouping.groups[sheet.number]]
-    gone = [one for one in grouping.records if one.node_id is None]
-    return {one.record_id: one.cluster_id for one in (*drawn, *gone) if one.cluster_id is not None}
+    return [("upsert", one, None) for one in linking.answer(conn, again) if one not in told]

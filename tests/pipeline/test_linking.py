@@ -207,15 +207,18 @@ def test_a_number_of_two_records_names_neither_until_one_of_them_has_another(wor
 
 
 def test_numbers_of_worldcat_and_the_library_of_congress_are_found_in_every_source(world: World) -> None:
-    fields = (("776", "$tIndonesia (Online)$w(OCoLC)ocm01752942"), ("780", "$tIndonesie$w(DLC)   66051001 "))
+    fields = (
+        ("776", "$tIndonesia (Online)$w(DE-627)129$w(OCoLC)ocm01752942"),
+        ("780", "$tIndonesie$w(DLC)   66051001 "),
+    )
     world.night({"alun/a": Item("Indonesia", fields)})
-    assert world.named("alun/a", "776") == ["(OCoLC)ocm01752942"]
+    assert world.named("alun/a", "776") == ["(DE-627)129", "(OCoLC)ocm01752942"]
     online = Item("Indonesia (Online)", (("035", "$a(OCoLC)1752942"),))
     world.night({"bukit/o": online, "bukit/p": Item("Indonesie", (("010", "$a   66051001 "),))})
-    assert world.named("alun/a", "776") == [world.id_of("bukit/o"), "(OCoLC)ocm01752942"]
+    assert world.named("alun/a", "776") == [world.id_of("bukit/o"), "(DE-627)129", "(OCoLC)ocm01752942"]
     assert world.named("alun/a", "780")[0] == world.id_of("bukit/p")
     world.night({"bukit/q": Item("Something else", (("035", "$a(OCoLC)1752942"),))})
-    assert world.named("alun/a", "776") == ["(OCoLC)ocm01752942"]
+    assert world.named("alun/a", "776") == ["(DE-627)129", "(OCoLC)ocm01752942"]
     world.night({"bukit/q": Item("Something else")})
     assert world.named("alun/a", "776")[0] == world.id_of("bukit/o")
 
