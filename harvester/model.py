@@ -518,6 +518,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     assumed: bool = False  # nearly every record of its source is of this material: no evidence
     form_assumed: bool = False  # nearly every record of its source is of this form
     coded_year: int = 0  # the year of the code, where the transcribed one differs from it
+    language_assumed: bool = False  # nearly every record of its source is in these languages
 
 
 class BlockingKey(NamedTuple):

@@ -80,7 +80,7 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
 def of_itself(one: Profile) -> tuple[Hashable, ...]:
     """All that the outcomes of comparing a profile with itself depend on: most profiles share it with many others."""
     told = one.material, one.present, one.generic, one.assumed, one.form_assumed
-    return (*told, one.author_kind, bool(one.series_numbers))
+    return (*told, one.language_assumed, one.author_kind, bool(one.series_numbers))
 
 
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:

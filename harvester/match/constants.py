@@ -35,12 +35,13 @@ FIELDS: Mapping[str, Callable[[Coded], str]] = {
     "country": lambda one: one.country,
 }
 # What the profile says of such a field. A class still chooses what is compared: theses stay as careful as theses are.
-# A form is kept: print and online are not put together on the word of a system, nor parted as if somebody knew.
+# A form and a language are kept: print and online, or a text and its translation, are not put together on the word of a
+# system, nor parted as if somebody knew.
 _SILENT: Mapping[str, Mapping[str, Any]] = {
     "material": {"assumed": True},
     "carrier_form": {"form_assumed": True},
     "level": {"level": ""},
-    "languages": {"languages": ()},
+    "languages": {"language_assumed": True},
     "country": {"country": ""},
 }
 

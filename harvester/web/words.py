@@ -188,6 +188,7 @@ WORDS: dict[str, str] = {
     "in_title": N_("found in the title"),
     "title_only": N_("title only"),
     "unsure": N_("unsure"),
+    "titled": N_("the title is in the other's language"),
     "coded": N_("the coded year of the other"),
     "companion": N_("a companion of the book"),
     "set": N_("set against part"),
@@ -264,6 +265,9 @@ WORDS: dict[str, str] = {
     ),
     "a book against its answer key, workbook, study guide or commentary": N_(
         "a book against its answer key, workbook, study guide or commentary"
+    ),
+    "two languages, one of which a source says of nearly all its records": N_(
+        "two languages, one of which a source says of nearly all its records"
     ),
     "pages against another kind of material, although one source says one kind of nearly all its records": N_(
         "pages against another kind of material, although one source says one kind of nearly all its records"

@@ -108,3 +108,26 @@ def test_what_nearly_all_records_of_a_source_say_of_their_form_neither_merges_no
     for other in (made(printed), made(silent), made(printed, "print")):
         assert explain(made(printed, "print"), other, RULES).verdict == "merge"
     assert explain(made(online, "online"), made(silent), RULES).verdict == "merge"
+
+
+def test_a_language_that_a_source_says_of_all_its_records_neither_merges_nor_parts() -> None:
+    """INLISLite calls an English book Indonesian; a translation that keeps the title has other pages."""
+
+    def made(title: str, language: str, pages: int | None = 180, constant: str = "") -> Profile:
+        row = {"title": title, "by": "Graham Greene", "publisher": "Obor", "year": 1990, "language": language}
+        one = record(row | ({"pages": pages} if pages else {}))
+        return profile(one, RULES, {"languages": constant} if constant else {})
+
+    english, kept = "The heart of the matter", "Brighton Rock"
+    for pages in (180, None):  # the title says that it is English
+        assert explain(made(english, "eng"), made(english, "ind", pages, "ind"), RULES).verdict == "merge"
+    assert explain(made(kept, "eng"), made(kept, "ind", 180, "ind"), RULES).verdict == "merge"  # all else agrees
+    for pages in (214, None):
+        decision = explain(made(kept, "eng"), made(kept, "ind", pages, "ind"), RULES)
+        assert (decision.verdict, decision.score >= RULES.review_at) == ("veto", True), "a cataloguer is asked"
+    for constant in ("ind", "eng"):  # of two titles in one language, one may be a translation of it
+        decision = explain(made("Hutan yang luas", constant, None, constant), made("Hutan yang luas", "ind"), RULES)
+        assert decision.verdict == "merge"
+    assert explain(made(english, "eng", 180, "eng"), made(english, "ger", 214), RULES).verdict != "merge"
+    same = made(kept, "ind", 180, "ind")
+    assert explain(same, made(kept, "ind"), RULES).verdict == explain(same, same, RULES).verdict == "merge"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
+from harvester.match.tongues import languages
 from harvester.model import Profile
 
 # What one cataloguer calls a book another calls a thesis, a school book or an electronic text.
@@ -63,14 +64,29 @@ def form(left: Profile, right: Profile) -> str:
     return "unsure" if assumed else "different"
 
 
-@comparison(1, "equal overlap different", both="languages")
+@comparison(1, "equal overlap titled unsure different", both="languages")
 def language(left: Profile, right: Profile) -> str:
-    """The languages of the text."""
+    """The languages of the text.
+
+    unsure: none is shared, but one source says the same of nearly all its records; titled: so it does, and the title is
+    in the language of the other record.
+    """
     if not left.languages or not right.languages:
         return "missing"
-    if left.languages == right.languages:
-        return "equal"
-    return "overlap" if meet(left.languages, right.languages) else "different"
+    assumed = left.language_assumed or right.language_assumed
+    if meet(left.languages, right.languages):
+        return "missing" if assumed else "equal" if left.languages == right.languages else "overlap"
+    if not assumed:
+        return "different"
+    return "titled" if _titled(left, right) or _titled(right, left) else "unsure"
+
+
+def _titled(assumed: Profile, other: Profile) -> bool:
+    """Whether the title of a record whose language counts for nothing is in that of the other, not in its own."""
+    if not assumed.language_assumed:
+        return False
+    told = languages(assumed.title)
+    return not told.isdisjoint(other.languages) and told.isdisjoint(assumed.languages)
 
 
 @comparison(0, "equal different", both="score_format")
