@@ -24,6 +24,7 @@ _CARRIERS = (
     ("dvd", re.compile(r"\bdvd")),
     ("vhs", re.compile(r"\bvhs\b|video ?(?:kassett|cassett|kaset)|kaset video")),
     ("lp", re.compile(r"\blps?\b|schallplatte|33 1 3|vinyl|piringan hitam")),
+    ("mp3", re.compile(r"\bmp ?3\b")),
     ("cd", re.compile(r"\bcds?\b|compact dis[ck]|kompaktdisk")),
     # After discs, for a box is a Kassette too.
     ("cassette", re.compile(r"kassett|cassett|\bkaset\b")),
@@ -52,6 +53,20 @@ def _formats(text: str) -> set[str]:
         if times:
             found.add(name)
     return found
+
+
+_TANGIBLE = re.compile(
+    r"disc|disk|\bcds?\b|\bvcds?\b|\bdvds?\b|\blps?\b|blu ?ray|kassett|cassett|\bkaset|keping|platte|\breels?\b"
+)
+
+
+def form(record: NormalizedRecord) -> str:
+    """The carrier form; `tangible` is a film or recording on disc or tape, whatever its record says of print."""
+    if record.material not in ("video", "recording") or record.carrier_form not in ("", "print", "electronic"):
+        return record.carrier_form
+    if record.carrier_form == "print" or _TANGIBLE.search(fold(record.extent.text)):
+        return "tangible"
+    return record.carrier_form
 
 
 def marks(record: NormalizedRecord) -> list[str]:

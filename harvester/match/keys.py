@@ -11,7 +11,9 @@ from hashlib import blake2b
 from struct import Struct
 
 from harvester.match.rules import KEY_KINDS, Rules
+from harvester.match.titles import spelled
 from harvester.model import BlockingKey, Profile
+from harvester.text import is_latin, significant
 
 MAX_KEYS = 40
 LIKENESS_WORDS = 2
@@ -79,6 +81,9 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
     in_order = sorted(words)
     names = _names(profile)
     yield "full_title", f"{' '.join(in_order)}|{marks}"
+    for variant in profile.variants:
+        if not variant.isascii() and not is_latin(variant):  # its title in script, which others have alone
+            yield "full_title", f"{' '.join(sorted(map(spelled, significant(variant.split()))))}|{marks}"
     if len(words) >= 3:
         yield "title", " ".join(words[:3])
     if len(words) >= 4:

@@ -78,7 +78,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
     made = Profile(
         material=record.material,
         level=_level(record),
-        form=record.carrier_form,
+        form=carriers.form(record),
         thin=not any(identifiers.values()) and author is None and not record.title.responsibility and not year,
         isbns=identifiers["isbn"],
         issns=identifiers["issn"],
@@ -247,14 +247,15 @@ def _student(record: NormalizedRecord) -> str:
     return next((fold(value).replace(" ", "") for name, value in record.local if name == "nim"), "")
 
 
-_SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,]*)")
+_SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,'’]*)")
 
 
 def _extra(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tuple[str, ...]:
     """Marks that part two records when they differ, as kind:value: of school books, maps, versions of a text."""
     marks = [*area.extra, *carriers.marks(record)]
     if record.edition.text:
-        version = sorted(known.edition_versions.intersection(fold(record.edition.text).split()))
+        said = {known.edition_forms.get(word, word) for word in fold(record.edition.text).split()}
+        version = sorted(known.edition_versions & said)
         if version:
             marks.append("version:" + " ".join(version))
     if record.scale and (match := _SCALE.search(record.scale)):

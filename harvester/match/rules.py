@@ -385,7 +385,9 @@ class _Reader:
     def vocabulary(self) -> Vocabulary:
         values = self.section("vocabulary")
         lists: dict[str, frozenset[str]] = {}
-        forms: dict[str, dict[str, str]] = {"publisher_aliases": {}, "abbreviations": {}, "companions": {}}
+        forms: dict[str, dict[str, str]] = {
+            name: {} for name in ("publisher_aliases", "abbreviations", "companions", "edition_forms")
+        }
         for name, value in values.items():
             if name in forms:
                 for whole, others in self.mapping(value, ("vocabulary", name)).items():

@@ -212,6 +212,30 @@ def with_whole_years(words: list[str]) -> list[str]:
     return result
 
 
+_TENS = {
+    "twenty": "2", "thirty": "3", "forty": "4", "fifty": "5", "sixty": "6", "seventy": "7", "eighty": "8",
+    "ninety": "9",
+}  # fmt: skip
+_UNITS = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "first": "1th", "second": "2th", "third": "3th", "fourth": "4th", "fifth": "5th", "sixth": "6th",
+    "seventh": "7th", "eighth": "8th", "ninth": "9th",
+}  # fmt: skip
+
+
+def with_figures(words: list[str]) -> list[str]:
+    """*words* with numbers of two English words in figures: twenty four songs → 24 songs, twenty first → 21th."""
+    if _TENS.keys().isdisjoint(words):
+        return words
+    result: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if result and before in _TENS and word in _UNITS:
+            result[-1] = _TENS[before] + _UNITS[word]
+        else:
+            result.append(word)
+    return result
+
+
 _TONES = frozenset("bcdefgh")
 _INFLECTED = frozenset(("flat", "sharp"))
 
@@ -241,7 +265,7 @@ class _TitleWords:
         self._proper_length = proper_length
         self._ranges = ranges
         self.school(tokens)
-        self._read(with_whole_years(joined_initials(_with_keys(tokens))))
+        self._read(with_whole_years(with_figures(joined_initials(_with_keys(tokens)))))
 
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""
@@ -256,6 +280,10 @@ class _TitleWords:
                 self.extra.setdefault("semester", number(following))
             elif token in known.curricula and following:
                 self.extra.setdefault("curriculum", following)
+            elif token in known.levels:
+                before = tokens[index - 1] if index and tokens[index - 1] in _STEPS else ""
+                held = {*self.extra.get("level", "").split("+"), before + token} - {""}
+                self.extra["level"] = "+".join(sorted(held))
             elif token in known.schools:
                 self.extra.setdefault("school", token)
             elif token in known.students and _is_book_for(tokens, index):
@@ -295,6 +323,8 @@ class _TitleWords:
                 and (len(token) > 1 or index == self._proper_length - 1)
             ):
                 self.numbers.append(roman(token))
+            elif token in _BEFORE_YEARS and index + 1 < len(tokens) and self._year(tokens[index + 1]):
+                continue  # "tahun 2018" is 2018
             elif token not in STOP_WORDS or (len(token) == 1 and index and tokens[index - 1] in _LETTERED_KINDS):
                 self.words.append(known.abbreviations.get(token, token))
         self.words = self.words or [token for token in tokens if not token.isdigit()]
@@ -315,6 +345,8 @@ class _TitleWords:
         return len(token) == 4 and token.isdigit() and token[0] in "12"
 
 
+_BEFORE_YEARS = frozenset(("tahun", "thn", "th", "year", "jahr", "annee", "ano", "anno", "jaar"))
+_STEPS = frozenset(("pre", "upper", "lower", "low", "high"))  # before a level of a course
 _LETTERED_FORMS = "vitamin hepatitis type tipe class kelas group grup plan model seri series"
 _LETTERED_KINDS = frozenset(_LETTERED_FORMS.split())
 _BOOK_FORMS = "buku book books manual guide edition panduan pegangan guidebook handbook solutions"

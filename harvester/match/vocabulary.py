@@ -14,6 +14,7 @@ class Vocabulary:
         "grades",
         "semesters",
         "curricula",
+        "levels",
         "schools",
         "students",
         "teachers",
@@ -31,6 +32,7 @@ class Vocabulary:
         publisher_aliases: dict[str, str],
         abbreviations: dict[str, str],
         companions: dict[str, str],
+        edition_forms: dict[str, str],
     ) -> None:
         empty: frozenset[str] = frozenset()
         self.articles = lists.get("articles", empty)
@@ -38,6 +40,7 @@ class Vocabulary:
         self.grades = lists.get("grades", empty)
         self.semesters = lists.get("semesters", empty)
         self.curricula = lists.get("curricula", empty)
+        self.levels = lists.get("levels", empty)
         self.schools = lists.get("schools", empty)
         self.students = lists.get("students", empty)
         self.teachers = lists.get("teachers", empty)
@@ -50,7 +53,8 @@ class Vocabulary:
         self.publisher_aliases = publisher_aliases
         self.abbreviations = abbreviations  # of title words: abbreviation → the word
         self.companions = companions  # words of a title that name a companion of the book → its kind
+        self.edition_forms = edition_forms  # words of an edition statement → the one of edition_versions they mean
         self.companion_words = frozenset(phrase.partition(" ")[0] for phrase in companions)
         school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
-        self.marking = empty.union(*school)  # a title without any of these is no school book's
+        self.marking = empty.union(*school, self.levels)  # a title without any of these is no school book's
         self.counted = empty.union(self.parts, self.grades, self.semesters)  # words that a number may follow

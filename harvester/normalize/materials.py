@@ -59,6 +59,16 @@ def says_thesis(text: str) -> bool:
     return _THESIS.search(text) is not None
 
 
+_TRADE = re.compile(
+    r"(?:teilw\. )?zugl|originally presented as|revision of|revised version of|texte remanié", re.IGNORECASE
+)
+
+
+def is_thesis_note(text: str) -> bool:
+    """Whether a thesis note is of a thesis; a book that was one says so (Zugl.: Tübingen, Univ., Diss., 1972)."""
+    return not _TRADE.match(text)
+
+
 @lru_cache(maxsize=4096)
 def says_schoolbook(text: str) -> bool:
     """Whether a title says that it is a school book: Buku Siswa, Kelas VII, Kurikulum 2013."""

@@ -187,6 +187,7 @@ WORDS: dict[str, str] = {
     "equal_generic": N_("same, but says little"),
     "in_title": N_("found in the title"),
     "title_only": N_("title only"),
+    "short": N_("one, in a short subtitle"),
     "unsure": N_("unsure"),
     "titled": N_("the title is in the other's language"),
     "coded": N_("the coded year of the other"),

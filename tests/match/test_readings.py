@@ -131,3 +131,42 @@ def test_a_language_that_a_source_says_of_all_its_records_neither_merges_nor_par
     assert explain(made(english, "eng", 180, "eng"), made(english, "ger", 214), RULES).verdict != "merge"
     same = made(kept, "ind", 180, "ind")
     assert explain(same, made(kept, "ind"), RULES).verdict == explain(same, same, RULES).verdict == "merge"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Twenty-four songs of the seventeenth century", "24 songs of the 17th century"),
+        ("The twenty-first century", "The 21st century"),
+        ("Le capital au XXIe siècle", "Le capital au 21e siècle"),
+        ("Profil kesehatan tahun 2018", "Profil kesehatan 2018"),
+        ("UU RI No. 40 Th. 2007", "Undang-undang republik nomor 40 tahun 2007"),
+    ],
+)
+def test_numbers_and_abbreviations_of_titles_read_alike(left: str, right: str) -> None:
+    mine, theirs = title_area(Title(left), RULES.vocabulary), title_area(Title(right), RULES.vocabulary)
+    assert (mine.parts, mine.words, mine.numbers) == (theirs.parts, theirs.words, theirs.numbers)
+
+
+def test_levels_of_a_course_part_where_both_sides_name_one() -> None:
+    area = {
+        text: title_area(Title(text), RULES.vocabulary).extra
+        for text in (
+            "Headway : intermediate",
+            "Headway : pre-intermediate",
+            "Elementary and intermediate algebra",
+            "Headway",
+        )
+    }
+    assert list(area.values()) == [
+        ("level:intermediate",),
+        ("level:preintermediate",),
+        ("level:elementary+intermediate",),
+        (),
+    ]
+
+
+@pytest.mark.parametrize("scale", ["1:25 000", "1:25,000", "1:25.000", "1:25'000", "1 : 25’000"])
+def test_a_scale_is_read_whatever_parts_its_thousands(scale: str) -> None:
+    one = msgspec.structs.replace(record({"title": "Zürich", "material": "map"}), scale=scale)
+    assert profile(one, RULES).extra == ("scale:25000",)

@@ -19,6 +19,7 @@ _KINDS = {
     "other": "",
     "kit": "",
 }
+_PLAIN = frozenset(("print", "tangible"))  # what a silent record most likely is
 _CONTENT_FREE = frozenset(("electronic", "online"))
 
 
@@ -49,8 +50,9 @@ def level(left: Profile, right: Profile) -> str:
 
 @comparison(0, "equal alike one_side unsure different", either="form")
 def form(left: Profile, right: Profile) -> str:
-    """Print, online, micro, braille, large print; `one_side` when one record is silent and the other is not print.
+    """Print, online, micro, braille, large print, a film on disc or tape (tangible).
 
+    one_side: one record is silent and the other is neither print nor tangible;
     unsure: they differ, but one source says the same of nearly all its records.
     """
     mine, theirs = left.form, right.form
@@ -58,7 +60,7 @@ def form(left: Profile, right: Profile) -> str:
     if mine == theirs:
         return "equal" if mine and not assumed else "missing"
     if not mine or not theirs:
-        return "missing" if assumed or (mine or theirs) == "print" else "one_side"
+        return "missing" if assumed or (mine or theirs) in _PLAIN else "one_side"
     if mine in _CONTENT_FREE and theirs in _CONTENT_FREE:
         return "alike"
     return "unsure" if assumed else "different"

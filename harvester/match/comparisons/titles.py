@@ -16,6 +16,8 @@ from harvester.text import significant
 MOST_TYPING_ERRORS = 5
 # So many significant words before a mark of omission identify a title.
 HEAD = 5
+# A subtitle of so many words has none to spare: another word is another volume.
+SHORT = 3
 # Words of other endings begin with so many equal letters.
 STEM = 5
 
@@ -66,13 +68,13 @@ def _distance(left: Profile, right: Profile) -> str:
     return "half" if ratio >= 70 else "far"
 
 
-@comparison(2, "same typo extra omission ending one two many", both="words", shows="title")
+@comparison(2, "same typo extra omission ending one short two many", both="words", shows="title")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
     extra: only one side has more; omission: alike up to a mark of omission (...), behind which nothing is told;
     one, two, many: so many words of each side have no counterpart; ending: one, and it begins alike (biography,
-    biographical).
+    biographical); short: one, and the subtitles are so short that it names the volume (the Middle Ages, the Baroque).
     """
     if not left.words or not right.words:
         return "missing"
@@ -94,11 +96,18 @@ def words(left: Profile, right: Profile) -> str:
         return "omission"
     if len(mine) == len(theirs) == 1 and mine[0][:STEM] == theirs[0][:STEM]:
         return "ending"
+    if count == 1 and left.proper == right.proper and _subtitle(left) <= SHORT and _subtitle(right) <= SHORT:
+        return "short"
     if count:
         return ("one", "two", "many")[min(count, 3) - 1]
     if errors:
         return "typo"
     return "extra" if mine or theirs else "same"
+
+
+def _subtitle(one: Profile) -> int:
+    """How many words the subtitle has."""
+    return len(one.title.split()) - len(one.proper.split())
 
 
 def _omitted(left: Profile, right: Profile) -> bool:

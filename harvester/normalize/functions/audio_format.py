@@ -7,6 +7,7 @@ import re
 from harvester.normalize.functions import functions
 
 _TOLD = (
+    ("mp3", re.compile(r"\bMP ?3\b", re.IGNORECASE)),
     ("lp", re.compile(r"33 ?1/3|(?:45|78) rpm|(?<![0-9/] )\b12 in|\b30 cm", re.IGNORECASE)),
     ("cd", re.compile(r"\bCDs?\b|compact disc|4 3/4 in|\b12 cm", re.IGNORECASE)),
     ("cassette", re.compile(r"1 7/8 ips|3 7/8 x 2 1/2 in", re.IGNORECASE)),

@@ -26,7 +26,7 @@ def marc_material(
     """
     found = materials.material_of_leader(leader)
     if found in ("book", "manuscript", "electronic"):
-        if thesis or any(map(materials.says_thesis, (*types, *gmd))):
+        if any(map(materials.is_thesis_note, thesis)) or any(map(materials.says_thesis, (*types, *gmd))):
             return "thesis"
         if found == "book":
             named = next(filter(None, map(materials.material_named, gmd)), "")
