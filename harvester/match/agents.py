@@ -68,7 +68,7 @@ def all_names(record: NormalizedRecord, vocabulary: Vocabulary) -> tuple[str, ..
         if name := plain_name(person):
             found |= _long_words(name, vocabulary)
         if person.original:
-            found |= _long_words(person.original, vocabulary)
+            found.update(name_words(person.original, vocabulary))  # letters without vowels: two may be a name
     return tuple(sorted(found))[: MAX_NAMES * 2]
 
 

@@ -55,6 +55,22 @@ def _formats(text: str) -> set[str]:
     return found
 
 
+_VOICES = (
+    ("medium high", r"medium high"),
+    ("medium low", r"medium low"),
+    ("high", r"high voice|hohe stimme|hoch|voix elevee|voix haute|voce alta|suara tinggi"),
+    ("low", r"low voice|tiefe stimme|tief|voix grave|voix basse|voce bassa|suara rendah"),
+    ("medium", r"medium voice|mittlere stimme|mittel|voix moyenne|voce media|suara sedang"),
+)
+_VOICE_PATTERNS = tuple((name, re.compile(rf"\b(?:{pattern})\b")) for name, pattern in _VOICES)
+
+
+def voice(record: NormalizedRecord) -> str:
+    """The voice for which songs are transposed, "" when none is named."""
+    text = fold(" ".join((record.title.remainder, *record.title.part_names, record.edition.text)))
+    return next((name for name, pattern in _VOICE_PATTERNS if pattern.search(text)), "")
+
+
 _TANGIBLE = re.compile(
     r"disc|disk|\bcds?\b|\bvcds?\b|\bdvds?\b|\blps?\b|blu ?ray|kassett|cassett|\bkaset|keping|platte|\breels?\b"
 )
@@ -70,7 +86,9 @@ def form(record: NormalizedRecord) -> str:
 
 
 def marks(record: NormalizedRecord) -> list[str]:
-    """kind:value of disc or tape and of the region code of a film or recording."""
+    """kind:value of disc or tape and of the region code of a film or recording, of the voice of a score."""
+    if record.material == "score":
+        return [f"voice:{named}" for named in (voice(record),) if named]
     if record.material not in ("video", "recording"):
         return []
     told = dict(record.local)

@@ -17,6 +17,7 @@ from harvester.text import is_latin, significant
 
 MAX_KEYS = 40
 LIKENESS_WORDS = 2
+_ENGLISH = ("eng",)
 
 
 def keys(profile: Profile, rules: Rules) -> tuple[BlockingKey, ...]:
@@ -81,9 +82,8 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
     in_order = sorted(words)
     names = _names(profile)
     yield "full_title", f"{' '.join(in_order)}|{marks}"
-    for variant in profile.variants:
-        if not variant.isascii() and not is_latin(variant):  # its title in script, which others have alone
-            yield "full_title", f"{' '.join(sorted(map(spelled, significant(variant.split()))))}|{marks}"
+    if profile.variants:
+        yield from _variant_keys(profile, marks)
     if len(words) >= 3:
         yield "title", " ".join(words[:3])
     if len(words) >= 4:
@@ -102,6 +102,22 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "author_title", f"{name}|{words[0]}"
         if len(words) > 1:
             yield "author_title_more", f"{name}|{words[0]} {words[1]}"
+
+
+def _variant_keys(profile: Profile, marks: str) -> Iterator[tuple[str, str]]:
+    """Of titles in script, which others have alone, and of parallel and original titles.
+
+    English records have other wordings of their own title there: they would propose three in a hundred pairs more.
+    """
+    english = profile.languages == _ENGLISH
+    for variant in profile.variants:
+        if english and variant.isascii():
+            continue
+        words = list(map(spelled, significant(variant.split())))
+        if not is_latin(variant):
+            yield "full_title", f"{' '.join(sorted(words))}|{marks}"
+        elif not english and profile.year and len(words) > 1:
+            yield "title_year", f"{' '.join(words[:2])}|{profile.year}"
 
 
 def _names(profile: Profile) -> list[str]:

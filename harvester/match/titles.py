@@ -32,6 +32,11 @@ _COUNTING = {
     )
     for word in line.split()
 }
+_CARDINAL_FORMS = (
+    "one satu two dua three tiga four empat five lima six enam seven tujuh eight delapan nine sembilan ten"
+)
+_ORDINALS = frozenset(_COUNTING) - {*_CARDINAL_FORMS.split(), "sepuluh"}
+_ORDINALS |= {f"{one}{end}" for one in range(1, 21) for end in ("st", "nd", "rd", "th", "er", "re", "e", "eme")}
 _ORDINAL = re.compile(r"^(?:ke)?(\d+)(?:st|nd|rd|th|er|re|e|eme|me|a|o)?$")
 
 
@@ -309,7 +314,10 @@ class _TitleWords:
             if skip:
                 skip -= 1
                 continue
-            if token in known.counted and (used := self._counts(token, tokens[index + 1 : index + 3])):
+            if token in _ORDINALS and index + 1 < len(tokens) and self._is_part(tokens[index + 1 : index + 3]):
+                self.parts.append(number(token))
+                skip = 1
+            elif token in known.counted and (used := self._counts(token, tokens[index + 1 : index + 3])):
                 skip = used
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
@@ -340,6 +348,10 @@ class _TitleWords:
             self.parts.append(f"{first}-{last}" if ranging else first)
             return 2 if ranging else 1
         return int(token in self._vocabulary.grades or token in self._vocabulary.semesters)
+
+    def _is_part(self, following: list[str]) -> bool:
+        """Whether a word for a part follows that has no number of its own (premier livre, 2nd volume)."""
+        return following[0] in self._vocabulary.parts and not (len(following) > 1 and number(following[1]))
 
     def _year(self, token: str) -> bool:
         return len(token) == 4 and token.isdigit() and token[0] in "12"

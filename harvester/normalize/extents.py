@@ -11,7 +11,7 @@ from harvester.normalize.numerals import roman
 
 _PAGE_WORD = (
     r"hlm|halaman|hal|hlmn|p|pp|pages?|pgs?|S|Seiten|s|blz|bladzijden|lembar|leaves|leaf|l|f|ff|pág|pagine|ص|صفحة|ss"
-    r"|páginas|sivua|sidor|sider|str|stron|с|стр|σελ|頁|页|페이지|쪽"
+    r"|páginas|sivua|sidor|sider|str|stron|с|стр|σελ|頁|页|페이지|쪽|면|หน้า|עמ"
 )
 _UNNUMBERED = r"(?:(?:(?:un)?numbered|unpaged|unnumb\.|ungezählte|nummerierte|ongenummerde)\s+)?"
 # Every repetition ends at another character than it holds: "1111…" must not be cut into numbers in a million ways.

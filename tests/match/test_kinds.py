@@ -22,7 +22,7 @@ from harvester.normalize import mapping as mappings
 
 RULES = load()
 HERE = Path(__file__).parent
-FILES = ("kinds.yaml", "kinds_blind.yaml", "kinds_blind_2.yaml", "kinds_blind_3.yaml")
+FILES = ("kinds.yaml", "kinds_blind.yaml", "kinds_blind_2.yaml", "kinds_blind_3.yaml", "kinds_blind_4.yaml")
 _LEADERS = {"book": "am", "score": "cm", "film": "gm", "map": "em", "serial": "as", "sound": "jm", "collection": "ac"}
 # The position of 008 that says what kind of score or film it is, after the place of publication.
 _CODE_AT = {"score": 20, "film": 33}

@@ -6,13 +6,16 @@ from rapidfuzz import fuzz
 
 from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
-from harvester.match.comparisons.titles import alike
+from harvester.match.comparisons.titles import alike, scripts_differ
 from harvester.model import Profile
 
 
 @comparison(3, "one_side shared alike different", either="publisher")
 def publisher(left: Profile, right: Profile) -> str:
-    """Significant words of the publisher: one shared, one alike (initials, typing error), none."""
+    """Significant words of the publisher: one shared, one alike (initials, typing error), none.
+
+    A name in script and its romanization by another table are not told to be different.
+    """
     mine, theirs = left.publisher, right.publisher
     if not mine or not theirs:
         return "one_side" if mine or theirs else "missing"
@@ -20,7 +23,9 @@ def publisher(left: Profile, right: Profile) -> str:
         return "shared"
     if _initials(mine, theirs) or _initials(theirs, mine) or "".join(mine) == "".join(theirs):
         return "alike"
-    return "alike" if any(alike(word, other) for word in mine for other in theirs) else "different"
+    if any(alike(word, other) for word in mine for other in theirs):
+        return "alike"
+    return "missing" if scripts_differ(left, right) else "different"
 
 
 def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
@@ -35,7 +40,9 @@ def place(left: Profile, right: Profile) -> str:
         return "missing"
     if left.place == right.place:
         return "equal"
-    return "alike" if fuzz.partial_ratio(*sorted((left.place, right.place))) >= 80 else "different"
+    if fuzz.partial_ratio(*sorted((left.place, right.place))) >= 80:
+        return "alike"
+    return "missing" if scripts_differ(left, right) else "different"
 
 
 @comparison(2, "equal title_only one_side other_number different", either="series", shows="series series_numbers")

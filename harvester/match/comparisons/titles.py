@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.model import Profile
-from harvester.text import significant
+from harvester.text import is_latin, significant
 
 # Titles with more differing words than this have no typing errors but other words.
 MOST_TYPING_ERRORS = 5
@@ -44,9 +44,17 @@ def title(left: Profile, right: Profile) -> str:
 
 
 def _is_variant(left: Profile, right: Profile) -> bool:
-    return bool(left.variants or right.variants) and (
-        meet((left.proper, left.title), right.variants) or meet((right.proper, right.title), left.variants)
-    )
+    """Whether one side's title is a variant of the other's, or both give one title in script (880)."""
+    if not left.variants and not right.variants:
+        return False
+    if meet((left.proper, left.title), right.variants) or meet((right.proper, right.title), left.variants):
+        return True
+    return any(one in right.variants and not is_latin(one) for one in left.variants)
+
+
+def scripts_differ(left: Profile, right: Profile) -> bool:
+    """Whether one title is in Latin letters and the other in script."""
+    return is_latin(left.title) != is_latin(right.title)
 
 
 def _run_together(left: Profile, right: Profile) -> bool:
