@@ -286,6 +286,7 @@ WORDS: dict[str, str] = {
     "a different word in the titles": N_("a different word in the titles"),
     "theses of two students": N_("theses of two students"),
     "no identifier, no author and no year": N_("no identifier, no author and no year"),
+    "the name of a part on one side only, and other pages": N_("the name of a part on one side only, and other pages"),
     "the same pages from the same publisher": N_("the same pages from the same publisher"),
     "a title without an author is little evidence": N_("a title without an author is little evidence"),
     "another publisher in another place": N_("another publisher in another place"),
