@@ -190,6 +190,7 @@ def growth(file: str, home: str, url: str, size: str, bulk_too: str = "") -> dic
         "match_us": match / PROBE * 1e6,
         "pairs": matched["pairs"] / PROBE,
         "probe_records": matched["records"],
+        "night_peak": peak(),  # of the filling, too
     }
     return {**told, **(everything(made) if bulk_too else {}), "peak": peak()}
 
