@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from alembic import command
 
 from db import migrate
 from harvester import deciding, faultpoint, pipeline, publishing, simulating
@@ -242,11 +243,12 @@ def test_what_may_not_be_seen_is_not_named(world: World) -> None:
 
 def test_an_old_catalogue_finds_out_what_its_records_name(world: World) -> None:
     world.night({"alun/j": INDONESIA, "alun/a": LANGUAGES})
-    with world.pipeline.database.write() as conn:  # as 0014 left it
+    with world.pipeline.database.write() as conn:  # as 0014 left it; what came later is there and stays
         for table in ("linking_entry", "control_number"):
             conn.exec_driver_sql(f"DROP TABLE {table}")
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0014'")
-    assert migrate.upgrade(world.pipeline.database) == ("0014", migrate.head())
+        command.upgrade(migrate.config(conn), "0015")
+        conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{migrate.head()}'")
     world.restart()
     world.match()
     assert world.named("alun/a") == [world.id_of("alun/j"), "(alun)JRN-12"]
