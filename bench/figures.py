@@ -39,6 +39,10 @@ GROWTH = {
     "join_s": "join, s", "components_s": "components, s", "bulk_pairs": "pairs in all", "compare_s": "decide, s",
     "force_s": "put in force, s", "peak": "peak MiB",
 }  # fmt: skip
+JUDGING = {
+    "records": "records", "profile_us": "profile, µs", "keys": "keys", "keys_us": "all its keys, µs", "pairs": "pairs",
+    "compare_us": "comparison of a pair, µs",
+}  # fmt: skip
 MEMORY = {
     "records": "records",
     "peak": "peak MiB",
@@ -106,6 +110,8 @@ def _cell(value: Any) -> str:
 def text(kept: Row) -> str:
     """What stands in docs/performance.md between the marks."""
     parts = [kept["note"], table(kept["figures"], HEADS)]
+    if kept.get("judging"):
+        parts += [kept["judging_note"], table(kept["judging"], JUDGING)]
     if kept.get("growth"):
         parts += [kept["growth_note"], table(kept["growth"], GROWTH)]
     if kept.get("memory"):

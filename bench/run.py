@@ -16,6 +16,8 @@ overlap (bench/cut.py). The parts, each of which can be run alone:
 - `catmandu`: Catmandu reads 2,000 of the records, maps the fields of `plain map` and stores them in SQLite, where it is
   installed (Debian: libcatmandu-marc-perl, libcatmandu-dbi-perl, libdbd-sqlite3-perl).
 - `oai`: 5,000 records as MARCXML over OAI-PMH from a server on this machine, against their ISO 2709.
+- `judging`, only when asked for: what a profile takes, its keys, and the comparison of a pair, with its evidence where
+  that is kept, in one process and without a database.
 - `growth`, only when asked for: what a record costs among 10,000 to 1,000,000 profiles, and all of them matched again
   (bench/growth.py). `--sizes` takes others.
 - `memory`, only when asked for: the whole pipeline with 20,000 and with 100,000 records: peak memory and disk.
@@ -46,7 +48,7 @@ from bench.figures import Round, Row
 ROOT = Path(__file__).parents[1]
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
 PICTURE = "pictures/bench.svg"
-QUICK, LONG = ("parse", "pipeline", "catmandu", "oai"), ("growth", "memory")
+QUICK, LONG = ("parse", "pipeline", "catmandu", "oai"), ("judging", "growth", "memory")
 FEW, FEWER = 5000, 2000
 # As an installed package: byte code lies ready, and no step compiles modules anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "induk-bench-code")}
@@ -124,6 +126,17 @@ def quick(wanted: argparse.Namespace, parts: list[str]) -> Row:
     return {"figures": made, "note": note}
 
 
+def judging(wanted: argparse.Namespace) -> Row:
+    """What matching does of its own: profiles, keys, comparisons."""
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / "records.mrc"
+        take(wanted.folder, file, wanted.records)
+        cut(file)
+        made = [told(0, "judging", once("judging", str(file)))]
+    note = f"{machine('').rpartition(',')[0]}: matching alone in memory, one process; pairs and keys a record."
+    return {"judging": made, "judging_note": note}
+
+
 def growth(wanted: argparse.Namespace) -> Row:
     """What one record costs among so many profiles; at the end all of them matched again."""
     made = []
@@ -183,6 +196,7 @@ def main() -> None:
     completeness = once("completeness", str(wanted.folder))["completeness"]
     parts = [one for one in wanted.only if one in QUICK]
     made: Row = quick(wanted, parts) if parts else {"figures": [], "note": ""}
+    made |= judging(wanted) if "judging" in wanted.only else {}
     made |= growth(wanted) if "growth" in wanted.only else {}
     made |= memory(wanted) if "memory" in wanted.only else {}
     made["note"] += f" Blocking finds {completeness:.4f} of the labelled duplicates of Goldfinch."

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import journeys
 from bench.journeys import timed
+from harvester.model import Normalized
 
 TAGS = ("245", "100", "020", "008", "260")
 
@@ -133,6 +134,45 @@ def yaz(file: str) -> dict[str, Any]:
     return {}
 
 
+def judging(file: str) -> dict[str, Any]:
+    """What a profile takes, its keys, and the comparison of a pair that shares one; in microseconds."""
+    from harvester.formats.iso2709 import parse
+    from harvester.formats.iso2709_split import split
+    from harvester.garbage import collect_rarely
+    from harvester.match import blocking, compare
+    from harvester.match.keys import plain_keys
+    from harvester.match.profile import profile
+    from harvester.match.rules import load
+    from harvester.normalize.apply import Context, normalize_batch
+    from harvester.normalize.mapping import for_source
+
+    collect_rarely()
+    rules, mapping = load(), for_source("generic", "iso2709")
+    context = Context(source="bench", identifier="1", partner="bench")
+    with open(file, "rb") as stream:
+        found = normalize_batch([(one, context) for one in spans(split, parse)(stream)], mapping)
+    records = [one.record for one in found if isinstance(one, Normalized)]
+    started = time.process_time()
+    profiles = [profile(one, rules) for one in records]
+    profiled = time.process_time()
+    keys = sum(len(plain_keys(one)) for one in profiles)
+    keyed = time.process_time()
+    pairs = blocking.candidates({str(number): one for number, one in enumerate(profiles)}, rules).pairs
+    chosen = [(profiles[int(left)], profiles[int(right)]) for left, right in sorted(pairs)]
+    begun = time.process_time()
+    for left, right in chosen:
+        compare.judge(left, right, rules)
+    judged = time.process_time()
+    return {
+        "records": len(records),
+        "keys": round(keys / len(records), 1),
+        "pairs": round(len(pairs) / len(records), 2),
+        "profile_us": round((profiled - started) / len(records) * 1e6, 1),
+        "keys_us": round((keyed - profiled) / len(records) * 1e6, 1),
+        "compare_us": round((judged - begun) / len(pairs) * 1e6, 1),
+    }
+
+
 def completeness(folder: str) -> dict[str, Any]:
     """The share of labelled duplicates that blocking proposes; 1 where there are no labels."""
     import csv
@@ -177,6 +217,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "map-xml": map_xml,
     "pymarc-xml": pymarc_xml,
     "yaz": yaz,
+    "judging": judging,
     "completeness": completeness,
     "growth": growth,
 }
