@@ -25,10 +25,14 @@ def refresh(database: Database) -> list[str]:
     """Count those tables anew of which a fourth has changed since; returns their names. Quick when there is none."""
     if database.sqlite:
         return []
-    with database.read() as conn:
-        grown = list(conn.execute(_GROWN, {"names": list(_WATCHED)}).scalars())
+    grown = database.persist(lambda: _grown(database))
     for name in grown:
         with suppress(DBAPIError), database.write() as conn:  # autovacuum is at it: it knows as much soon
             conn.execute(text("SET LOCAL lock_timeout = '2s'"))
             conn.execute(text(f'ANALYZE "{name}"'))
     return grown
+
+
+def _grown(database: Database) -> list[str]:
+    with database.read() as conn:
+        return list(conn.execute(_GROWN, {"names": list(_WATCHED)}).scalars())

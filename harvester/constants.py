@@ -92,14 +92,13 @@ def settle(job: Counting) -> dict[str, Constants]:
     Returns source code → its constants, where they changed. What was guessed of a source without a complete harvest
     is withdrawn. A source that is being harvested is left for the next time. The caller holds the lock of match runs.
     """
-    with job.database.read() as conn:
-        held = constants.counted(conn)
-        done = constants.completed(conn)
+    held, done = job.database.persist(partial(_known, job))
     changed: dict[str, Constants] = {}
     guessed = {source_id for source_id, one in held.items() if one.early}
     for source_id in sorted(done.keys() | guessed):
         run_id = done.get(source_id, 0)
-        if source_id not in job.sources or not _due(job, source_id, run_id, held.get(source_id)):
+        due = partial(_due, job, source_id, run_id, held.get(source_id))
+        if source_id not in job.sources or not job.database.persist(due):
             continue
         code, lock = job.sources[source_id]
         with suppress(Locked), job.database.lock(lock):
@@ -108,6 +107,12 @@ def settle(job: Counting) -> dict[str, Constants]:
                     changed[code] = constants.of_source(conn, source_id)
                 job.log("constants", source=code, constants=changed[code])
     return changed
+
+
+def _known(job: Counting) -> tuple[dict[int, Counted], dict[int, int]]:
+    """Source id → its last count; and its newest harvest, where that is complete."""
+    with job.database.read() as conn:
+        return constants.counted(conn), constants.completed(conn)
 
 
 def _due(job: Counting, source_id: int, run_id: int, before: Counted | None) -> bool:
@@ -175,16 +180,20 @@ def heeding(job: Job) -> tuple[Job, int]:
 
     The caller holds the lock of the source, and no record of it is being prepared elsewhere.
     """
-    with job.database.read() as conn:
-        held = constants.counted_of(conn, job.source_id)
-        if held and not held.early:
-            return job, 0
-        stored = ledger.active_count(conn, job.source_id)
+    held, stored = job.database.persist(partial(_stored, job))
+    if held and not held.early:
+        return job, 0
     if stored < 2 * max(GUESSES) and any((held.records if held else 0) < enough <= stored for enough in GUESSES):
         held = job.database.persist(partial(_guess, job, held))
     if held:
         job = msgspec.structs.replace(job, recipe=job.recipe._replace(unheeded=held.constants))
     return job, next((enough - stored for enough in GUESSES if enough > stored), 0)
+
+
+def _stored(job: Job) -> tuple[Counted | None, int]:
+    """The last count of the source, and how many records it has."""
+    with job.database.read() as conn:
+        return constants.counted_of(conn, job.source_id), ledger.active_count(conn, job.source_id)
 
 
 def _guess(job: Job, before: Counted | None) -> Counted:

@@ -1,13 +1,14 @@
 """Which clusters records name by control numbers. Records that name any are queued: the next match finds what they mean."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from db.compress import opener
+from db.compress import DictionaryError, opener
 
 revision = "0015"
 down_revision = "0014"
@@ -83,12 +84,11 @@ def _fill() -> None:
 
 
 def _portions() -> Iterator[list[tuple[Any, _Record]]]:
+    """The active records; one that cannot be read names nothing, and does not stop the upgrade."""
     conn, last = op.get_bind(), 0
     made = sa.text("SELECT id, body FROM zstd_dictionary WHERE kind = 'normalized' AND length(body) > 0")
-    opened, decode = (
-        opener({row.id: bytes(row.body) for row in conn.execute(made)}),
-        msgspec.json.Decoder(_Record).decode,
-    )
+    opened = opener({row.id: bytes(row.body) for row in conn.execute(made)})
+    decode = msgspec.json.Decoder(_Record).decode
     some = sa.text(
         "SELECT record.id, record.identifier, source.code, normalized.body, normalized.dictionary_id FROM record"
         " JOIN source ON source.id = record.source_id JOIN normalized ON normalized.record_id = record.id"
@@ -96,4 +96,8 @@ def _portions() -> Iterator[list[tuple[Any, _Record]]]:
     )
     while rows := conn.execute(some, {"last": last, "portion": PORTION}).all():
         last = rows[-1].id
-        yield [(row, decode(opened(bytes(row.body), row.dictionary_id))) for row in rows]
+        found = []
+        for row in rows:
+            with suppress(KeyError, DictionaryError, msgspec.DecodeError):
+                found.append((row, decode(opened(bytes(row.body), row.dictionary_id))))
+        yield found
