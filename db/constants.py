@@ -14,6 +14,7 @@ from db.tables import node, normalized, record, record_version, run, source_cons
 from db.upsert import upsert
 
 PAGE = 2000
+BODIES = 200  # whole records at once: one may be long
 KINDS = ("harvest", "import")
 
 
@@ -123,7 +124,7 @@ def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
         .join(normalized, normalized.c.record_id == record.c.id)
         .where(record.c.source_id == source_id, record.c.state == "active", record.c.id > after)
         .order_by(record.c.id)
-        .limit(PAGE)
+        .limit(BODIES)
     )
     return _opened(conn, query)
 
