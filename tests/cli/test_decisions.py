@@ -87,6 +87,7 @@ def test_an_undo_that_names_nothing_or_two_things_is_a_usage_error(call: Call) -
     assert call("cluster", "undo", "--decision", "1", "--run", "2")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_decision_that_has_to_wait_says_so_with_the_exit_code_of_a_lock(call: Call, union: Union) -> None:
     opened = union.consortium.open()
     with opened.database.lock("match"):

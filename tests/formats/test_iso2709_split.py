@@ -237,6 +237,7 @@ def run(count: int, seed: int) -> float:
     return recovered / expected
 
 
+@pytest.mark.slow
 def test_30000_mutated_files_lose_no_byte_raise_nothing_and_keep_their_neighbours() -> None:
     assert run(30_000, seed=2) >= 0.999
 

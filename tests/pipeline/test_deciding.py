@@ -260,6 +260,7 @@ def test_a_cluster_that_changed_meanwhile_is_refused_and_nothing_is_stored(union
     assert deciding.decisions(union.pipeline) == []
 
 
+@pytest.mark.slow
 def test_while_another_process_matches_a_decision_waits_and_its_match_carries_it_out(union: Union) -> None:
     union.night({"alun/1": PELANGI, "bukit/1": PEMIMPI})
     opened = union.consortium.open()

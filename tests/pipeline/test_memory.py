@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harvester import pipeline
 from harvester.matching import Batch
 from harvester.model import HarvestedRecord
@@ -38,6 +40,7 @@ libc.fclose(told)
 """
 
 
+@pytest.mark.slow
 def test_a_match_keeps_no_queries_of_batches_before(tmp_path: Path) -> None:
     union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
     union.consortium.configure("match: {batch: 5}")

@@ -35,6 +35,7 @@ def test_a_hundred_thousand_records_take_the_memory_of_twenty_thousand(tmp_path:
     assert said[LARGE]["peak"] <= MAY_GROW * said[SMALL]["peak"]
 
 
+@pytest.mark.slow
 def test_a_batch_of_records_that_are_all_alike_is_cut(tmp_path: Path) -> None:
     union = Union(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
     series = Book("Ilmu pengetahuan alam", author="Tim Penyusun", year="1994", pages="100")

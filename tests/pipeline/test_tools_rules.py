@@ -68,6 +68,7 @@ def test_a_simulation_heeds_what_people_decided(union: Consortium, tmp_path: Pat
         assert pair in simulating.groups_by(made, strict)
 
 
+@pytest.mark.slow
 def test_promoted_rules_give_what_was_simulated_and_rolled_back_they_leave_what_was(
     union: Consortium, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_promoted_rules_give_what_was_simulated_and_rolled_back_they_leave_what_
     assert union.faults() == []
 
 
+@pytest.mark.slow
 def test_a_promotion_looks_again_only_at_what_does_not_stand_right_or_what_a_person_or_a_harvest_touched(
     union: Consortium, tmp_path: Path
 ) -> None:

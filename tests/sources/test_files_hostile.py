@@ -129,6 +129,7 @@ def proof_by_mutation(folder: Path, count: int, seed: int) -> tuple[int, int]:
     return intact, recovered
 
 
+@pytest.mark.slow
 def test_mutated_files_raise_nothing_and_cost_only_the_damaged_record(tmp_path: Path) -> None:
     intact, recovered = proof_by_mutation(tmp_path, 2000, seed=5)
     assert recovered >= 0.999 * intact

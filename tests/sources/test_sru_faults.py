@@ -106,6 +106,7 @@ def test_z041_a_server_that_goes_no_further_leaves_the_list_partial_with_the_cou
     naive_loses(paged(ENTRIES, page=capped))
 
 
+@pytest.mark.slow
 def test_z041_a_server_that_goes_no_further_is_cut_into_slices() -> None:
     """The limit is found on the way: the query is split by date, and everything comes."""
 
@@ -258,6 +259,7 @@ def test_another_xml_document_is_no_answer() -> None:
     assert "rss" in str(outcome.error)
 
 
+@pytest.mark.slow
 def test_results_that_are_too_many_to_count_are_cut_until_they_can_be() -> None:
     """Diagnostic 60 is no reason to give up an index: smaller prefixes are counted."""
 

@@ -156,6 +156,7 @@ def test_z047_a_connection_lost_in_mid_present_is_taken_up_again() -> None:
     [Spoil(cut=2_000), Spoil(reset=2_000), Spoil(hole=True), Spoil(drip=0.2)],
     ids=["cut", "reset", "hole", "drip"],
 )
+@pytest.mark.slow
 def test_z047_a_spoilt_connection_ends_in_time_as_unavailable(spoil: Spoil) -> None:
     with ScriptedTarget(holding(RECORDS)) as target, FaultProxy(target.port, spoil) as proxy:
         begun = time.monotonic()
