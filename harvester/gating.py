@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from db import gates, work
+from db import gates, statistics, work
 from db.engine import Database
 from harvester.model import Value
 
@@ -60,6 +60,7 @@ def gate(
     database: Database, source_id: int, run_id: int, windows: Sequence[int], limits: Limits
 ) -> tuple[str, Mapping[str, Any]]:
     """(why the run is held back, or empty; its figures, to be kept in the run)."""
+    statistics.refresh(database)  # not knowing the keys of a first load, PostgreSQL reads all of them for each
     with database.read() as conn:
         row = gates.counters(conn, run_id)
         if not row["pages"]:  # the source had nothing new to say, such as an unchanged file
