@@ -19,6 +19,7 @@ LEVEL_AT_LEISURE = 12  # a tenth smaller than that, and five times as slow: wher
 _compressor = zstd.ZstdCompressor(level=LEVEL)
 
 DictionaryError = zstd.ZstdError
+Packed = tuple[bytes, int | None]  # and the id of the dictionary with which it was packed
 
 
 class Dictionary(NamedTuple):

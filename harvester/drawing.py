@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from db.catalogue import Document, RecordState
-from db.compress import opener
+from db.compress import Packed, opener
 from db.linking import Entry, Number
 from db.shown import Shown
 from harvester.heeding import Pinned, Warned, changed_pins
@@ -21,8 +21,6 @@ from harvester.merge.quality import share
 from harvester.merge.survivorship import Rules
 from harvester.model import Address, Member, NormalizedRecord, Partner
 from harvester.showing import Cluster, document, document_hash, policy_of
-
-Packed = tuple[bytes, int | None]  # and the id of the dictionary with which it was packed
 
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 

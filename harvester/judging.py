@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db.compress import Dictionary, opener, packer
+from db.compress import Dictionary, Packed, opener, packer
 from harvester.errors import ConfigError
 from harvester.match import compare
 from harvester.match.rules import Rules
@@ -16,7 +16,6 @@ from harvester.model import Profile
 from harvester.workers import rules_at
 
 Pair = tuple[int, int]
-Packed = tuple[bytes, int | None]  # and the id of the dictionary with which it was packed
 
 _decode = msgspec.msgpack.Decoder(Profile).decode
 

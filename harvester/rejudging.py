@@ -22,6 +22,7 @@ from db.reprofiling import Pair
 from harvester import faultpoint
 from harvester.judging import Judged, compare_all
 from harvester.match.blocking import BITS, Proposed, join, unpacked
+from harvester.matching import bare
 from harvester.resolving import read_profiles
 from harvester.workers import Workers, rules_at
 
@@ -118,7 +119,7 @@ def _judge(url: str, path: Path | None, pairs: Sequence[Pair]) -> list[Judged]:
     with closing(Database(url)) as database, database.read() as conn:
         profiles = read_profiles(conn, {node for pair in pairs for node in pair})
         packing = dictionaries.evidence(conn)
-    return compare_all(rules, {node: profile for node, (profile, _) in profiles.items()}, pairs, packing)
+    return compare_all(rules, bare(profiles), pairs, packing)
 
 
 def _keep(database: Database, rows: Sequence[tuple[Any, ...]]) -> None:
