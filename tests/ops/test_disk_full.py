@@ -54,7 +54,7 @@ class Disk:
         elif server:
             server.limit_files("unlimited")
         if server:
-            server.start()  # without room for its log it may have stopped
+            server.restart()  # without room for its log it may have stopped, or be about to
 
     def _resize(self, size: int) -> None:
         subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)

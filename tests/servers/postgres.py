@@ -56,6 +56,11 @@ class Server:
         if self.control("status", check=False):
             self.control("-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
+    def restart(self) -> None:
+        """Stop it as a crash would, if it still is at work, and start it."""
+        self.control("-m", "immediate", "stop", check=False)
+        self.start()
+
     def limit_files(self, size: str) -> None:
         """No file may grow beyond *size* bytes by a connection that is made from now on."""
         keeper = (self.folder / "d" / "postmaster.pid").read_text().split()[0]
