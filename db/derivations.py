@@ -24,6 +24,13 @@ def current(conn: Connection) -> Row | None:
     return dict(found) if found else None
 
 
+def match_rules(conn: Connection) -> tuple[int, str] | None:
+    """The derivation that is served and the text of its match rules, or None before the first."""
+    query = select(derivation.c.id, ruleset.c.text).join(ruleset, derivation.c.match_hash == ruleset.c.hash)
+    found = conn.execute(query.where(derivation.c.state == "current")).first()
+    return (int(found[0]), str(found[1])) if found else None
+
+
 def earlier_match_rules(conn: Connection) -> Row | None:
     """The rule set of the newest derivation that was made by other match rules than the current one, or None."""
     now = current(conn)

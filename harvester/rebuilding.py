@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from db import candidates, constants, ledger, migrate, reprofiling, rules, standing, whole
+from db import candidates, constants, derivations, ledger, migrate, reprofiling, rules, standing, whole, work
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
@@ -25,6 +25,7 @@ from harvester import faultpoint, pipeline, promoted, rule_files
 from harvester.clock import stamp
 from harvester.garbage import collect_rarely, share_heap
 from harvester.heeding import without
+from harvester.match import rules as match_rules
 from harvester.match.constants import Constants
 from harvester.match.rules import Rules
 from harvester.matching import judge_again
@@ -80,8 +81,10 @@ def rebuild(settings: Settings, environ: Mapping[str, str], clock: Clock, tell: 
 
 
 @contextmanager
-def alone(settings: Settings, environ: Mapping[str, str]) -> Iterator[Database]:
+def alone(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Iterator[Database]:
     """The database while neither a match nor a harvest is at work, which would bring profiles by the old rules.
+
+    What waits for a match is matched first: it would be solved in the one transaction of `swap`.
 
     Raises:
         Locked: one of them is.
@@ -90,8 +93,22 @@ def alone(settings: Settings, environ: Mapping[str, str]) -> Iterator[Database]:
     with closing(database), ExitStack() as locks:
         for source in settings.sources:
             locks.enter_context(database.lock(pipeline.HARVEST_LOCK + source.code))
+        _drain(database, settings, clock)
         locks.enter_context(database.lock(pipeline.MATCH_RUN_LOCK))
         yield database
+
+
+def _drain(database: Database, settings: Settings, clock: Clock) -> None:
+    """Match what waits by the rules in force, in batches; left to the swap where the survivorship rules changed."""
+    merge = rule_files.load_rules(settings)[1]
+    with database.read() as conn:
+        held = derivations.match_rules(conn)
+        if held is None or not work.queued(conn) or not standing.same_survivorship(conn, merge.hash):
+            return
+    derivation_id, text = held
+    with closing(Workers(settings.harvest.workers)) as workers:
+        made = pipeline.over(database, settings, clock, match_rules.parse(text), merge, derivation_id)
+        pipeline.match(msgspec.structs.replace(made, workers=workers))
 
 
 def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> dict[str, Any]:

@@ -252,7 +252,7 @@ def _enforce(settings: Settings, environ: Mapping[str, str], clock: Clock, rules
     target = promoted.in_force(settings)
     if before == rules.hash == match_rules.load(target if target.is_file() else None).hash:
         raise UsageError("these match rules are in force already")
-    with rebuilding.alone(settings, environ) as locked:
+    with rebuilding.alone(settings, environ, clock) as locked:
         promoted.offer(settings, rules)
         try:
             funnel = rebuilding.swap(locked, settings, clock, rules)

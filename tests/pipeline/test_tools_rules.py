@@ -112,6 +112,21 @@ def test_a_promotion_looks_again_only_at_what_does_not_stand_right_or_what_a_per
     assert union.dump() == stood, "looked at again, nothing of it changes"
 
 
+@pytest.mark.slow
+def test_what_waits_for_a_match_is_matched_before_the_one_transaction_begins(union: Consortium, tmp_path: Path) -> None:
+    path = other_rules(tmp_path, 9)
+    with union.opened() as made, made.database.write() as conn:
+        every = [one["id"] for one in conn.execute(select(record)).mappings()]
+        work.mark_dirty(conn, every)
+    with union.opened() as made:
+        foreseen = set(simulating.groups_by(made, rules.load(path)))
+    done = simulating.promote(union.settings(), {}, union.clock, path)
+    assert 0 < done.funnel["records"] < len(every) / 2, "inside is only what the new rules place otherwise"
+    assert clusters(union) == foreseen
+    assert union.ask(work.queued) == 0
+    assert union.faults() == []
+
+
 def test_a_reader_goes_on_while_rules_are_promoted(union: Consortium, tmp_path: Path) -> None:
     with union.opened() as reader, reader.database.read() as conn:
         held = catalogue.funnel(conn)
