@@ -33,11 +33,11 @@ class Entry(NamedTuple):
 
 
 class Number(NamedTuple):
-    """The control number of a record, where its identifier is another."""
+    """A control number of a record, where its identifier is another."""
 
     record_id: int
-    source: str
     number: str
+    source: str
 
 
 # ---- following ---------------------------------------------------------------------------------------
@@ -73,20 +73,20 @@ def write(conn: Connection, known: Collection[int], entries: Sequence[Entry], nu
 
     An entry keeps its answer until it is looked up again.
     """
-    _keep(conn, linking_entry, Entry._fields, 2, known, entries)
-    _keep(conn, control_number, Number._fields, 1, known, numbers)
+    _keep(conn, linking_entry, Entry._fields, known, entries)
+    _keep(conn, control_number, Number._fields, known, numbers)
 
 
 def _keep(
-    conn: Connection, table: Table, columns: tuple[str, ...], width: int, known: Collection[int], rows: Iterable[Any]
+    conn: Connection, table: Table, columns: tuple[str, ...], known: Collection[int], rows: Iterable[Any]
 ) -> None:
-    """The first *width* of the columns are the key."""
+    """The first two of the columns are the key."""
     stored = select(*(table.c[name] for name in columns)).where(within(conn, table.c.record_id, known))
     held = {tuple(row) for row in conn.execute(stored)} if known else set()
     wanted = set(map(tuple, rows))
-    gone = {row[:width] for row in held} - {row[:width] for row in wanted}
-    bulk.delete(conn, table, columns[:width], sorted(gone))
-    bulk.upsert(conn, table, columns, sorted(wanted - held), columns[:width])
+    gone = {row[:2] for row in held} - {row[:2] for row in wanted}
+    bulk.delete(conn, table, columns[:2], sorted(gone))
+    bulk.upsert(conn, table, columns, sorted(wanted - held), columns[:2])
 
 
 def answer(conn: Connection, record_ids: Collection[int]) -> list[int]:

@@ -696,9 +696,11 @@ control_number = Table(  # of records whose identifier is another
     "control_number",
     metadata,
     Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    # before `source`: SQLite 3.40 finds NULLs in a table without rowid whose key is not what comes first
+    Column("number", Bytewise, primary_key=True),
     Column("source", Bytewise, nullable=False),
-    Column("number", Bytewise, nullable=False),
     Index("ix_control_number_number", "number", "source"),
+    sqlite_with_rowid=False,
 )
 
 # cluster_text, the full-text index, is no table like the others: db/search.py makes and reads it on each database.

@@ -87,9 +87,9 @@ def _named(
         if one.record.relations and one.visible:
             asked = linking.asked(one.shown(), state.source, state.partner, codes)
             entries += [Entry(state.record_id, *entry) for entry in asked]
-        number = linking.usable(one.record.control_number)
-        if number and number != state.identifier and one.visible:
-            numbers.append(Number(state.record_id, state.source, number))
+        if one.visible:
+            known = linking.numbers_of(one.record)
+            numbers += [Number(state.record_id, each, state.source) for each in known if each != state.identifier]
     return tuple(entries), tuple(numbers)
 
 

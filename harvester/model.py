@@ -352,7 +352,10 @@ class Link(Value, frozen=True):
 
 
 class Relation(Value, frozen=True):
-    """relation: host, preceding, succeeding, other_form, other; a host has the part's place in `part`.
+    """relation: one of the words of MARC 21's 76X-78X; a host has the part's place in `part`.
+
+    host, constituent, main_series, subseries, original, translation, supplement, supplement_parent, other_edition,
+    other_form, issued_with, preceding, succeeding, data_source, other.
 
     `control_number` as the source writes it, with the organization's code in parentheses where it gives one; `further`
     are the other control numbers of the same record.

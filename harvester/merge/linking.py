@@ -39,6 +39,12 @@ def usable(number: str) -> str:
     return number if len(number) <= MOST else ""
 
 
+def numbers_of(record: NormalizedRecord) -> tuple[str, ...]:
+    """By what others may name *record*: its control number, and another one that its library says of it."""
+    found = (record.control_number, *(value for name, value in record.local if name == "control_number"))
+    return tuple(dict.fromkeys(one for one in found if usable(one)))
+
+
 def codes_of(partners: Iterable[Partner]) -> Codes:
     """Whose numbers stand behind which code: a library's ISIL and national number, the code of a source."""
     known = list(partners)

@@ -17,13 +17,17 @@ _TYPES = {
 }  # fmt: skip
 _LEVELS = {"serial": "s", "article": "b", "part": "a"}
 _DATE_KINDS = {"single": "s", "range": "m", "continuing": "c", "reprint": "r", "copyright": "t"}
-_RELATIONS = {"host": "773", "preceding": "780", "succeeding": "785", "other_form": "776", "other": "787"}
+_RELATIONS = {
+    "main_series": "760", "subseries": "762", "original": "765", "translation": "767", "supplement": "770",
+    "supplement_parent": "772", "host": "773", "constituent": "774", "other_edition": "775", "other_form": "776",
+    "issued_with": "777", "preceding": "780", "succeeding": "785", "data_source": "786", "other": "787",
+}  # fmt: skip
 
 
 class Wording(NamedTuple):
     """What MARC needs beside the record: institution per source (852 $a), the change time, the catalogue's code (003).
 
-    *linked* are the clusters that members name in $w of 773, 780 and their like: address → control number → cluster.
+    *linked* are the clusters that members name in $w of 76X-78X: address → control number → cluster.
     """
 
     institutions: Mapping[str, str] = {}

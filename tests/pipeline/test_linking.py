@@ -224,6 +224,26 @@ def test_numbers_of_worldcat_and_the_library_of_congress_are_found_in_every_sour
     assert world.named("alun/a", "776")[0] == world.id_of("bukit/o")
 
 
+def test_a_koha_names_its_records_by_001_in_w_and_by_biblionumber_in_0(world: World) -> None:
+    journal = INDONESIA._replace(fields=(*INDONESIA.fields, ("999", "$c412$d412")), control="ocm01752942")
+    by_control = LANGUAGES._replace(fields=(("773", "$tIndonesia$wocm01752942"),))
+    by_biblionumber = Item("Cornell and Indonesia", (("773", "$tIndonesia$0412$91207"),), "ART-2", level="b")
+    world.night({"alun/oai:412": journal, "alun/a": by_control, "alun/b": by_biblionumber})
+    assert world.named("alun/a") == [world.id_of("alun/oai:412"), "(alun)ocm01752942"]
+    assert world.named("alun/b") == [world.id_of("alun/oai:412"), "(alun)412"]
+    world.night({"alun/oai:412": journal._replace(control="JRN-13")})
+    assert world.named("alun/a") == ["(alun)ocm01752942"]
+    assert world.named("alun/b")[0] == world.id_of("alun/oai:412")
+
+
+def test_every_linking_field_names_a_cluster(world: World) -> None:
+    tags = [f"{tag}" for tag in (*range(760, 764, 2), 765, 767, 770, *range(772, 778), 780, 785, 786, 787)]
+    fields = tuple((tag, f"$tIndonesia {tag}$wJRN-12") for tag in tags)
+    world.night({"alun/j": INDONESIA, "alun/a": Item("Prisma", fields)})
+    for tag in tags:
+        assert world.named("alun/a", tag) == [world.id_of("alun/j"), "(alun)JRN-12"], tag
+
+
 def test_a_library_is_named_by_its_isil_also_when_it_is_told_later(world: World) -> None:
     fields = (("773", "$tIndonesia$w(ID-BkBUKIT)JRN-12"),)
     world.night({"alun/a": LANGUAGES._replace(fields=fields), "bukit/j": INDONESIA})
@@ -248,6 +268,8 @@ def test_an_old_catalogue_finds_out_what_its_records_name(world: World) -> None:
             conn.exec_driver_sql(f"DROP TABLE {table}")
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0014'")
         command.upgrade(migrate.config(conn), "0015")
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0016'")
+        command.upgrade(migrate.config(conn), "0017")
         conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{migrate.head()}'")
     world.restart()
     world.match()
