@@ -8,7 +8,7 @@ the clusters of those that have another answer are announced.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Table, and_, exists, func, or_, select
@@ -38,6 +38,16 @@ class Number(NamedTuple):
     record_id: int
     number: str
     source: str
+
+
+class Supposed(NamedTuple):
+    """A grouping that is only foreseen: the clusters of records, and the identifiers of clusters, that it changes."""
+
+    homes: Mapping[int, int] = {}
+    identifiers: Mapping[int, Collection[tuple[str, str]]] = {}
+
+
+NOTHING = Supposed()
 
 
 # ---- following ---------------------------------------------------------------------------------------
@@ -92,45 +102,58 @@ def _keep(
 def answer(conn: Connection, record_ids: Collection[int]) -> list[int]:
     """Look up again what these records ask for; the visible clusters of those that have another answer now."""
     changed = _changed(conn, record_ids)
-    if not changed:
-        return []
     bulk.upsert(conn, linking_entry, (*Entry._fields, "cluster_id"), sorted(changed), Entry._fields[:2])
-    query = (
-        select(cluster.c.id)
-        .join(membership, membership.c.cluster_id == cluster.c.id)
-        .where(within(conn, membership.c.record_id, {row[0] for row in changed}), cluster.c.doc_hash != b"")
-    )
-    return [row[0] for row in conn.execute(query.distinct().order_by(cluster.c.id))]
+    return sorted(set(_visible_homes(conn, {row[0] for row in changed}).values()))
 
 
-def _changed(conn: Connection, record_ids: Collection[int]) -> list[tuple[Any, ...]]:
-    """The entries of these records that have another answer now, with it."""
+def foresee(conn: Connection, record_ids: Collection[int], supposed: Supposed) -> set[int]:
+    """The visible clusters of those of these records that would name others than they do; nothing is stored."""
+    changed = {row[0] for row in _changed(conn, record_ids, supposed)}
+    return {supposed.homes.get(key, home) for key, home in _visible_homes(conn, changed).items()}
+
+
+def _visible_homes(conn: Connection, record_ids: Collection[int]) -> dict[int, int]:
+    """Record id → its cluster, where that may be seen."""
+    if not record_ids:
+        return {}
+    query = select(membership.c.record_id, cluster.c.id).join(cluster, membership.c.cluster_id == cluster.c.id)
+    mine = query.where(within(conn, membership.c.record_id, record_ids), cluster.c.doc_hash != b"")
+    return {row[0]: row[1] for row in conn.execute(mine)}
+
+
+def _changed(conn: Connection, record_ids: Collection[int], supposed: Supposed = NOTHING) -> list[tuple[Any, ...]]:
+    """The entries of these records that have another answer now, or in the grouping that is *supposed*, with it."""
     if not record_ids:
         return []
     columns = [linking_entry.c[name] for name in (*Entry._fields, "cluster_id")]
     stored = conn.execute(select(*columns).where(within(conn, linking_entry.c.record_id, record_ids))).all()
-    found = _answers(conn, [Entry(*row[:-1]) for row in stored])
+    found = _answers(conn, [Entry(*row[:-1]) for row in stored], supposed)
     return [(*row[:-1], found.get((row[0], row[1]))) for row in stored if found.get((row[0], row[1])) != row[-1]]
 
 
-def _answers(conn: Connection, asked: Collection[Entry]) -> dict[Key, int]:
+def _answers(conn: Connection, asked: Collection[Entry], supposed: Supposed) -> dict[Key, int]:
     """Entry → the only cluster that has the number."""
     values: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in asked:
         values[one.kind, one.scope].add(one.value)
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for (kind, scope), wanted in values.items():
-        for value, cluster_id in _having(conn, kind, scope, wanted):
+        for value, cluster_id in _having(conn, kind, scope, wanted, supposed):
             found[kind, scope, value].add(cluster_id)
     homes = {(one.record_id, one.number): found[one[2:]] for one in asked if one[2:] in found}
     return {key: next(iter(several)) for key, several in homes.items() if len(several) == 1}
 
 
-def _having(conn: Connection, kind: str, scope: str, values: Collection[str]) -> Iterator[tuple[str, int]]:
+def _having(
+    conn: Connection, kind: str, scope: str, values: Collection[str], supposed: Supposed
+) -> Iterator[tuple[str, int]]:
     """(number, cluster) of everything visible that has one of these numbers."""
     if kind in IDENTIFIERS:
         mine = and_(identifier.c.kind == kind, within(conn, identifier.c.value, values))
-        yield from map(tuple, conn.execute(select(identifier.c.value, identifier.c.cluster_id).where(mine)))
+        stored = conn.execute(select(identifier.c.value, identifier.c.cluster_id).where(mine))
+        yield from ((value, place) for value, place in stored if place not in supposed.identifiers)
+        for place, held in supposed.identifiers.items():
+            yield from ((value, place) for one, value in held if one == kind and value in values)
         return
     home = source.c.code if kind == "source" else source.c.partner
     seen = ~exists().where(hidden_member.c.record_id == membership.c.record_id)
@@ -138,8 +161,10 @@ def _having(conn: Connection, kind: str, scope: str, values: Collection[str]) ->
         called = and_(record.c.source_id == source_id, within(conn, record.c.identifier, values))
         numbered = and_(control_number.c.source == code, within(conn, control_number.c.number, values))
         for name, condition in ((record.c.identifier, called), (control_number.c.number, numbered)):
-            placed = select(name, membership.c.cluster_id).join(membership, membership.c.record_id == _id_of(name))
-            yield from map(tuple, conn.execute(placed.where(condition, seen)))
+            placed = select(name, membership.c.cluster_id, membership.c.record_id)
+            placed = placed.join(membership, membership.c.record_id == _id_of(name))
+            for value, place, record_id in conn.execute(placed.where(condition, seen)):
+                yield value, supposed.homes.get(record_id, place)
 
 
 def _id_of(name: Column[str]) -> Column[int]:

@@ -108,3 +108,17 @@ def naming(
     again = linking.asking(conn, names, ()) | asking.records | {one.record_id for one in entries}
     told = {cluster_id for _, cluster_id, _ in rows}
     return [("upsert", one, None) for one in linking.answer(conn, again) if one not in told]
+
+
+def foreseen_naming(
+    conn: Connection, grouping: Grouping, ids: Sequence[int], sheets: Sequence[Sheet], rows: Sequence[Row]
+) -> list[Row]:
+    """What `naming` would add to *rows*, before anything is written."""
+    asked = asking(conn, grouping, sheets).records
+    homes = {one.record_id: ids[number] for number, group in enumerate(grouping.groups) for one in group}
+    held: dict[int, Sequence[tuple[str, str]]] = {
+        ids[one.number]: one.drawn[0].identifiers for one in sheets if one.drawn
+    }
+    supposed = linking.Supposed(homes, {**dict.fromkeys(grouping.lost, ()), **held})
+    told = {cluster_id for _, cluster_id, _ in rows}
+    return [("upsert", one, None) for one in sorted(linking.foresee(conn, asked, supposed) - told)]

@@ -248,11 +248,12 @@ def foresee(desk: Desk, record_ids: Sequence[int], overlay: Overlay) -> Foreseen
     involved |= {one for one in grouping.ids if one is not None}
     with desk.database.read() as conn:
         old = catalogue.heads(conn, involved)
-    versions = {key: head.version for key, head in old.items()}
-    old |= {one: Head() for one in ids if one < 0}
-    fresh = [sheet for sheet in solved.sheets if _differs(sheet, grouping, old[ids[sheet.number]])]
-    hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
-    feed = announcing.feed_rows(grouping, hash_of, old, announcing.redirects(grouping, ids), frozenset())
+        versions = {key: head.version for key, head in old.items()}
+        old |= {one: Head() for one in ids if one < 0}
+        fresh = [sheet for sheet in solved.sheets if _differs(sheet, grouping, old[ids[sheet.number]])]
+        hash_of = {ids[sheet.number]: sheet.hash for sheet in fresh}
+        feed = announcing.feed_rows(grouping, hash_of, old, announcing.redirects(grouping, ids), frozenset())
+        feed += announcing.foreseen_naming(conn, grouping, ids, solved.sheets, feed)
     return Foreseen(grouping, feed, versions, grouping.trouble)
 
 

@@ -10,7 +10,7 @@ import multiprocessing
 import random
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -184,6 +184,30 @@ def test_people_join_and_part_journals_and_articles_follow(world: World) -> None
         deciding.undo(world.pipeline, one["id"], "Siti", "keliru")
         assert world.named("alun/a")[0] == world.id_of("alun/j")
     assert made is not None
+
+
+def test_a_preview_tells_of_the_clusters_that_name_what_it_touches(world: World) -> None:
+    other = INDONESIA._replace(fields=(("035", "$a(OCoLC)1752942"),), control="9")
+    by_oclc = Item("Cornell's journals", (("787", "$tIndonesia$w(OCoLC)1752942"),), "C")
+    world.night({"bukit/j": other, "bukit/x": Item("Indonesia circle", control="X"), "bukit/c": by_oclc})
+    world.night({"alun/j": INDONESIA, "alun/a": LANGUAGES})
+    deciding.never(world.pipeline, "alun/j", "bukit/j", "Siti", "dua")
+
+    def told(result: deciding.Result) -> list[tuple[str, int | None]]:
+        return sorted((one.kind, one.cluster or 0) for one in result.feed)
+
+    clusters = {address: world.cluster_of(address) for address in world.books}
+    together = ["alun/j", "bukit/j", "bukit/x"]
+    foreseen = told(deciding.merge(world.pipeline, together, "Siti", "satu", preview=True))
+    assert any(("upsert", clusters[one]) in foreseen for one in ("alun/a", "bukit/c")), "one of them loses its target"
+    assert told(deciding.merge(world.pipeline, together, "Siti", "satu")) == foreseen
+    parting = (world.pipeline, world.cluster_of("alun/j"), [["alun/j"], ["bukit/j"]], "Siti", "bukan")
+    foreseen = told(deciding.split(*parting, preview=True))
+    assert len([one for one in foreseen if one[0] == "upsert"]) == 4
+    done = told(deciding.split(*parting))
+    assert [one for one in done if one in foreseen] == [one for one in foreseen if one[1]]
+    assert len(done) == len(foreseen)
+    world.look()
 
 
 def test_a_journal_that_is_deleted_and_comes_back_is_named_when_it_is_there(world: World) -> None:
@@ -364,10 +388,19 @@ def _decide(world: World, dice: random.Random) -> None:
     large = [key for key, members in clusters.items() if len(members) > 1]
     if large and dice.random() < 0.5:
         key = dice.choice(large)
-        deciding.split(world.pipeline, key, [clusters[key][:1]], "Siti", "lain")
+        parting = (world.pipeline, key, [clusters[key][:1]], "Siti", "lain")
+        foreseen = _told(deciding.split(*parting, preview=True), clusters)
+        assert _told(deciding.split(*parting), clusters) == foreseen
     elif len(clusters) > 1:
+        pair = dice.sample(sorted(clusters), 2)
         with suppress(UsageError):  # somebody has said that they are two
-            deciding.merge(world.pipeline, dice.sample(sorted(clusters), 2), "Siti", "sama")
+            foreseen = _told(deciding.merge(world.pipeline, pair, "Siti", "sama", preview=True), clusters)
+            assert _told(deciding.merge(world.pipeline, pair, "Siti", "sama"), clusters) == foreseen
+
+
+def _told(result: deciding.Result, held: Collection[int]) -> tuple[set[tuple[str, int | None]], int]:
+    """What consumers are told of the clusters *held*, and of how many in all; a preview knows no new ids."""
+    return {(one.kind, one.cluster) for one in result.feed if one.cluster in held}, len(result.feed)
 
 
 def _clusters(world: World) -> list[str]:
