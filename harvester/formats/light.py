@@ -12,21 +12,7 @@ LEADER_LENGTH = 24
 
 
 class LightMarc(MarcRecord, frozen=True, dict=True):
-    """A MarcRecord that looks its fields up through an index, built at the first question."""
-
-    @cached_property
-    def _index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
-        for tag, body in self.fields:
-            if tag in index:
-                index[tag].append(body)
-            else:
-                index[tag] = [body]
-        return index
-
-    def bodies(self, tag: str) -> list[str]:
-        """The bodies of every field *tag*, in record order; not to be changed by the caller."""
-        return self._index.get(tag, [])
+    """A MarcRecord that is taken apart once, at the first question."""
 
     @cached_property
     def split(self) -> dict[str, list[list[str]]]:
