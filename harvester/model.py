@@ -245,7 +245,10 @@ class Identifier(Value, frozen=True):
 
 
 class Title(Value, frozen=True):
-    """The title proper (GMD and ISBD marks removed) and the rest of the title area."""
+    """The title proper (GMD and ISBD marks removed) and the rest of the title area.
+
+    A remainder that is a parallel title begins with `= `.
+    """
 
     proper: str = ""
     remainder: str = ""
@@ -254,6 +257,12 @@ class Title(Value, frozen=True):
     responsibility: str = ""
     nonfiling: int = 0
     original: str = ""  # the same in the original script (880)
+
+    def with_remainder(self, text: str) -> str:
+        """*text*, and behind it the remainder with the mark that ISBD puts between them."""
+        if not (text and self.remainder):
+            return text or self.remainder
+        return f"{text} {self.remainder}" if self.remainder.startswith("= ") else f"{text} : {self.remainder}"
 
 
 class Contributor(Value, frozen=True):

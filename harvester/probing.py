@@ -152,7 +152,7 @@ def _sampled(records: list[HarvestedRecord], how: Recipe) -> Iterator[Sampled]:
         years = record.dates
         yield Sampled(
             identifier=name,
-            title=" : ".join(part for part in (record.title.proper, record.title.remainder) if part),
+            title=record.title.with_remainder(record.title.proper),
             author=next((one.name for one in record.contributors), ""),
             publication=", ".join(
                 [one.publisher for one in record.publications[:1] if one.publisher]

@@ -58,7 +58,7 @@ def _identifier(value: Identifier) -> str:
 
 
 def _title(value: Title) -> str:
-    text = " : ".join(filter(None, (value.proper, value.remainder)))
+    text = value.with_remainder(value.proper)
     text = ". ".join([text, *value.part_numbers, *value.part_names])
     text = f"{text} / {value.responsibility}" if value.responsibility else text
     return f"{text} [{value.original}]" if value.original else text

@@ -49,7 +49,7 @@ def _title(record: NormalizedRecord) -> dict[str, Any]:
     title = record.title
     parts = [*title.part_numbers, *title.part_names]
     short = ". ".join([title.proper, *parts])
-    full = " : ".join(part for part in (short, title.remainder) if part)
+    full = title.with_remainder(short)
     related = {"preceding": "title_old", "succeeding": "title_new"}
     fields: dict[str, Any] = {
         "title": full,

@@ -29,6 +29,7 @@ from harvester.model import (
     Thesis,
     Title,
 )
+from harvester.outputs import dublin_core, solr_record
 
 UGM = Member(
     Address("ugm", "B7731"),
@@ -129,3 +130,14 @@ def test_an_empty_record_is_a_record_all_the_same() -> None:
     marc = read_back(to_marc(merge([Member(Address("a", "1"), NormalizedRecord())], load()), "1"))
     assert marc["001"].data == "1"
     assert marc["008"].data[6] == "n"
+
+
+def test_a_parallel_title_stands_behind_its_mark_whatever_is_written() -> None:
+    for remainder, whole in (
+        ("= Islam and the state", "Islam dan negara = Islam and the state"),
+        ("esai", "Islam dan negara : esai"),
+    ):
+        record = NormalizedRecord(title=Title("Islam dan negara", remainder))
+        assert union_marc(Member(Address("a", "1"), record))["245"]["b"] == remainder
+        assert dict(reversed(list(dublin_core.elements_of(record))))["title"] == whole
+        assert solr_record.bibliographic(record)["title"] == whole
