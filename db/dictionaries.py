@@ -28,11 +28,11 @@ from db.training import trained
 from harvester.errors import Locked
 
 LOCK = "dictionaries"
-FIRST = 500  # records from which on dictionaries are made
+FIRST = 2_000  # records from which on dictionaries are made: a sample of enough, of several sources
 FIRST_LINES = 600  # lines of the merge log
 GROWTH = 10  # times as many as at the last training: a new one
 LITTLE = 4  # times as many records: a new one if the newest take WORSE times as many bytes as was measured then
-WORSE = 1.2
+WORSE = 1.5
 NEWEST = 300
 LEAST = 1 << 10  # a smaller one is not worth its reading
 CATALOGUE = ("event", "union", "evidence")
