@@ -117,8 +117,16 @@ def changed_since(conn: Connection, source_id: int, run_id: int) -> int:
     return int(conn.execute(select(func.count()).where(record_version.c.run_id.in_(later))).scalar_one())
 
 
-def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
-    """The next active records of the source as they were normalized, by record id above *after*, ascending."""
+def last_record(conn: Connection, source_id: int) -> int:
+    """The newest record id of the source."""
+    return int(conn.execute(select(func.max(record.c.id)).where(record.c.source_id == source_id)).scalar_one())
+
+
+def bodies(conn: Connection, source_id: int, after: int, every: int = 1) -> dict[int, bytes]:
+    """The next active records of the source as they were normalized, by record id above *after*, ascending.
+
+    With *every* only those whose id it divides.
+    """
     query = (
         select(record.c.id, normalized.c.body, normalized.c.dictionary_id)
         .join(normalized, normalized.c.record_id == record.c.id)
@@ -126,7 +134,7 @@ def bodies(conn: Connection, source_id: int, after: int) -> dict[int, bytes]:
         .order_by(record.c.id)
         .limit(BODIES)
     )
-    return _opened(conn, query)
+    return _opened(conn, query.where(record.c.id % every == 0) if every > 1 else query)
 
 
 def bodies_of(conn: Connection, record_ids: Collection[int]) -> dict[int, bytes]:

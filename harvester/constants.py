@@ -171,8 +171,9 @@ def _settle(job: Counting, source_id: int, run_id: int) -> bool:
     return bool(turned or (whole and not early))
 
 
-# While the first records of a source come in, a guess is made when so many of them are stored.
+# While the first records of a source come in, a guess is made when so many of them are stored, of so many of these.
 GUESSES = (2_000, 4_000)
+GUESSED = 600
 
 
 def heeding(job: Job) -> tuple[Job, int]:
@@ -184,7 +185,7 @@ def heeding(job: Job) -> tuple[Job, int]:
     if held and not held.early:
         return job, 0
     if stored < 2 * max(GUESSES) and any((held.records if held else 0) < enough <= stored for enough in GUESSES):
-        held = job.database.persist(partial(_guess, job, held))
+        held = job.database.persist(partial(_guess, job, held, stored))
     if held:
         job = msgspec.structs.replace(job, recipe=job.recipe._replace(unheeded=held.constants))
     return job, next((enough - stored for enough in GUESSES if enough > stored), 0)
@@ -196,15 +197,18 @@ def _stored(job: Job) -> tuple[Counted | None, int]:
         return constants.counted_of(conn, job.source_id), ledger.active_count(conn, job.source_id)
 
 
-def _guess(job: Job, before: Counted | None) -> Counted:
-    """Count what is stored of the source and keep it as a guess."""
-    told = _told(job.database, job.source_id)
+def _guess(job: Job, before: Counted | None, stored: int) -> Counted:
+    """Count some of what is stored of the source and keep it as a guess."""
+    with job.database.read() as conn:
+        last = constants.last_record(conn, job.source_id)
+    told = _told(job.database, job.source_id, max(stored // GUESSED, 1))
     found = _count(told, NONE, _stated(job.database, job.source_id, job.recipe))
     early = before.early if before else None
     if not early or not before or before.constants != found.constants:
         said = {*(early.said if early else ()), *found.constants.items()}
-        early = Early(told.records[-1], tuple(sorted(said)))
-    found = found._replace(derivation_id=job.derivation_id, applied=False, early=early)
+        early = Early(last, tuple(sorted(said)))
+    common = {name: one._replace(records=one.records * stored // found.records) for name, one in found.common.items()}
+    found = found._replace(records=stored, common=common, derivation_id=job.derivation_id, applied=False, early=early)
     with job.database.write() as conn:
         constants.keep(conn, job.source_id, found)
     return found
@@ -227,14 +231,14 @@ def _put_right(job: Counting, told: _Told, guessed: Counted, now: Constants) -> 
     _profile_again(job, later, now, now.items() ^ guessed.constants.items())
 
 
-def _told(database: Database, source_id: int) -> _Told:
-    """Read what the active records of the source say."""
+def _told(database: Database, source_id: int, every: int = 1) -> _Told:
+    """Read what the active records of the source say; with *every* about one of so many."""
     places: dict[_Codes, int] = {}
     told = _Told([], array("q"), array("I"))
     last = 0
     while True:
         with database.read() as conn:
-            page = constants.bodies(conn, source_id, last)
+            page = constants.bodies(conn, source_id, last, every)
         if not page:
             return told._replace(codes=list(places))
         told.records.extend(page)

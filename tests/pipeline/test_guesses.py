@@ -123,6 +123,21 @@ def test_guessed_or_not_the_end_is_the_same(tmp_path: Path, database_url: str, m
 
 
 @pytest.mark.slow
+def test_guessed_of_some_of_the_records_the_end_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "GUESSED", 70)  # of 200: every second; of 260: every third
+    monkeypatch.setattr(constants, "ENOUGH", 60)
+    ends, counted = [], []
+    for schools in both(tmp_path, monkeypatch, ["bima"]):
+        with schools.night() as made:
+            assert schools.send(made) == {"complete"}
+            counted += [one.common["material"].records for one in schools.union.ask(stored.counted).values()]
+            pipeline.match(made)
+        ends.append(schools.outcome())
+    assert ends[0] == ends[1]
+    assert counted == [300]
+
+
+@pytest.mark.slow
 def test_a_first_harvest_in_parts_with_a_match_after_each_ends_as_one_without_guesses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
