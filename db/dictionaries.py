@@ -36,6 +36,8 @@ WORSE = 1.5
 NEWEST = 300
 LEAST = 1 << 10  # a smaller one is not worth its reading
 CATALOGUE = ("event", "union", "evidence")
+TRIES = 3  # trainings that were killed; after that it is left to the next process
+_killed: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()
 _known: WeakKeyDictionary[Engine, dict[int, bytes]] = WeakKeyDictionary()
 
 
@@ -131,12 +133,16 @@ def ready(database: Database, now: Callable[[], str]) -> None:
 
 
 def _train_alone(database: Database, now: Callable[[], str], *, ledger: bool) -> bool:
-    """Train unless somebody is at it; False then, and when it was killed: the next page tries again."""
+    """Train; False where somebody else is at it. What was killed is tried again with the next page, TRIES in all."""
+    if _killed.get(database.engine, 0) >= TRIES:
+        return True
     try:
         with database.lock(LOCK):
             train(database, now(), ledger=ledger)
-    except (Locked, BrokenProcessPool) as error:
-        return isinstance(error, BrokenProcessPool)
+    except Locked:
+        return False
+    except BrokenProcessPool:
+        _killed[database.engine] = _killed.get(database.engine, 0) + 1
     return True
 
 

@@ -186,21 +186,28 @@ def undo_run(pipeline: Pipeline, run: int, author: str, reason: str, *, preview:
         UsageError: a harvest cannot be undone: it only wrote down what the partner sent.
     """
     _signed(author)
+    kind = kind_of_run(pipeline, run)
     with pipeline.database.read() as conn:
-        held = work.get_run(conn, run)
-        if held is None:
-            raise UsageError(f"no run {run}", hint="`induk run list` lists them")
-        if held["kind"] == "decide":
+        if kind == "decide":
             plan = undo_decisions(conn, links.of_run(conn, run), "undo", author, reason)
-        elif held["kind"] == "match":
+        else:
             rows = [row for row in catalogue.events_of_run(conn, run) if row["actor"] == "match"]
             plan = undo_of_events(conn, rows, "undo_run", author, reason)
-        else:
-            raise UsageError(
-                f"run {run} is a {held['kind']}: it wrote down what the partner sent and grouped nothing",
-                hint="undo the match run that followed it",
-            )
     return carry_out(pipeline, plan, preview=preview)
+
+
+def kind_of_run(pipeline: Pipeline, run: int) -> str:
+    """`match` or `decide`; raises as `undo_run` does where there is no such run, or it grouped nothing."""
+    with pipeline.database.read() as conn:
+        held = work.get_run(conn, run)
+    if held is None:
+        raise UsageError(f"no run {run}", hint="`induk run list` lists them")
+    if held["kind"] not in ("match", "decide"):
+        raise UsageError(
+            f"run {run} is a {held['kind']}: it wrote down what the partner sent and grouped nothing",
+            hint="undo the match run that followed it",
+        )
+    return str(held["kind"])
 
 
 # ---- pins ----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from harvester.model import Clock, Damage, HarvestedRecord, NormalizedRecord, So
 from harvester.pipeline import HARVEST_LOCK, Pipeline
 from harvester.preparing import Recipe, hashed, prepare_batch, to_prepare
 from harvester.settings import Settings
-from harvester.sources import Environment, sliced_probe
+from harvester.sources import Environment, sliced_probe, sources
 from harvester.sources import probe as oai_probe
 from harvester.sources.environment import Limits
 from harvester.sources.probe import SourceProfile
@@ -126,21 +126,31 @@ class Sampled(Value, frozen=True):
 
 
 def sample(pipeline: Pipeline, code: str, number: int = SAMPLE) -> tuple[Sampled, ...]:
-    """The first *number* records of a source through its mapping, before it goes live.
+    """The first *number* records of a source through its mapping, before it goes live or after; files are read again.
 
     Raises:
         SourceError: it does not answer.
     """
     source, partner = journey.source_of(pipeline.settings, code)
     how = journey.recipe(pipeline, source, partner)
+    around = journey.environment(pipeline, source)
+    if source.protocol == "files":  # what it learned is which files were read
+        around = msgspec.structs.replace(around, learned={})
     found: list[Sampled] = []
-    for page in journey.open_source(pipeline, source).pages(Window()):
+    for page in sources.get(source.protocol)(source, around).pages(Window()):
         page = admit(page, source, ()).page
         found += [Sampled(one.identifier, refused=one.message) for one in page.damages]
         found += _sampled([one for one in page.records if not one.deleted], how)
         if len(found) >= number:
             break
     return tuple(found[:number])
+
+
+def waits(pipeline: Pipeline, code: str) -> bool:
+    """Whether the source is not harvested until `partner resume`."""
+    partner = pipeline.settings.partner_of(code).code
+    with pipeline.database.read() as conn:
+        return control.status(conn, partner) != "active"
 
 
 def _sampled(records: list[HarvestedRecord], how: Recipe) -> Iterator[Sampled]:

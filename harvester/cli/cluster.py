@@ -122,6 +122,7 @@ def undo(
         result = deciding.undo_events(opened, events, author, reason, preview=shell.dry_run)
     else:
         if not shell.dry_run:
+            deciding.kind_of_run(opened, run or 0)
             shell.confirm(_("Take apart everything that run {run} joined?", run=run))
         result = deciding.undo_run(opened, run or 0, author, reason, preview=shell.dry_run)
     return show_result(shell, result)

@@ -190,7 +190,8 @@ def sample(shell: Shell, code: str, number: int) -> None:
     """The first records of a source through its mapping, before it goes live; nothing is stored."""
     from harvester import probing
 
-    rows = probing.sample(open_pipeline(shell), code, number)
+    opened = open_pipeline(shell)
+    rows = probing.sample(opened, code, number)
     heads = ["identifier", "title", "author", "publication", "material", "identifiers", "holdings"]
 
     def show() -> None:
@@ -199,14 +200,9 @@ def sample(shell: Shell, code: str, number: int) -> None:
             [[*(getattr(row, head) for head in heads), row.refused or "; ".join(row.remarks)] for row in rows],
         )
         refused = sum(1 for row in rows if row.refused)
-        shell.say(
-            _(
-                "{number} records, {refused} refused. To harvest it from now on: induk partner resume {code}",
-                number=len(rows),
-                refused=refused,
-                code=code,
-            )
-        )
+        shell.say(_("{number} records, {refused} refused.", number=len(rows), refused=refused))
+        if probing.waits(opened, code):
+            shell.say(_("To harvest it from now on: induk partner resume {code}", code=code))
 
     shell.emit(rows, show)
 

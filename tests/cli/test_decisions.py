@@ -28,6 +28,13 @@ def call(tmp_path: Path, union: Union, monkeypatch: pytest.MonkeyPatch) -> Call:
     return Call(tmp_path)
 
 
+def test_a_run_that_is_not_there_is_told_before_anybody_is_asked(call: Call) -> None:
+    code, _, err = call("cluster", "undo", "--run", "999")
+    assert (code, "no run 999" in err) == (2, True)
+    _, _, err = call("cluster", "undo", "--run", "1")
+    assert "grouped nothing" in err
+
+
 def test_a_merge_is_shown_first_then_made_listed_and_removed(call: Call, union: Union) -> None:
     seen = call.json("cluster", "merge", "alun/1", "bukit/1", "--dry-run")
     assert (seen["preview"], seen["decision"], seen["pending"]) == (True, None, False)

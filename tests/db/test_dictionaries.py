@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,25 @@ def test_nothing_of_a_purged_record_is_left_although_there_are_dictionaries(
     assert made.ask(lambda conn: conn.execute(select(func.count()).select_from(zstd_dictionary)).scalar_one()) >= 3
     assert b"Tjokro" not in made.ask(everything)
     assert made.faults() == []
+
+
+def test_a_training_that_is_killed_again_and_again_is_left_to_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory is short each page would start a process that dies."""
+    made = Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")
+    (tmp_path / "timur.mrc").write_bytes(b"".join(map(record, range(60))))
+    made.add("timur", protocol="files", url=str(tmp_path / "timur.mrc"), options={"stable_seconds": 0})
+    made.harvest("timur")
+    tries, dying = tmp_path / "tries", tmp_path / "python"
+    dying.write_text(f"#!/bin/sh\necho >> '{tries}'\nexit 9\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr(dictionaries, "FIRST", 20)
+    with made.opened() as opened:
+        spawn.set_executable(str(dying))
+        try:
+            for _ in range(6):
+                assert dictionaries.in_use(opened.database, opened.now).raw is None
+        finally:
+            spawn.set_executable(sys.executable)
+        assert len(tries.read_text().splitlines()) == dictionaries.TRIES

@@ -20,7 +20,7 @@ import pytest
 from alembic import command
 
 from db import migrate
-from harvester import deciding, faultpoint, pipeline, publishing, simulating
+from harvester import deciding, faultpoint, pipeline, publishing, rekeying, simulating
 from harvester.clock import SystemClock
 from harvester.errors import UsageError
 from harvester.match import rules
@@ -276,6 +276,17 @@ def test_a_library_is_named_by_its_isil_also_when_it_is_told_later(world: World)
     assert world.named("alun/a") == [world.id_of("bukit/j"), "(ID-BkBUKIT)JRN-12"]
     world.enrol("bukit")
     assert world.named("alun/a") == ["(ID-BkBUKIT)JRN-12"]
+
+
+def test_an_identifier_that_two_have_names_one_of_them_when_the_other_gets_another_by_rekey(world: World) -> None:
+    by_identifier = LANGUAGES._replace(fields=(("773", "$tIndonesia$woai:lama:12"),))
+    world.night({"alun/oai:lama:12": INDONESIA, "alun/k": Item("Prisma", control="oai:lama:12")})
+    world.night({"alun/a": by_identifier})
+    assert world.named("alun/a") == ["(alun)oai:lama:12"]
+    plan = rekeying.plan_names(world.pipeline, "alun", {"oai:lama:12": "oai:baru:12"})
+    rekeying.apply(world.pipeline, plan, "Siti")
+    world.match()
+    assert world.named("alun/a") == [world.id_of("alun/k"), "(alun)oai:lama:12"]
 
 
 def test_what_may_not_be_seen_is_not_named(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from db.tables import record, run
+from tests.cli.test_commands import Call
 from tests.journey import Consortium
 from tests.sources.file_fixtures import drop, marc, marc_file
 from tests.sources.sheet_files import HEADER, xlsx
@@ -101,3 +102,15 @@ def test_a_cut_file_is_partial_until_it_is_sent_again(tmp_path: Path) -> None:
     assert active(made) == 5
     drop(folder, "full.mrc", marc_file())
     assert night(made)[0].verdict == "complete"
+
+
+def test_a_sample_of_files_that_were_harvested_reads_them_again_and_resumes_nothing(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
+    night(made)
+    call = Call(made.folder)
+    assert len(call.json("partner", "sample", "sd-3")) == 20
+    _, out, _ = call("partner", "sample", "sd-3", "--number", "5")
+    assert "5 records, 0 refused." in out
+    assert "resume" not in out
+    assert night(made)[1] == {}, "nothing was forgotten"
