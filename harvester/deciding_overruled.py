@@ -19,14 +19,14 @@ def overruled(decisions: Sequence[Decided], about: Collection[int] = ()) -> list
     """
     return [
         f"{_named(newer)} overrules {older.sentence} about {len(records)} records, "
-        f"among them {' and '.join(str(one) for one in sorted(records)[:2])}"
+        f"among them {min(records)} and {max(records)}"
         for older, newer, records in _opposed(decisions)
         if not about or older.id in about or newer.id in about
     ]
 
 
 def _named(one: Decided) -> str:
-    return one.sentence if one.at else f"this {one.action}"
+    return one.sentence if one.at else f"{one.action} (this one)"
 
 
 def _opposed(decisions: Sequence[Decided]) -> Iterator[tuple[Decided, Decided, set[Address]]]:

@@ -15,7 +15,7 @@ def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
     """The evidence, the verdict, and where the records stand; what had nothing to compare only with -v."""
     today = answer["today"]
     told = [one for one in today["evidence"] if shell.verbose or one["outcome"] != "missing"]
-    lines = [(say(one["feature"]), say(one["outcome"]), one) for one in told]
+    lines = [(say(one["feature"]), say(one["outcome"], "outcome"), one) for one in told]
     width = max([12, *(len(feature) for feature, _outcome, _one in lines)])
     shell.say(f"{'':{width}}  {answer['left'][:26]:26}  {answer['right'][:26]:26}  {_('evidence')}")
     for feature, outcome, one in lines:
@@ -47,6 +47,9 @@ def _sentences(answer: dict[str, Any]) -> Iterator[str]:
     else:
         told = {"run": then["run_id"], "verdict": say(then["verdict"]), "score": then["score"]}
         yield _("Decided in run {run}: {verdict} at {score:+.1f}.", **told) + " " + _by_rules(answer, then)
+        ended = then["verdict"] in ("veto", "distinct") and then["score"] != answer["today"]["score"]
+        if ended and then["rules"] == answer["rules"]:
+            yield _("Comparing ended there, since the verdict was clear; the total above counts everything.")
     if answer["same_cluster"]:
         yield _("They stand in one cluster ({number}).", number=answer["clusters"][0])
     else:

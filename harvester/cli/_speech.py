@@ -76,11 +76,11 @@ def told(sentence: object) -> str:
     return " ".join(sentences(_spoken[0])(line) for line in lines if line)
 
 
-def say(code: str) -> str:
-    """What the pages call a verdict, feature or outcome; in English the code itself."""
+def say(code: str, kind: str = "") -> str:
+    """What the pages call a verdict or feature, or an outcome (*kind* tells it from a feature); in English the code."""
     from harvester.web.words import sayer
 
-    return code if _spoken[0] == "en" else sayer(_)(code)
+    return code if _spoken[0] == "en" else sayer(_, told)(f"{kind} {code}" if kind else code)
 
 
 def translate(command: click.Command) -> click.Command:
@@ -120,6 +120,7 @@ SYSTEM = (
     N_("file is not a database"),
     N_("database disk image is malformed"),
     N_("database or disk is full"),
+    N_("decision {1} ({2} by {3}, {4})"),  # db.links.Decided.sentence
     N_("database is locked"),
     N_("attempt to write a readonly database"),
     N_("no such table: {1}"),

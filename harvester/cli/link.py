@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harvester.cli._decided import few, show_result, signed
-from harvester.cli._speech import _
+from harvester.cli._speech import _, told
 from harvester.cli.common import Shell, common, open_pipeline
 
 
@@ -31,7 +31,7 @@ def list_links(shell: Shell, everything: bool, after: int, limit: int, contradic
     opened = open_pipeline(shell)
     if contradictions:
         found = deciding.contradictions(opened)
-        shell.emit(found, lambda: shell.table(["contradiction"], [[one] for one in found]))
+        shell.emit(found, lambda: shell.table(["contradiction"], [[told(one)] for one in found]))
         return
     rows = deciding.decisions(opened, after=after, limit=limit, undone=everything)
     heads = ["decision", "what", "by", "at", "state", "records", "reason"]

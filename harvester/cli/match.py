@@ -144,7 +144,8 @@ def review(shell: Shell, limit: int, kinds: tuple[str, ...], partner: str) -> No
     found = reviewing.queue(opened, limit, kinds=kinds or reviewing.KINDS, partner=partner)
     heads = ["value", "kind", "first record", "second record", "clusters", "records", "why"]
     rows = [
-        [one.value, one.kind, one.left, one.right, _numbers(one), one.records, "; ".join(one.reasons)] for one in found
+        [one.value, one.kind, one.left, one.right, _numbers(one), one.records, "; ".join(map(say, one.reasons))]
+        for one in found
     ]
     shell.emit(found, lambda: shell.table(heads, rows))
 
@@ -323,14 +324,15 @@ def _show_simulation(shell: Shell, found: dict[str, Any]) -> None:
     shell.say(_("{records} records: {split} clusters split, {joined} joined", **found))
     if found["waiting"]:
         shell.say(_("{waiting} records wait to be matched: what they are in now is not their last word", **found))
-    shell.table(["", "now", "then"], [[name, before[name], after[name]] for name in before])
-    for kind in ("by_partner", "by_class"):
+    names = {"clusters": _("clusters"), "largest_cluster": _("largest cluster")}
+    shell.table(["", "now", "then"], [[names.get(name) or say(name), before[name], after[name]] for name in before])
+    for kind, head in (("by_partner", "partner"), ("by_class", "material")):
         rows = [[name, row["split"], row["joined"]] for name, row in found[kind].items()]
-        shell.table([kind.removeprefix("by_"), "split", "joined"], rows)
+        shell.table([head, "split", "joined"], rows)
     for kind, cases in found["samples"].items():
         for one in cases:
             said = one["decision"]
-            shell.say(f"{kind}: {say(said['verdict'])} {said['score']:g} {say(said.get('reason', ''))}")
+            shell.say(f"{_(kind)}: {say(said['verdict'])} {said['score']:g} {say(said.get('reason', ''))}")
             for part in one["parts"]:
                 shell.say("   " + " · ".join(f"{record['address']} {record['title'][:60]}" for record in part[:4]))
 

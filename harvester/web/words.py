@@ -204,6 +204,7 @@ WORDS: dict[str, str] = {
     "body": N_("a corporate body"),
     "ending": N_("another ending"),
     "misprint": N_("a misprint"),
+    "outcome extra": N_("one has words more"),  # `extra` is a feature, too
     "omission": N_("something left out"),
     # a partner's policy
     "visibility": N_("visibility"),
@@ -355,9 +356,13 @@ def sayer(gettext: Callable[[str], str], told: Callable[[str], str] = str) -> Ca
     def say(code: str) -> str:
         if code in WORDS:
             return gettext(WORDS[code])
+        if code.startswith("outcome "):
+            return say(code.removeprefix("outcome "))
         head, mark, rest = code.partition(":")
         if mark and head in WORDS:
-            return f"{gettext(WORDS[head])}: {gettext(WORDS[rest.strip()]) if rest.strip() in WORDS else rest.strip()}"
+            outcome = f"outcome {rest.strip()}"
+            known = WORDS.get(outcome) or WORDS.get(rest.strip())
+            return f"{gettext(WORDS[head])}: {gettext(known) if known else rest.strip()}"
         family, mark, rest = code.partition("-")
         if mark and family in REPAIRS:
             return f"{gettext(WORDS[family])} ({rest})"

@@ -35,6 +35,24 @@ def test_a_run_that_is_not_there_is_told_before_anybody_is_asked(call: Call) -> 
     assert "grouped nothing" in err
 
 
+def test_in_indonesian_evidence_reviews_and_contradictions_are_said(call: Call, union: Union) -> None:
+    more = BOOK._replace(title="Laskar pelangi anak Belitong")
+    law = Book("Pengantar ilmu hukum", author="Soekanto, Soerjono", year="1990", pages="310", edition="Ed. 2")
+    later = law._replace(year="1994", pages="312", edition="Ed. 3")
+    near = BOOK._replace(isbn="", year="2008")
+    union.night({"bukit/2": more, "alun/3": law, "bukit/3": later, "bukit/4": near})
+    said = call("match", "explain", "alun/1", "bukit/2", "--lang", "id")[1]
+    assert "yang satu punya kata tambahan" in said
+    assert "kurikulum" not in said
+    assert "Perbandingan berhenti di situ" in call("match", "explain", "alun/3", "bukit/3", "--lang", "id")[1]
+    assert "tahun: hampir sama" in call("match", "review", "--lang", "id")[1]
+    assert "year: near" in call("match", "review", "--lang", "en")[1]
+    call("link", "add", "must", "alun/1", "bukit/1", "-m", "satu buku")
+    said = call("link", "add", "never", "alun/1", "bukit/1", "--dry-run", "--lang", "id")[1]
+    assert "never (yang ini) mengalahkan keputusan 1 (must oleh ana, " in said
+    assert "antara lain alun/1 dan bukit/1" in said
+
+
 def test_a_merge_is_shown_first_then_made_listed_and_removed(call: Call, union: Union) -> None:
     seen = call.json("cluster", "merge", "alun/1", "bukit/1", "--dry-run")
     assert (seen["preview"], seen["decision"], seen["pending"]) == (True, None, False)
