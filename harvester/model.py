@@ -471,7 +471,7 @@ class Normalized(Value, frozen=True):
 # ---- match -------------------------------------------------------------------------------------------
 
 
-class Profile(msgspec.Struct, frozen=True, array_like=True):
+class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What matching needs of a record, flat and small; equal profiles are one node.
 
     Sets are sorted tuples so that equal profiles encode to equal bytes. Missing is 0, "" or ().
@@ -541,7 +541,7 @@ class BlockingKey(NamedTuple):
     likeness: int
 
 
-class Evidence(Value, frozen=True):
+class Evidence(Value, frozen=True, gc=False):
     """One line of an explanation: the outcome of comparing one feature and the points it gave."""
 
     feature: str
@@ -554,7 +554,7 @@ class Evidence(Value, frozen=True):
 Verdict = Literal["merge", "review", "distinct", "veto"]
 
 
-class Decision(Value, frozen=True):
+class Decision(Value, frozen=True, gc=False):
     """The verdict on a pair with the score behind it; `reason` is the veto or the top evidence."""
 
     verdict: Verdict

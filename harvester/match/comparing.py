@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import compress
 from operator import attrgetter
+from typing import Any
 
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.model import Profile
@@ -54,11 +55,29 @@ def present(profile: Profile) -> int:
     return sum(compress(_BITS.values(), _values(profile)))
 
 
-def shown(profile: Profile, names: tuple[str, ...]) -> str:
-    """The fields *names* of *profile* as the evidence prints them; "" when all are missing."""
-    texts = []
-    for name in names:
-        value = getattr(profile, name)
-        if value:
-            texts.append(" ".join(map(str, value)) if isinstance(value, tuple) else str(value))
-    return " ".join(texts)
+class Shown:
+    """What the evidence prints of a profile: groups of fields, parted by blanks; "" where all of them are missing."""
+
+    def __init__(self, groups: Sequence[tuple[str, ...]]) -> None:
+        names = dict.fromkeys(name for group in groups for name in group)
+        kinds = Profile.__annotations__
+        texts = [name for name in names if kinds[name] == "str"]
+        words = [name for name in names if kinds[name] == "tuple[str, ...]"]
+        others = [name for name in names if name not in (*texts, *words)]
+        several = [group for group in groups if len(group) > 1]
+        order = [*((name,) for name in (*texts, *words, *others)), *several]
+        self.places = [order.index(group) for group in groups]  # where the text of each group stands
+        self._getters = [attrgetter(*found) for found in (texts, words, others)]
+        self._several = [[order.index((name,)) for name in group] for group in several]
+
+    def of(self, profile: Profile) -> list[str]:
+        """The texts of *profile*, in the order that `places` tells."""
+        texts, words, others = self._getters
+        found = [*texts(profile), *map(" ".join, words(profile))]
+        found += [_text(value) if value else "" for value in others(profile)]
+        found += [" ".join([found[at] for at in group if found[at]]) for group in self._several]
+        return found
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

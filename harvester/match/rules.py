@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, cast
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.i18n import LANGUAGES
-from harvester.match.comparing import FIELDS, mask
+from harvester.match.comparing import Shown, mask
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Evidence
@@ -42,12 +42,8 @@ class Veto(NamedTuple):
     unless: tuple[When, ...] = ()
 
 
-class Result(NamedTuple):
-    """What an outcome of a feature means."""
-
-    points: float
-    veto: Veto | None
-    support: int
+# What an outcome of a feature means: points, veto and support. Plain tuples are taken apart in half the time.
+Result = tuple[float, Veto | None, int]
 
 
 class Feature(NamedTuple):
@@ -60,9 +56,7 @@ class Feature(NamedTuple):
     support: dict[str, int]
     both: int  # bits of the fields that both profiles must have for the comparison to be called
     either: int
-    results: dict[str, Result]  # all of it, by outcome
-    visible: int  # bits of the fields that the evidence shows; 0: nothing can be told by bits
-    silent: Evidence  # when neither profile has anything to show
+    results: dict[str, Result]  # all of points, vetoes and support, by outcome
 
     def asked(self, both: int, either: int) -> bool:
         """Whether the fields that both profiles have, and those that either has, are what the comparison needs."""
@@ -77,8 +71,17 @@ class Interaction(NamedTuple):
     points: float
     fixed: bool = False  # set by hand: training leaves it alone
 
+    def possible(self, known: Set[str]) -> bool:
+        """Whether it can hold when only the features *known* have an outcome."""
+        return all(feature in known or "missing" in wanted for feature, wanted in self.when)
+
 
 Asked = tuple[str, Compare, dict[str, Result]]
+# What is asked at one stage of a plan, the most that the later stages can add, and the interactions that can besides.
+Stage = tuple[tuple[Asked, ...], float, tuple[Interaction, ...]]
+Plan = tuple[Stage, ...]
+# How the evidence of a feature is told: name, place of what is shown, points by outcome, and what tells of nothing.
+Told = tuple[str, int, dict[str, float], Evidence]
 MAX_PLANS = 20_000
 
 
@@ -89,26 +92,37 @@ class Table(NamedTuple):
     remainders: tuple[float, ...]
     interactions: tuple[Interaction, ...]
     bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
-    plans: dict[tuple[int, int], tuple[tuple[Asked, ...], ...]]
-    parts: dict[tuple[str, ...], tuple[Asked, ...]]  # of plans, by the names of their features
+    weights: dict[str, dict[str, float]]  # feature → outcome → points
+    told: tuple[Told, ...]
+    shown: Shown
+    plans: dict[tuple[int, int], Plan]
+    parts: dict[tuple[int, tuple[str, ...], tuple[str, ...]], Stage]  # of plans, by stage, features and interactions
     alone: dict[tuple[Hashable, ...], bool]  # whether profiles like this one merge with their equals; remembered
 
-    def plan(self, both: int, either: int) -> tuple[tuple[Asked, ...], ...]:
+    def plan(self, both: int, either: int) -> Plan:
         """By stage, the features to ask of two profiles that both have, or either has, these fields; remembered."""
         found = self.plans.get((both, either))
         if found is None:
             if len(self.plans) >= MAX_PLANS:
                 self.plans.clear()
-            found = self.plans[both, either] = tuple(
-                self._part(tuple(one for one in stage if one.asked(both, either))) for stage in self.stages
-            )
+            found = self.plans[both, either] = self._planned(both, either)
         return found
 
-    def _part(self, features: tuple[Feature, ...]) -> tuple[Asked, ...]:
+    def _planned(self, both: int, either: int) -> Plan:
+        known: set[str] = set()
+        plan = []
+        for number, stage in enumerate(self.stages):
+            features = [one for one in stage if one.asked(both, either)]
+            known.update(one.name for one in features)
+            plan.append(self._part(number, features, [one for one in self.bonuses[number] if one.possible(known)]))
+        return tuple(plan)
+
+    def _part(self, number: int, features: list[Feature], bonuses: list[Interaction]) -> Stage:
         """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""
-        names = tuple(one.name for one in features)
+        names = number, tuple(one.name for one in features), tuple(one.name for one in bonuses)
         if names not in self.parts:
-            self.parts[names] = tuple((one.name, one.comparison.compare, one.results) for one in features)
+            asked = tuple((one.name, one.comparison.compare, one.results) for one in features)
+            self.parts[names] = asked, self.remainders[number], tuple(bonuses)
         return self.parts[names]
 
 
@@ -132,7 +146,7 @@ class Rules:
 
     def table(self, left: str, right: str) -> Table:
         """The table of two materials: their own when they agree, that of books otherwise."""
-        return self.tables.get(left, self.tables["book"]) if left == right else self.tables["book"]
+        return (self.tables.get(left) if left == right else None) or self.tables["book"]
 
 
 def load(path: Path | None = None) -> Rules:
@@ -365,7 +379,14 @@ class _Reader:
         bonuses = tuple(
             tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
         )
-        return Table(stages, remainders, interactions, bonuses, {}, {}, {})
+        in_order = [feature for stage in stages for feature in stage]
+        weights = {one.name: one.points for one in in_order}
+        shown = Shown([one.comparison.shows for one in in_order])
+        told = tuple(
+            (one.name, place, one.points, Evidence(one.name, "", "", "missing", one.points["missing"]))
+            for one, place in zip(in_order, shown.places, strict=True)
+        )
+        return Table(stages, remainders, interactions, bonuses, weights, told, shown, {}, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""
@@ -408,11 +429,8 @@ def _feature(
     weighed = {outcome: points.get(outcome, 0.0) for outcome in known.outcomes}
     forbidding = {outcome: veto for outcome, veto in vetoes.items() if veto.why}
     counted = {outcome: int(count) for outcome, count in support.items()}
-    results = {one: Result(weighed[one], forbidding.get(one), counted.get(one, 0)) for one in known.outcomes}
-    visible = mask(known.shows) if set(known.shows) <= set(FIELDS) else 0
-    silent = Evidence(name, "", "", "missing", weighed["missing"])
-    bits = mask(known.both), mask(known.either)
-    return Feature(name, known, weighed, forbidding, counted, *bits, results, visible, silent)
+    results = {one: (weighed[one], forbidding.get(one), counted.get(one, 0)) for one in known.outcomes}
+    return Feature(name, known, weighed, forbidding, counted, mask(known.both), mask(known.either), results)
 
 
 def _overlaid(base: dict[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
