@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from harvester.match.rules import MAX_PLANS, Interaction, Rules, Table, Veto, When
+from harvester.match.rules import MAX_PLANS, Found, Interaction, Rules, Table, When
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 NEVER = float("-inf")
 
 
 class _Walk(NamedTuple):
-    """What the comparisons found: outcomes but for `missing`, and whether the walk ended early."""
+    """What the comparisons found, by stage, and whether the walk ended early."""
 
-    outcomes: dict[str, str]
+    found: list[Found]
     score: float
     early_veto: str
-    late_vetoes: tuple[Veto, ...]
-    support: int
     stopped: bool
 
 
@@ -31,38 +29,33 @@ def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
 
     A veto of stage 0 (codes and identifiers) counts at any score, one found later only from the review line up.
     """
-    table = rules.table(left.material, right.material)
-    return _decision(left, right, rules, table, _walk(left, right, rules, table, stop=True))[0]
+    return _decision(left, right, rules, stop=True, kept=False)
 
 
 def judge(left: Profile, right: Profile, rules: Rules) -> Decision:
     """The same as it is kept: with all the evidence where a person may want to look at it."""
-    table = rules.table(left.material, right.material)
-    walk = _walk(left, right, rules, table, stop=True)
-    made, more = _decision(left, right, rules, table, walk)
-    near = made.verdict == "veto" and made.score >= rules.review_at
-    if not near and made.verdict not in ("merge", "review"):
-        return made
-    return Decision(made.verdict, made.score, made.reason, _told(left, right, table, walk.outcomes) + more)
+    return _decision(left, right, rules, stop=True, kept=True)
 
 
 def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
     """The same verdict as `decide` with all the evidence, whose points add up to the score."""
+    return _decision(left, right, rules, stop=False, kept=True)
+
+
+def _decision(left: Profile, right: Profile, rules: Rules, *, stop: bool, kept: bool) -> Decision:
+    """What follows from a walk, with its evidence where that is *kept*; one that was stopped ends below review."""
     table = rules.table(left.material, right.material)
-    walk = _walk(left, right, rules, table, stop=False)
-    made, more = _decision(left, right, rules, table, walk)
-    return Decision(made.verdict, made.score, made.reason, _told(left, right, table, walk.outcomes) + more)
-
-
-def _decision(
-    left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk
-) -> tuple[Decision, tuple[Evidence, ...]]:
-    """What follows from a walk, and the evidence beyond single features; one that was stopped ends below review."""
+    walk = _walk(left, right, rules, table, stop=stop)
     if walk.stopped:
-        reason = walk.early_veto or _reason(table, walk.outcomes, worst=True)
-        return Decision("veto" if walk.early_veto else "distinct", walk.score, reason), ()
-    verdict, score, cause, more = _judge(left, right, rules, table, walk)
-    return Decision(verdict, score, cause or _reason(table, walk.outcomes, worst=verdict != "merge")), more
+        if walk.early_veto:
+            return Decision("veto", walk.score, walk.early_veto)
+        return Decision("distinct", walk.score, _reason(table, _outcomes(walk.found), worst=True))
+    outcomes = _outcomes(walk.found)
+    verdict, score, cause, more = _judge(left, right, rules, table, walk, outcomes)
+    reason = cause or _reason(table, outcomes, worst=verdict != "merge")
+    if kept and (not stop or score >= rules.review_at):
+        return Decision(verdict, score, reason, _told(left, right, table, outcomes) + more)
+    return Decision(verdict, score, reason)
 
 
 def self_merges(profile: Profile, rules: Rules) -> bool:
@@ -73,7 +66,7 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
         if len(table.alone) >= MAX_PLANS:
             table.alone.clear()
         walk = _walk(profile, profile, rules, table, stop=True)
-        merges = _judge(profile, profile, rules, table, walk)[0] == "merge"
+        merges = _judge(profile, profile, rules, table, walk, _outcomes(walk.found))[0] == "merge"
         found = table.alone[kind] = merges and not walk.stopped
     return found
 
@@ -87,41 +80,45 @@ def of_itself(one: Profile) -> tuple[Hashable, ...]:
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
     """The outcome of every comparison of the pair that says something, by its name."""
     table = rules.table(left.material, right.material)
-    return _walk(left, right, rules, table, stop=False).outcomes
+    return _outcomes(_walk(left, right, rules, table, stop=False).found)
 
 
 def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bool) -> _Walk:
-    outcomes: dict[str, str] = {}
-    score = 0.0
-    support = 0
-    early = ""
-    late: list[Veto] = []
     line = rules.review_at if stop else NEVER
     here, there = left.present, right.present
-    for number, stage in enumerate(table.plan(here & there, here | there)):
-        asked, remainder, bonuses = stage
-        for name, compare, results in asked:
-            outcome = compare(left, right)
-            if outcome == "missing":
-                continue
-            outcomes[name] = outcome
-            points, veto, counts = results[outcome]
-            score += points
-            support += counts
-            if veto is not None:
-                if number:
-                    late.append(veto)
-                else:
-                    early = early or veto.why
-        reach = score + remainder
-        if reach < line and (not bonuses or reach + _hope(bonuses, outcomes) < line):
-            return _Walk(outcomes, score, early, tuple(late), support, True)
-    return _Walk(outcomes, score, early, tuple(late), support, False)
+    score = 0.0
+    walked: list[Found] = []
+    for stage in table.plan(here & there, here | there):
+        answers = []
+        for compare in stage.compares:
+            answers.append(compare(left, right))
+        asked = tuple(answers)
+        found = stage.known.get(asked) or stage.read(asked)
+        walked.append(found)
+        score += found.points
+        reach = score + stage.remainder
+        if reach < line and (reach + stage.most < line or reach + _hope(stage.bonuses, walked) < line):
+            return _Walk(walked, score, _early(walked), True)
+    return _Walk(walked, score, _early(walked), False)
 
 
-def _hope(bonuses: tuple[Interaction, ...], outcomes: dict[str, str]) -> float:
+def _early(walked: list[Found]) -> str:
+    """Why codes or identifiers forbid a merge, or ""."""
+    vetoes = walked[0].vetoes
+    return vetoes[0].why if vetoes else ""
+
+
+def _hope(bonuses: tuple[Interaction, ...], walked: list[Found]) -> float:
     """The most that interactions can still add: those that nothing found so far speaks against."""
-    return sum([bonus.points for bonus in _holding(bonuses, outcomes)])
+    return sum([bonus.points for bonus in _holding(bonuses, _outcomes(walked))])
+
+
+def _outcomes(walked: list[Found]) -> dict[str, str]:
+    """The outcomes but for `missing`, by feature."""
+    outcomes: dict[str, str] = {}
+    for found in walked:
+        outcomes |= found.outcomes
+    return outcomes
 
 
 def _holding(interactions: tuple[Interaction, ...], outcomes: dict[str, str]) -> list[Interaction]:
@@ -137,20 +134,20 @@ def _holding(interactions: tuple[Interaction, ...], outcomes: dict[str, str]) ->
 
 
 def _judge(
-    left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk
+    left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk, outcomes: dict[str, str]
 ) -> tuple[Verdict, float, str, tuple[Evidence, ...]]:
     """Verdict, final score, what forced it ("" : points alone) and the evidence beyond single features."""
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
-        for interaction in _holding(table.interactions, walk.outcomes)
+        for interaction in _holding(table.interactions, outcomes)
     ]
     score = walk.score + sum([item.points for item in more])
-    cap = _cap(left, right, rules, walk) if score >= rules.merge_at else ""
+    cap = _cap(left, right, rules, walk, outcomes) if score >= rules.merge_at else ""
     if cap:
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
         score = rules.merge_at - 1
-    veto = walk.early_veto or (_late_veto(walk) if score >= rules.review_at else "")
-    if not veto and rules.impression == "distinct" and walk.outcomes.get("impression") in ("different", "one_side"):
+    veto = walk.early_veto or (_late_veto(walk, outcomes) if score >= rules.review_at else "")
+    if not veto and rules.impression == "distinct" and outcomes.get("impression") in ("different", "one_side"):
         veto = "another printing (policy impression: distinct)"
     if veto:
         return "veto", score, veto, tuple(more)
@@ -167,19 +164,20 @@ def holds(when: When, outcomes: dict[str, str]) -> bool:
     return True
 
 
-def _late_veto(walk: _Walk) -> str:
-    for veto in walk.late_vetoes:
-        if not any(holds(unless, walk.outcomes) for unless in veto.unless):
-            return veto.why
+def _late_veto(walk: _Walk, outcomes: dict[str, str]) -> str:
+    for found in walk.found[1:]:
+        for veto in found.vetoes:
+            if not any(holds(unless, outcomes) for unless in veto.unless):
+                return veto.why
     return ""
 
 
-def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk) -> str:
+def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk, outcomes: dict[str, str]) -> str:
     """Why a pair with the score of a merge is for review all the same, or ""."""
     needed = rules.support_generic if left.generic or right.generic else rules.support_needed
-    if walk.support < needed:
+    if sum([found.support for found in walk.found]) < needed:
         return "too little besides the title agrees"
-    if rules.impression == "review" and walk.outcomes.get("impression") in ("different", "one_side"):
+    if rules.impression == "review" and outcomes.get("impression") in ("different", "one_side"):
         return "another printing (policy impression: review)"
     return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Set
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -12,7 +12,7 @@ from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.i18n import LANGUAGES
 from harvester.match.comparing import Shown, mask
-from harvester.match.comparisons import Compare, Comparison, comparisons
+from harvester.match.comparisons import Comparison, comparisons
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Evidence
 from harvester.registry import suggestion
@@ -42,10 +42,6 @@ class Veto(NamedTuple):
     unless: tuple[When, ...] = ()
 
 
-# What an outcome of a feature means: points, veto and support. Plain tuples are taken apart in half the time.
-Result = tuple[float, Veto | None, int]
-
-
 class Feature(NamedTuple):
     """One comparison with the points, vetoes and support of each of its outcomes."""
 
@@ -56,7 +52,6 @@ class Feature(NamedTuple):
     support: dict[str, int]
     both: int  # bits of the fields that both profiles must have for the comparison to be called
     either: int
-    results: dict[str, Result]  # all of points, vetoes and support, by outcome
 
     def asked(self, both: int, either: int) -> bool:
         """Whether the fields that both profiles have, and those that either has, are what the comparison needs."""
@@ -76,13 +71,47 @@ class Interaction(NamedTuple):
         return all(feature in known or "missing" in wanted for feature, wanted in self.when)
 
 
-Asked = tuple[str, Compare, dict[str, Result]]
-# What is asked at one stage of a plan, the most that the later stages can add, and the interactions that can besides.
-Stage = tuple[tuple[Asked, ...], float, tuple[Interaction, ...]]
+class Found(NamedTuple):
+    """What the outcomes of one stage come to; those that are `missing` do not count."""
+
+    points: float
+    support: int
+    vetoes: tuple[Veto, ...]
+    outcomes: dict[str, str]
+
+
+class Stage:
+    """The comparisons of one stage of a plan, the most that the later stages can add, and the interactions besides."""
+
+    __slots__ = ("_features", "bonuses", "compares", "known", "most", "remainder")
+
+    def __init__(self, features: Sequence[Feature], remainder: float, bonuses: Sequence[Interaction]) -> None:
+        self._features = features
+        self.compares = tuple(one.comparison.compare for one in features)
+        self.remainder = remainder
+        self.bonuses = tuple(bonuses)
+        self.most = sum(one.points for one in bonuses)
+        self.known: dict[tuple[str, ...], Found] = {}
+
+    def read(self, answers: tuple[str, ...]) -> Found:
+        """What the comparisons have answered, in order; remembered: most pairs are answered as others were."""
+        if len(self.known) >= MAX_ANSWERS:
+            self.known.clear()
+        told = [(one, outcome) for one, outcome in zip(self._features, answers, strict=True) if outcome != "missing"]
+        found = self.known[answers] = Found(
+            sum(one.points[outcome] for one, outcome in told),
+            sum(one.support.get(outcome, 0) for one, outcome in told),
+            tuple(one.vetoes[outcome] for one, outcome in told if outcome in one.vetoes),
+            {one.name: outcome for one, outcome in told},
+        )
+        return found
+
+
 Plan = tuple[Stage, ...]
 # How the evidence of a feature is told: name, place of what is shown, points by outcome, and what tells of nothing.
 Told = tuple[str, int, dict[str, float], Evidence]
 MAX_PLANS = 20_000
+MAX_ANSWERS = 1_000  # of a stage of a plan
 
 
 class Table(NamedTuple):
@@ -121,8 +150,7 @@ class Table(NamedTuple):
         """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""
         names = number, tuple(one.name for one in features), tuple(one.name for one in bonuses)
         if names not in self.parts:
-            asked = tuple((one.name, one.comparison.compare, one.results) for one in features)
-            self.parts[names] = asked, self.remainders[number], tuple(bonuses)
+            self.parts[names] = Stage(features, self.remainders[number], bonuses)
         return self.parts[names]
 
 
@@ -429,8 +457,7 @@ def _feature(
     weighed = {outcome: points.get(outcome, 0.0) for outcome in known.outcomes}
     forbidding = {outcome: veto for outcome, veto in vetoes.items() if veto.why}
     counted = {outcome: int(count) for outcome, count in support.items()}
-    results = {one: (weighed[one], forbidding.get(one), counted.get(one, 0)) for one in known.outcomes}
-    return Feature(name, known, weighed, forbidding, counted, mask(known.both), mask(known.either), results)
+    return Feature(name, known, weighed, forbidding, counted, mask(known.both), mask(known.either))
 
 
 def _overlaid(base: dict[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -76,8 +76,10 @@ def language(left: Profile, right: Profile) -> str:
     if not left.languages or not right.languages:
         return "missing"
     assumed = left.language_assumed or right.language_assumed
+    if left.languages == right.languages:
+        return "missing" if assumed else "equal"
     if meet(left.languages, right.languages):
-        return "missing" if assumed else "equal" if left.languages == right.languages else "overlap"
+        return "missing" if assumed else "overlap"
     if not assumed:
         return "different"
     return "titled" if _titled(left, right) or _titled(right, left) else "unsure"

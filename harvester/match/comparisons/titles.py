@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -45,11 +46,12 @@ def title(left: Profile, right: Profile) -> str:
 
 def _is_variant(left: Profile, right: Profile) -> bool:
     """Whether one side's title is a variant of the other's, or both give one title in script (880)."""
-    if not left.variants and not right.variants:
-        return False
-    if meet((left.proper, left.title), right.variants) or meet((right.proper, right.title), left.variants):
+    mine, theirs = left.variants, right.variants
+    if theirs and (left.title in theirs or left.proper in theirs):
         return True
-    return any(one in right.variants and not is_latin(one) for one in left.variants)
+    if mine and (right.title in mine or right.proper in mine):
+        return True
+    return bool(mine and theirs) and any(one in theirs and not is_latin(one) for one in mine)
 
 
 def scripts_differ(left: Profile, right: Profile) -> bool:
@@ -65,6 +67,11 @@ def _run_together(left: Profile, right: Profile) -> bool:
 
 # A record is compared with several others.
 _set = lru_cache(maxsize=8_000)(frozenset[str])
+
+
+@lru_cache(maxsize=8_000)
+def _any_of(*several: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(chain(*several))
 
 
 def _distance(left: Profile, right: Profile) -> str:
@@ -100,7 +107,7 @@ def words(left: Profile, right: Profile) -> str:
     mine, theirs, errors = _without_typing_errors(mine, theirs)
     mine, theirs = _unforgiven(mine, right), _unforgiven(theirs, left)
     count = min(len(mine), len(theirs))
-    if count and _omitted(left, right):
+    if count and (left.open_at or right.open_at) and _omitted(left, right):
         return "omission"
     if len(mine) == len(theirs) == 1 and mine[0][:STEM] == theirs[0][:STEM]:
         return "ending"
@@ -119,11 +126,8 @@ def _subtitle(one: Profile) -> int:
 
 
 def _omitted(left: Profile, right: Profile) -> bool:
-    """Whether the titles are word by word the same up to where one of them leaves something out."""
-    ends = [end for end in (left.open_at, right.open_at) if end]
-    if not ends:
-        return False
-    head = left.title.split()[: min(ends)]
+    """Whether the titles, one of which leaves something out, are word by word the same up to there."""
+    head = left.title.split()[: min(left.open_at or right.open_at, right.open_at or left.open_at)]
     return len(significant(head)) >= HEAD and head == right.title.split()[: len(head)]
 
 
@@ -131,7 +135,8 @@ def _unforgiven(words: list[str], other: Profile) -> list[str]:
     """*words* but those of names and series of *other*; a map is by an office, whose name tells its subject."""
     if other.material == "map":
         return words
-    return [word for word in words if not (word in other.responsibility or word in other.names or word in other.series)]
+    known = _any_of(other.responsibility, other.names, other.series)
+    return [word for word in words if word not in known]
 
 
 def _without_typing_errors(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str], int]:
@@ -144,9 +149,10 @@ def _without_typing_errors(mine: list[str], theirs: list[str]) -> tuple[list[str
         return mine, theirs, 0
     swapped = theirs < mine
     left, right = (theirs, mine) if swapped else (mine, theirs)
+    heads = {word[0] for word in right}
     remaining, unmatched = list(right), []
     for word in left:
-        partner = _mistyped(word, remaining)
+        partner = _mistyped(word, remaining) if word[0] in heads else None
         if partner is None:
             unmatched.append(word)
         else:
@@ -157,8 +163,9 @@ def _without_typing_errors(mine: list[str], theirs: list[str]) -> tuple[list[str
 
 def _mistyped(word: str, others: list[str]) -> str | None:
     """The first of *others* that begins as *word* does and is alike."""
+    head, length = word[0], len(word)
     for other in others:
-        if word[0] == other[0] and alike(word, other):
+        if head == other[0] and -3 < len(other) - length < 3 and alike(word, other):
             return other
     return None
 
@@ -166,14 +173,17 @@ def _mistyped(word: str, others: list[str]) -> str | None:
 def alike(left: str, right: str) -> bool:
     """Whether two spelled words are one word with a typing error or another ending."""
     shorter, longer = (left, right) if len(left) <= len(right) else (right, left)
-    if len(shorter) >= 3 and longer.startswith(shorter) and len(longer) - len(shorter) <= 2:
+    gap = len(longer) - len(shorter)
+    if gap > 2:
+        return False
+    if len(shorter) >= 3 and longer.startswith(shorter):
         return True
     if len(longer) < 5 and not (len(shorter) == len(longer) == 4 and shorter[::3] == longer[::3]):
         return False
-    if len(longer) > 5 and left[:2] == right[:2] and sorted(left) == sorted(right):
+    if not gap and len(longer) > 5 and left[:2] == right[:2] and sorted(left) == sorted(right):
         return True
     allowed = 1 if len(shorter) < 9 else 2
-    return bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
+    return gap <= allowed and bool(OSA.distance(left, right, score_cutoff=allowed) <= allowed)
 
 
 @comparison(2, "equal one_side misprint different", either="numbers")
@@ -248,6 +258,8 @@ def part_names(left: Profile, right: Profile) -> str:
     mine, theirs = left.part_names, right.part_names
     if mine == theirs:
         return "equal" if mine else "missing"
+    if len(mine) == len(theirs) == 1:
+        return "alike" if _same_name(mine[0], theirs[0]) else "different"
     if mine and theirs:
         return "different" if _names_apart(mine, theirs) and _names_apart(theirs, mine) else "alike"
     named, other = (left, right) if mine else (right, left)
