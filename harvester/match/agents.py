@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from harvester.match.arabic import word_skeleton
-from harvester.match.titles import joined_initials, spelled
+from harvester.match.titles import all_spelled, joined_initials, spelled
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Contributor, NormalizedRecord, Publication
 from harvester.text import fold, significant
@@ -23,7 +23,7 @@ def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *name* without honorifics and degrees; with them when nothing else is left."""
     folded = fold(name).split()
     kept = [word for word in folded if word not in vocabulary.honorifics and not word.isdigit()]
-    return tuple(spelled(word) for word in (kept or folded))[:12]
+    return tuple(all_spelled(kept or folded))[:12]
 
 
 def entry_words(author: Contributor, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def entry_words(author: Contributor, vocabulary: Vocabulary) -> tuple[str, ...]:
     name = plain_name(author)
     front, comma, _ = name.partition(",")
     words = name_words(front if comma and author.kind == "person" else name, vocabulary)
-    return tuple(word for word in words if len(word) > 2) or words
+    return tuple([word for word in words if len(word) > 2]) or words
 
 
 def plain_name(agent: Contributor) -> str:
@@ -84,12 +84,13 @@ def name_skeletons(words: list[str]) -> set[str]:
 
 def responsibility_words(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled significant words of a statement of responsibility, sorted."""
-    kept = [
-        spelled(word)
-        for word in significant(fold(text).split())
-        if len(word) > 2 and word not in vocabulary.responsibility_words and word not in vocabulary.honorifics
-    ]
-    return tuple(sorted(set(kept)))[:MAX_NAMES]
+    if not text:
+        return ()
+    words = fold(text).split()
+    kept = [word for word in words if word not in vocabulary.silent and len(word) > 2]
+    if not kept:  # perhaps for want of a significant word
+        kept = [word for word in significant(words) if word not in vocabulary.roles and len(word) > 2]
+    return tuple(sorted(set(all_spelled(kept))))[:MAX_NAMES]
 
 
 def publisher_words(publications: tuple[Publication, ...], vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ their assimilated forms go. It is a coarse key, meant to be read beside author a
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 # Shortest skeleton that may stand for a title.
 SHORTEST = 4
@@ -27,7 +26,6 @@ _ARTICLE_FORMS = (
     "wa wal was war fi fil li lil bi bil kitab"
 )
 _ARTICLES = frozenset(_ARTICLE_FORMS.split())
-_SUN = "lrsndtz"
 _DIN = re.compile(r"(?:u|i|a)?d{1,2}[ie]+n$")
 _CASE = re.compile(r"(?:u|i|a)([lrsndtz])$")
 _PREFIX = re.compile("^(?:وال|بال|فال|كال|ال|لل|و)(?=..)")
@@ -41,24 +39,17 @@ def in_script(text: str) -> bool:
 
 def looks_romanized(words: list[str]) -> bool:
     """Whether the folded *words* could be a romanized Arabic title: an article, or a word with an article grown on."""
-    if not _ARTICLES_APART.isdisjoint(words[:-1]):
+    if not _ARTICLES_APART.isdisjoint(words) and not _ARTICLES_APART.isdisjoint(words[:-1]):
         return True
-    if [word for word in words if word[-2:-1] == "u"]:  # a list takes half the time of any()
-        for word, following in pairwise(words):
-            if len(word) > 4 and _grown_on(word, following):
-                return True
-    return "din" in " ".join(words) and any(
-        len(word) > 5 and word.endswith(("uddin", "udin", "iddin")) for word in words
-    )
+    text = " ".join(words)
+    if _GROWN_ON.search(text):
+        return True
+    return "din" in text and any(len(word) > 5 and word.endswith(("uddin", "udin", "iddin")) for word in words)
 
 
 _ARTICLES_APART = frozenset(("al", "el", "wal", "asy", "ash", "fil"))
-
-
-def _grown_on(word: str, following: str) -> bool:
-    if word.endswith("ul"):
-        return True
-    return len(word) > 5 and word[-2] == "u" and word[-1] in _SUN and word[-1] == following[0]
+# The article at the end of a word before another: fathul qorib, asbabun nuzul.
+_GROWN_ON = re.compile(r"u(?:(?<=\S{3}u)l |(?<=\S{4}u)([lrsndtz]) \1)")
 
 
 def skeleton(words: list[str]) -> str:

@@ -11,13 +11,22 @@ def is_bogus(value: str) -> bool:
     >>> is_bogus("9780000000002"), is_bogus("9789793062792")
     (True, False)
     """
-    digits = value if value.isdigit() else "".join(filter(str.isdigit, value))
+    digits = value if value.isdigit() else _digits(value)
     if not digits:
         return False
     body = digits[3:-1] if len(digits) == 13 and digits[:3] in ("978", "979") else digits
     if body[:1] != body[1:2] and body[:2] not in _COUNTING:
         return False
     return _is_filler(body) or (len(body) > 6 and _is_filler(body[:-1]))
+
+
+_NO_DIGIT = bytes(code for code in range(128) if not chr(code).isdigit())
+
+
+def _digits(value: str) -> str:
+    if value.isascii():
+        return value.encode().translate(None, _NO_DIGIT).decode()
+    return "".join(filter(str.isdigit, value))
 
 
 # How counts up and down begin.

@@ -7,6 +7,8 @@ from itertools import compress
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import astuple
+
 from harvester.match.comparisons import Compare, Comparison, comparisons
 from harvester.model import Profile
 
@@ -18,7 +20,7 @@ FIELDS = (
     "score_format", "extra", "minutes",
 )  # fmt: skip
 _BITS = {name: 1 << number for number, name in enumerate(FIELDS)}
-_values = attrgetter(*FIELDS)
+_IN_ORDER = tuple(_BITS.get(name, 0) for name in Profile.__struct_fields__)
 
 
 def comparison(
@@ -52,7 +54,7 @@ def mask(names: tuple[str, ...]) -> int:
 
 def present(profile: Profile) -> int:
     """The bits of the fields that *profile* has."""
-    return sum(compress(_BITS.values(), _values(profile)))
+    return sum(compress(_IN_ORDER, astuple(profile)))
 
 
 class Shown:

@@ -27,7 +27,7 @@ from harvester.match.bogus import is_bogus
 from harvester.match.comparing import present
 from harvester.match.constants import NONE, Constants, silenced
 from harvester.match.rules import Rules
-from harvester.match.titles import TitleArea, number, series_numbers, spelled, title_area
+from harvester.match.titles import TitleArea, all_spelled, number, series_numbers, title_area
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Identifier, NormalizedRecord, Profile, Series
 from harvester.text import fold, significant
@@ -64,8 +64,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
     area = title_area(record.title, known)
     identifiers = _identifiers(record)
     author = first_author(record)
-    words = list(area.full.split())
-    bones = _skeleton(record, words)
+    bones = _skeleton(record, area.tokens)
     names = all_names(record, known)
     if bones:
         skeletons = name_skeletons([w for person in record.contributors[:10] for w in fold(person.name).split()])
@@ -102,9 +101,9 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         responsibility=responsibility_words(record.title.responsibility, known),
         year=year,
         year_to=_uncertain_end(record, year),
-        years=tuple(sorted({value for value in (year, dates.copyright_year or 0) if value})),
+        years=_years(year, dates.copyright_year or 0),
         country=record.country.strip(),
-        place=next((fold(item.place) for item in record.publications if item.place), ""),
+        place=next((_folded(item.place) for item in record.publications if item.place), ""),
         publisher=publisher,
         pages=_pages(record),
         volumes=record.extent.volumes or 0,
@@ -145,7 +144,10 @@ def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
             found[item.kind].append(item.value)
         else:
             found["id"].append(f"{item.kind}:{_publisher_number(item) if item.kind in _LOOSE else item.value.lower()}")
-    return {kind: tuple(sorted(set(values)))[:MAX_VALUES] if values else () for kind, values in found.items()}
+    return {
+        kind: tuple(sorted(set(values)))[:MAX_VALUES] if len(values) > 1 else tuple(values)
+        for kind, values in found.items()
+    }
 
 
 # Kinds whose blanks, hyphens and "No." are the cataloguer's: ACD-037, ACD 037; 1786, No. 1786.
@@ -186,10 +188,14 @@ def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
 def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
     if len(area.words) <= 1:
         return True
-    for word in area.full.split():  # noqa: SIM110 - a loop takes half the time of all()
+    for word in area.tokens:  # noqa: SIM110 - a loop takes half the time of all()
         if word not in known.generic_titles and not word.isdigit():
             return False
     return True
+
+
+def _years(*stated: int) -> tuple[int, ...]:
+    return tuple(sorted(set(stated) - {0}))
 
 
 def _uncertain_end(record: NormalizedRecord, year: int) -> int:
@@ -238,7 +244,10 @@ def _series_numbers(series: tuple[Series, ...], known: Vocabulary) -> tuple[str,
 
 @lru_cache(maxsize=4_000)  # the records of a series come by the hundred
 def _title_words(title: str) -> tuple[str, ...]:
-    return tuple([spelled(word) for word in significant(fold(title).split())])
+    return tuple(all_spelled(significant(fold(title).split())))
+
+
+_folded = lru_cache(maxsize=2_000)(fold)  # of places, which are few
 
 
 def _student(record: NormalizedRecord) -> str:

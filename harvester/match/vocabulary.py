@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+from harvester.text import STOP_WORDS
+
+
+class Companion(NamedTuple):
+    """Words of a title that name a companion of the book, and what it is; the first place wins."""
+
+    place: int
+    phrase: str
+    kind: str
 
 
 class Vocabulary:
@@ -52,9 +62,13 @@ class Vocabulary:
         self.institution_generic = lists.get("institution_generic", empty)
         self.publisher_aliases = publisher_aliases
         self.abbreviations = abbreviations  # of title words: abbreviation → the word
-        self.companions = companions  # words of a title that name a companion of the book → its kind
         self.edition_forms = edition_forms  # words of an edition statement → the one of edition_versions they mean
-        self.companion_words = frozenset(phrase.partition(" ")[0] for phrase in companions)
+        self.companions_from: dict[str, list[Companion]] = {}  # by the first word of the phrase
+        for place, (phrase, kind) in enumerate(companions.items()):
+            self.companions_from.setdefault(phrase.partition(" ")[0], []).append(Companion(place, phrase, kind))
         school = (self.grades, self.semesters, self.curricula, self.schools, self.students, self.teachers)
+        self.companion_words = frozenset(self.companions_from)
+        self.roles = self.responsibility_words | self.honorifics
+        self.silent = self.roles | STOP_WORDS
         self.marking = empty.union(*school, self.levels)  # a title without any of these is no school book's
         self.counted = empty.union(self.parts, self.grades, self.semesters)  # words that a number may follow
