@@ -41,7 +41,7 @@ GROWTH = {
 }  # fmt: skip
 JUDGING = {
     "records": "records", "profile_us": "profile, µs", "keys": "keys", "keys_us": "all its keys, µs", "pairs": "pairs",
-    "compare_us": "comparison of a pair, µs",
+    "compare_us": "comparison of a pair, µs", "matching_us": "matching in all, µs a record",
 }  # fmt: skip
 MEMORY = {
     "records": "records",
