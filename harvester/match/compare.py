@@ -7,7 +7,6 @@ evidence. Both walk the same comparisons, so they cannot disagree about an outco
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
 
 from harvester.match.rules import MAX_PLANS, Found, Interaction, Rules, Table, When
 from harvester.model import Decision, Evidence, Profile, Verdict
@@ -15,13 +14,8 @@ from harvester.model import Decision, Evidence, Profile, Verdict
 NEVER = float("-inf")
 
 
-class _Walk(NamedTuple):
-    """What the comparisons found, by stage, and whether the walk ended early."""
-
-    found: list[Found]
-    score: float
-    early_veto: str
-    stopped: bool
+# What the comparisons found, by stage, the score so far, and whether the walk ended early.
+_Walk = tuple[list[Found], float, bool]
 
 
 def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
@@ -45,13 +39,12 @@ def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
 def _decision(left: Profile, right: Profile, rules: Rules, *, stop: bool, kept: bool) -> Decision:
     """What follows from a walk, with its evidence where that is *kept*; one that was stopped ends below review."""
     table = rules.table(left.material, right.material)
-    walk = _walk(left, right, rules, table, stop=stop)
-    if walk.stopped:
-        if walk.early_veto:
-            return Decision("veto", walk.score, walk.early_veto)
-        return Decision("distinct", walk.score, _reason(table, _outcomes(walk.found), worst=True))
-    outcomes = _outcomes(walk.found)
-    verdict, score, cause, more = _judge(left, right, rules, table, walk, outcomes)
+    walked, score, stopped = _walk(left, right, rules, table, stop=stop)
+    if stopped:
+        if early := _early_veto(walked):
+            return Decision("veto", score, early)
+        return Decision("distinct", score, _reason(table, _outcomes(walked), worst=True))
+    verdict, score, cause, more, outcomes = _judge((left, right), rules, table, walked, score)
     reason = cause or _reason(table, outcomes, worst=verdict != "merge")
     if kept and (not stop or score >= rules.review_at):
         return Decision(verdict, score, reason, _told(left, right, table, outcomes) + more)
@@ -65,9 +58,9 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
     if found is None:
         if len(table.alone) >= MAX_PLANS:
             table.alone.clear()
-        walk = _walk(profile, profile, rules, table, stop=True)
-        merges = _judge(profile, profile, rules, table, walk, _outcomes(walk.found))[0] == "merge"
-        found = table.alone[kind] = merges and not walk.stopped
+        walked, score, stopped = _walk(profile, profile, rules, table, stop=True)
+        merges = _judge((profile, profile), rules, table, walked, score)[0] == "merge"
+        found = table.alone[kind] = merges and not stopped
     return found
 
 
@@ -80,7 +73,7 @@ def of_itself(one: Profile) -> tuple[Hashable, ...]:
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
     """The outcome of every comparison of the pair that says something, by its name."""
     table = rules.table(left.material, right.material)
-    return _outcomes(_walk(left, right, rules, table, stop=False).found)
+    return _outcomes(_walk(left, right, rules, table, stop=False)[0])
 
 
 def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bool) -> _Walk:
@@ -98,11 +91,11 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
         score += found.points
         reach = score + stage.remainder
         if reach < line and (reach + stage.most < line or reach + _hope(stage.bonuses, walked) < line):
-            return _Walk(walked, score, _early(walked), True)
-    return _Walk(walked, score, _early(walked), False)
+            return walked, score, True
+    return walked, score, False
 
 
-def _early(walked: list[Found]) -> str:
+def _early_veto(walked: list[Found]) -> str:
     """Why codes or identifiers forbid a merge, or ""."""
     vetoes = walked[0].vetoes
     return vetoes[0].why if vetoes else ""
@@ -134,26 +127,28 @@ def _holding(interactions: tuple[Interaction, ...], outcomes: dict[str, str]) ->
 
 
 def _judge(
-    left: Profile, right: Profile, rules: Rules, table: Table, walk: _Walk, outcomes: dict[str, str]
-) -> tuple[Verdict, float, str, tuple[Evidence, ...]]:
-    """Verdict, final score, what forced it ("" : points alone) and the evidence beyond single features."""
+    pair: tuple[Profile, Profile], rules: Rules, table: Table, walked: list[Found], score: float
+) -> tuple[Verdict, float, str, tuple[Evidence, ...], dict[str, str]]:
+    """Verdict, final score, what forced it ("" : points alone), evidence beyond single features, and the outcomes."""
+    outcomes = _outcomes(walked)
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
         for interaction in _holding(table.interactions, outcomes)
     ]
-    score = walk.score + sum([item.points for item in more])
-    cap = _cap(left, right, rules, walk, outcomes) if score >= rules.merge_at else ""
+    score += sum([item.points for item in more])
+    printing = outcomes.get("impression") in ("different", "one_side")
+    cap = _cap(pair, rules, walked, printing) if score >= rules.merge_at else ""
     if cap:
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
         score = rules.merge_at - 1
-    veto = walk.early_veto or (_late_veto(walk, outcomes) if score >= rules.review_at else "")
-    if not veto and rules.impression == "distinct" and outcomes.get("impression") in ("different", "one_side"):
+    veto = _early_veto(walked) or (_late_veto(walked, outcomes) if score >= rules.review_at else "")
+    if not veto and printing and rules.impression == "distinct":
         veto = "another printing (policy impression: distinct)"
     if veto:
-        return "veto", score, veto, tuple(more)
+        return "veto", score, veto, tuple(more), outcomes
     if score >= rules.merge_at:
-        return "merge", score, "", tuple(more)
-    return ("review" if score >= rules.review_at else "distinct"), score, cap, tuple(more)
+        return "merge", score, "", tuple(more), outcomes
+    return ("review" if score >= rules.review_at else "distinct"), score, cap, tuple(more), outcomes
 
 
 def holds(when: When, outcomes: dict[str, str]) -> bool:
@@ -164,20 +159,20 @@ def holds(when: When, outcomes: dict[str, str]) -> bool:
     return True
 
 
-def _late_veto(walk: _Walk, outcomes: dict[str, str]) -> str:
-    for found in walk.found[1:]:
+def _late_veto(walked: list[Found], outcomes: dict[str, str]) -> str:
+    for found in walked[1:]:
         for veto in found.vetoes:
             if not any(holds(unless, outcomes) for unless in veto.unless):
                 return veto.why
     return ""
 
 
-def _cap(left: Profile, right: Profile, rules: Rules, walk: _Walk, outcomes: dict[str, str]) -> str:
+def _cap(pair: tuple[Profile, Profile], rules: Rules, walked: list[Found], printing: bool) -> str:
     """Why a pair with the score of a merge is for review all the same, or ""."""
-    needed = rules.support_generic if left.generic or right.generic else rules.support_needed
-    if sum([found.support for found in walk.found]) < needed:
+    generic = pair[0].generic or pair[1].generic
+    if sum([found.support for found in walked]) < (rules.support_generic if generic else rules.support_needed):
         return "too little besides the title agrees"
-    if rules.impression == "review" and outcomes.get("impression") in ("different", "one_side"):
+    if printing and rules.impression == "review":
         return "another printing (policy impression: review)"
     return ""
 

@@ -71,7 +71,8 @@ class Interaction(NamedTuple):
         return all(feature in known or "missing" in wanted for feature, wanted in self.when)
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Found:
     """What the outcomes of one stage come to; those that are `missing` do not count."""
 
     points: float
