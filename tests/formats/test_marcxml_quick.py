@@ -63,7 +63,6 @@ ODD = {
     "prefix that nobody declares": swapped("<record", "<record x:y='1'"),
     "prefix of the schema instance not declared": swapped('xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ', ""),
     "unknown namespace": swapped('xmlns="http://www.loc.gov/MARC21/slim"', 'xmlns="http://a b"'),
-    "subfields on lines and not": swapped('</subfield>\n    <subfield code="c"', '</subfield><subfield code="c"'),
     "envelope": f"<metadata>{USUAL}</metadata>".encode(),
     "two records": USUAL.encode() * 2,
     "cut": USUAL.encode()[:-20],
