@@ -127,18 +127,28 @@ def in_use(database: Database, now: Callable[[], str]) -> Shelf:
 def ready(database: Database, now: Callable[[], str]) -> None:
     """Make the dictionaries of the catalogue, or make them anew, where that is due and nobody else is at it."""
     with database.read() as conn:
-        last, lines = _last(conn, "event"), _lines(conn)
-    if lines >= max(FIRST_LINES, last.records * GROWTH):
+        wanted = _due_of_catalogue(conn)
+    if wanted:
         _train_alone(database, now, ledger=False)
 
 
+def _due_of_catalogue(conn: Connection) -> bool:
+    return _lines(conn) >= max(FIRST_LINES, _last(conn, "event").records * GROWTH)
+
+
 def _train_alone(database: Database, now: Callable[[], str], *, ledger: bool) -> bool:
-    """Train; False where somebody else is at it. What was killed is tried again with the next page, TRIES in all."""
+    """Train if it is still due; False where somebody else is at it.
+
+    What was killed is tried again with the next page, TRIES in all.
+    """
     if _killed.get(database.engine, 0) >= TRIES:
         return True
     try:
         with database.lock(LOCK):
-            train(database, now(), ledger=ledger)
+            with database.read() as conn:
+                wanted = due(conn) if ledger else _due_of_catalogue(conn)
+            if wanted:
+                train(database, now(), ledger=ledger)
     except Locked:
         return False
     except BrokenProcessPool:

@@ -212,3 +212,9 @@ def test_a_training_that_is_killed_again_and_again_is_left_to_the_next_process(
         finally:
             spawn.set_executable(sys.executable)
         assert len(tries.read_text().splitlines()) == dictionaries.TRIES
+
+
+def test_nothing_is_trained_by_who_comes_when_it_is_no_longer_due(database: Database) -> None:
+    assert dictionaries._train_alone(database, lambda: "2026-03-01T00:00:00Z", ledger=True)
+    with database.read() as conn:
+        assert conn.execute(select(zstd_dictionary)).all() == []
