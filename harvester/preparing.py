@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -146,10 +146,13 @@ def _prepare_slice(work: Work, recipe: Recipe, laps: Laps) -> Made:
     """Stage after stage, each for all records: code that stays in the processor's cache takes a quarter less time."""
     made: Made = {}
     read: list[tuple[HarvestedRecord, bytes, mappings.Mapping, Any]] = []
+    readers: dict[str, tuple[mappings.Mapping, Callable[[bytes], Any]]] = {}  # by format
     for one, raw_hash in work:
         try:
-            mapping = _mapping_of(one, recipe)
-            read.append((one, raw_hash, mapping, formats.get(one.format)(one.payload)))
+            if one.format not in readers or not one.identifier.strip():
+                readers[one.format] = _mapping_of(one, recipe), formats.get(one.format)
+            mapping, parse = readers[one.format]
+            read.append((one, raw_hash, mapping, parse(one.payload)))
         except RecordError as error:
             made[one.identifier] = _damage(one, recipe, error)
     laps.lap("parse")

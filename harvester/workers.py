@@ -28,7 +28,7 @@ from harvester.match.rules import Rules
 from harvester.model import Damage
 from harvester.preparing import Made, Recipe, Work, prepare_batch
 
-Rows = list[tuple[Any, ...] | Damage]
+Rows = list[list[Any] | Damage]
 R = TypeVar("R")
 MANY = 150  # records for which processes are started
 MANY_TO_START = 500  # things in small portions from which on they are: it takes half a second until one is there
@@ -58,7 +58,7 @@ class Preparation:
             payloads = {one.identifier: one.payload for one, _ in self._work}
             for job in self._jobs:
                 rows, seconds = job.result()
-                made |= {row[0]: _whole(row, payloads[row[0]]) for row in rows if isinstance(row, tuple)}
+                made |= {row[0]: _whole(row, payloads[row[0]]) for row in rows if isinstance(row, list)}
                 made |= {row.identifier: row for row in rows if isinstance(row, Damage)}
                 for stage, took in seconds.items():
                     add(self.seconds, stage, took)
@@ -226,11 +226,17 @@ def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
     return rows, laps.seconds
 
 
-def _plain(one: Prepared) -> tuple[Any, ...]:
-    """*one* as plain tuples, without what is packed already."""
-    return tuple(one._replace(profiled=tuple(one.profiled), payload=b"", normalized=b""))  # type: ignore[arg-type]
+_PAYLOAD, _NORMALIZED, _PROFILED = map(Prepared._fields.index, ("payload", "normalized", "profiled"))
 
 
-def _whole(row: tuple[Any, ...], payload: bytes) -> Prepared:
-    made = Prepared(*row)
-    return made._replace(profiled=Profiled(*made.profiled), payload=payload)
+def _plain(one: Prepared) -> list[Any]:
+    """*one* as a plain list, without what is packed already."""
+    row = list(one)
+    row[_PAYLOAD] = row[_NORMALIZED] = b""
+    row[_PROFILED] = tuple(one.profiled)
+    return row
+
+
+def _whole(row: list[Any], payload: bytes) -> Prepared:
+    row[_PAYLOAD], row[_PROFILED] = payload, Profiled._make(row[_PROFILED])
+    return Prepared._make(row)
