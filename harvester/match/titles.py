@@ -97,7 +97,7 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     proper = _without_article(fold(filed), vocabulary)
     full = f"{proper} {fold(title.remainder)}".strip()
     tokens = full.split()
-    reader = _TitleWords(tokens[: MAX_WORDS * 2], vocabulary, proper.count(" ") + bool(proper), _ranges(raw))
+    reader = _TitleWords(tokens[: MAX_WORDS * 2], vocabulary, proper.count(" ") + bool(proper), ranges(raw))
     parts, names = _parts(title, vocabulary) if title.part_numbers or title.part_names else ([], [])
     for name in names:
         reader.school(name.split())
@@ -137,7 +137,7 @@ _TO = re.compile(rf"[-–]\s?\[?{_END}(?![\w-])")
 _FROM = re.compile(rf"(?:.*[^\w-])?{_END}\s?", re.DOTALL)
 
 
-def _ranges(text: str) -> Ranges:
+def ranges(text: str) -> Ranges:
     """Ascending ranges in *text* (v. 1-44, I-III, Book one-[two]), as (first, last); "1-2" of one volume is none."""
     if "-" not in text and "–" not in text:
         return frozenset()
@@ -179,7 +179,7 @@ def _is_name(text: str, vocabulary: Vocabulary) -> bool:
 def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3; "Bd. 1-3" → 1-3); its words when it holds none."""
     found = _numbers_or_words(text, vocabulary)
-    return ["-".join(found)] if len(found) == 2 and tuple(found) in _ranges(text) else found
+    return ["-".join(found)] if len(found) == 2 and tuple(found) in ranges(text) else found
 
 
 def _numbers_or_words(text: str, vocabulary: Vocabulary) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from harvester.match.compare import explain
 from harvester.match.comparisons.titles import alike
 from harvester.match.profile import profile
 from harvester.match.rules import load
-from harvester.match.titles import title_area
+from harvester.match.titles import number, ranges, title_area
 from harvester.model import Dates, Decision, NormalizedRecord, Profile, Title
 from harvester.normalize.extents import extent_of
 from harvester.normalize.functions.publication_dates import publication_dates
@@ -170,3 +174,17 @@ def test_levels_of_a_course_part_where_both_sides_name_one() -> None:
 def test_a_scale_is_read_whatever_parts_its_thousands(scale: str) -> None:
     one = msgspec.structs.replace(record({"title": "Zürich", "material": "map"}), scale=scale)
     assert profile(one, RULES).extra == ("scale:25000",)
+
+
+_END = "([0-9]{1,3}|[IVX]{1,6}|[a-z]{3,9})"
+_RANGE = re.compile(rf"(?<![\w-]){_END}\s?[-–]\s?\[?{_END}(?![\w-])")
+
+
+_WRITTEN = st.sampled_from(["1", "2", "44", "I", "III", "one", "two", "v.", "-", "–", " ", "[", "]", "x"])
+
+
+@given(st.lists(_WRITTEN).map("".join))
+@example("1 - 2 - 3")  # of two ranges with one number the first counts
+def test_a_range_is_found_from_its_hyphen_as_one_pattern_from_its_start_finds_it(text):
+    found = [(number(first.lower()), number(last.lower())) for first, last in _RANGE.findall(text)]
+    assert ranges(text) == {pair for pair in found if all(pair) and int(pair[0]) < int(pair[1])}
