@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ def command() -> None:
 
 
 def _folders(shell: Shell) -> tuple[Path, ...]:
-    """Mappings beside induk.yaml, where there is one; mapping work needs no configuration."""
+    """Mappings beside induk.yaml, where there is one; mistakes in it, and in partner files, are no matter here."""
     from harvester import rule_files
+    from harvester.settings_schema import CONFIG_NAME
 
     try:
         return tuple(rule_files.mapping_folders(settings_of(shell)))
     except ConfigError:
         if shell.config:
             raise
-        return ()
+        beside = Path(os.environ.get("INDUK_CONFIG") or CONFIG_NAME).parent / "mappings"
+        return (beside,) if beside.is_dir() else ()
 
 
 @command.command()

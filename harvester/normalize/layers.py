@@ -143,15 +143,30 @@ def mapping_layer(name: str, library: Library, found: list[str], seen: tuple[str
     body = _body(file, problems, KEYS)
     base = None
     if body.get("extends"):
-        base = mapping_layer(str(body["extends"]), library, found, (*seen, name), file.place("extends"))
+        base = _extended(str(body["extends"]), body.get("family"), library, found, (*seen, name), file.place("extends"))
     return Layer(body, problems, (), base)
 
 
-def preset_layer(preset: str, format: str, library: Library, found: list[str]) -> Layer:
+def _extended(
+    name: str, family: object, library: Library, found: list[str], seen: tuple[str, ...], place: str
+) -> Layer:
+    """The mapping *name*; when it is a preset, what that says of *family* (none: of its first format)."""
+    if name in seen or not _is_preset(library.file(name, place).value):
+        return mapping_layer(name, library, found, seen, place)
+    formats = formats_of(name, library)
+    fitting = [one for one in (*formats, *FAMILY_OF_FORMAT) if FAMILIES_OF[FAMILY_OF_FORMAT[one]] == family]
+    return preset_layer(name, (fitting or formats)[0], library, found, seen)
+
+
+def _is_preset(value: object) -> bool:
+    return isinstance(value, dict) and "preset" in value
+
+
+def preset_layer(preset: str, format: str, library: Library, found: list[str], seen: tuple[str, ...] = ()) -> Layer:
     """What the preset *preset* says about *format*, on top of what it extends; a mapping's name gives that mapping."""
     file = library.file(preset, "")
     if isinstance(file.value, dict) and "mapping" in file.value:
-        return mapping_layer(preset, library, found, ())
+        return mapping_layer(preset, library, found, seen)
     problems = Problems(file, found)
     body = _body(file, problems, PRESET_KEYS)
     family = FAMILY_OF_FORMAT[format]
@@ -164,7 +179,7 @@ def preset_layer(preset: str, format: str, library: Library, found: list[str]) -
         if inner not in KEYS:
             problems.add(("formats", key, inner), f"unknown key {inner!r}", suggestion(inner, list(KEYS)))
     extends = str(block.get("extends") or BASE[family])
-    base = mapping_layer(extends, library, found, (preset,), file.place("formats", key, "extends"))
+    base = mapping_layer(extends, library, found, (*seen, preset), file.place("formats", key, "extends"))
     if base.family != FAMILIES_OF[family]:
         problems.add(("formats", key, "extends"), f"{extends} reads {base.family}, not {FAMILIES_OF[family]}")
     block = {"identifier": body.get("identifier"), **block}
@@ -174,7 +189,7 @@ def preset_layer(preset: str, format: str, library: Library, found: list[str]) -
 def formats_of(name: str, library: Library) -> list[str]:
     """The formats of which the preset *name* has a block; none when *name* is a mapping."""
     value = library.file(name, "").value
-    if not isinstance(value, dict) or "preset" not in value:
+    if not _is_preset(value):
         return []
     blocks = value.get("formats") or {}
     named = [*blocks] if isinstance(blocks, dict) else []

@@ -233,6 +233,18 @@ def test_a_mapping_is_checked_tested_and_tried_without_any_configuration(tmp_pat
     assert answer["trace"]
 
 
+def test_a_partners_mapping_is_found_whatever_is_wrong_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "induk.yaml").write_text("langauge: id\n", "utf-8")
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "ours.yaml").write_text("mapping: ours\nextends: koha\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INDUK_CONFIG", raising=False)
+    done = CliRunner(env={"INDUK_LANG": "en"}).invoke(induk, ["mapping", "check", "ours"])
+    assert (done.exit_code, done.output) == (0, "good: ours\n")
+
+
 def test_a_first_union_is_made_by_init(tmp_path: Path) -> None:
     call = Call(tmp_path / "union")
     assert call("init", str(tmp_path / "union"))[0] == 0

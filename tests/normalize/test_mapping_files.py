@@ -10,6 +10,7 @@ import pytest
 
 import harvester.normalize
 import mappings
+from harvester.errors import ConfigError
 from harvester.normalize.check import run_tests
 from harvester.normalize.compile import RULE_KEYS
 from harvester.normalize.describe import describe
@@ -86,3 +87,17 @@ def test_a_mapping_can_be_shown_as_a_table():
     lines = {line.field: line for line in describe(load("marc21"))}
     assert lines["edition"].source == "read 250$a" and lines["edition"].functions == "edition"
     assert lines["edition"].place.startswith("marc21.yaml:")
+
+
+def test_a_partners_mapping_extends_a_preset_and_says_only_what_differs(tmp_path):
+    head = "mapping: ours\nextends: inlislite\n"
+    added = "add:\n  notes: {from: 310$a, do: {note: {kind: frequency}}}\n"
+    (tmp_path / "ours.yaml").write_text(head + "family: marc\n" + added, "utf-8")
+    ours, preset = load("ours", [tmp_path]), for_source("inlislite", "iso2709")
+    assert (ours.identifier_rule, ours.volatile) == (preset.identifier_rule, preset.volatile)
+    assert len(ours.rules) == len(preset.rules) + 1
+    (tmp_path / "ours.yaml").write_text(head + "family: dc\n", "utf-8")  # what the preset says of Dublin Core
+    assert len(load("ours", [tmp_path]).rules) == len(for_source("inlislite", "oai_dc").rules)
+    (tmp_path / "inlislite.yaml").write_text("mapping: inlislite\nextends: inlislite\n", "utf-8")
+    with pytest.raises(ConfigError, match="extends itself"):
+        load("inlislite", [tmp_path])
