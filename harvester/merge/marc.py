@@ -6,8 +6,12 @@ Where a value of the union has no place in MARC 21 (suppressed, control number o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
+from harvester import yaml_file
 from harvester.merge.marc_fields import Field, control_text, describe, field
 from harvester.model import Address, Holding, MarcRecord, NormalizedRecord, Relation, Survivor, UnionRecord
 
@@ -73,6 +77,13 @@ def _leader(record: NormalizedRecord) -> str:
     return f"00000n{_TYPES.get(record.material, 'a')}{level} a2200000 i 4500"
 
 
+@cache
+def _marc_countries() -> dict[str, str]:
+    """Country of ISO 3166 → MARC code: that of the whole country (xxu) where its states have codes of their own."""
+    table = yaml_file.read(Path(str(resources.files("mappings"))) / "tables" / "marc_countries.yaml").value["values"]
+    return {iso: next((code for code in codes if code.startswith("xx")), codes[0]) for iso, codes in table.items()}
+
+
 def _stamp(changed: str) -> str:
     return "".join(character for character in changed if character.isdigit())[:14].ljust(14, "0")
 
@@ -85,7 +96,7 @@ def _fixed(record: NormalizedRecord, changed: str) -> str:
     years = _year(dates.year_from, "uuuu") + _year(second if kind in "mcrt" else None, "    ")
     entered = _stamp(changed)[2:8] if changed else "||||||"
     language = record.languages[0] if record.languages and len(record.languages[0]) == 3 else "und"
-    return f"{entered}{kind}{years}{control_text(record.country)[:3]:<3}{'|' * 17}{language}|d"
+    return f"{entered}{kind}{years}{_marc_countries().get(record.country, '|||'):<3}{'|' * 17}{language}|d"
 
 
 def _year(year: int | None, otherwise: str) -> str:

@@ -164,7 +164,7 @@ def _physical(record: NormalizedRecord) -> list[Field]:
         ("337", record.media_types, "rdamedia"),
         ("338", record.carrier_types, "rdacarrier"),
     ):
-        fields += [field(tag, "  ", [("a", value), ("2", scheme)]) for value in values]
+        fields += [field(tag, "  ", [("b", value), ("2", scheme)]) for value in values]
     return fields + [
         field("490", "0 ", [("a", one.title), ("x", one.issn), ("v", one.number)]) for one in record.series
     ]

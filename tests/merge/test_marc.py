@@ -50,7 +50,7 @@ UGM = Member(
         relations=(Relation("host", "Kumpulan", (Identifier("issn", "0126-1126"),), "hlm. 3", "B1"),),
         thesis=Thesis("Sarjana", "UGM", year=2005),
         holdings=(Holding("Pusat", call_number="899 HIR l", copies=3, items=("0001", "0002"), lending="lent"),),
-        country="io",
+        country="ID",
     ),
 )
 UI = Member(
@@ -141,3 +141,13 @@ def test_a_parallel_title_stands_behind_its_mark_whatever_is_written() -> None:
         assert union_marc(Member(Address("a", "1"), record))["245"]["b"] == remainder
         assert dict(reversed(list(dublin_core.elements_of(record))))["title"] == whole
         assert solr_record.bibliographic(record)["title"] == whole
+
+
+def test_codes_are_those_of_marc_and_stand_in_b() -> None:
+    def read(country: str) -> pymarc.Record:
+        record = NormalizedRecord(country=country, content_types=("txt",))
+        return read_back(to_marc(merge([Member(Address("a", "1"), record)], load()), "1"))
+
+    places = [read(country)["008"].data[15:18] for country in ("ID", "US", "GB", "SG", "XQ")]
+    assert places == ["io ", "xxu", "xxk", "si ", "|||"]  # whole countries, none of their states, never a code of ISO
+    assert read("ID")["336"].subfields_as_dict() == {"b": ["txt"], "2": ["rdacontent"]}
