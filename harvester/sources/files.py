@@ -235,9 +235,20 @@ class Files:
         )
         self._flags += found.flags
         files = in_order(found.files)
+        if found.flags and not files and not self._options.get("marker"):
+            self._refuse_young(path.name, found.flags)
         if self._content == FULL and not self._options.get("parts"):
             return files[-1:]
         return files
+
+    def _refuse_young(self, folder: str, flags: Sequence[str]) -> None:
+        """A first file that was dropped just now is no empty library: without a word it would look like one."""
+        young = [flag.removeprefix("waiting:") for flag in flags if flag.startswith("waiting:")]
+        if young:
+            seconds = float(self._options.get("stable_seconds", 60))
+            raise SourceUnavailable(
+                f"{young[0]} was changed less than {seconds:g} seconds ago; the next harvest reads it", place=folder
+            )
 
     def _role(self, name: str) -> str:
         pattern = str(self._options.get("delete_pattern", "*delete*"))
