@@ -124,7 +124,7 @@ def open_output(pipeline: Pipeline, name: str, environ: Mapping[str, str]) -> Ou
         url = str((pipeline.settings.folder / url).absolute())
     credentials = {key: _revealed(value, environ) for key, value in configured.credentials.items()}
     partners = _partners(pipeline)
-    opening = Opening(name, url, configured.options, credentials, partners, pipeline.clock, write_marc)
+    opening = Opening(name, url, configured.options, credentials, partners, pipeline.clock, write_marc, pipeline.log)
     return outputs.get(configured.kind, f"outputs.{name}")(opening)
 
 

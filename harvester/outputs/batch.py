@@ -86,6 +86,7 @@ class Opening(NamedTuple):
     partners: tuple[Partner, ...]
     clock: Clock
     marc: MarcWriter
+    log: Callable[..., None] = lambda event, **values: None
 
 
 def partner_of(partners: Iterable[Partner]) -> dict[str, Partner]:

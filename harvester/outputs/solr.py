@@ -267,6 +267,7 @@ def open_solr(opening: Opening) -> Solr:
         )
         client = SolrClient(opening.url, opening.clock, _auth(opening), option(opening, "tries", 15))
         client.wait, client.timeout = option(opening, "wait", 60.0), option(opening, "timeout", 60.0)
+        client.log = opening.log
         ignored = frozenset(option(opening, "ignore", list[str]()))
     except msgspec.ValidationError as error:
         raise ConfigError(str(error), place=f"outputs.{opening.name}.options") from error

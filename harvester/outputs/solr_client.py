@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,6 +33,7 @@ class SolrClient:
         self._tries = max(1, tries)
         self.wait = 60.0
         self.timeout = 60.0
+        self.log: Callable[..., None] = lambda event, **values: None  # each try that failed: minutes pass
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment must not catch loopback
         self._session.auth = auth
@@ -86,6 +87,8 @@ class SolrClient:
             except requests.RequestException as error:
                 trouble = type(error).__name__
             if attempt + 1 < self._tries:
+                tried = f"{attempt + 1} of {self._tries}"
+                self.log("output_try_failed", output=self.place, trouble=trouble, tries=tried, again_in=f"{pause:g} s")
                 self._clock.sleep(pause)
         raise OutputError(f"does not answer after {self._tries} tries: {trouble}", place=self.place)
 

@@ -30,7 +30,9 @@ class Publisher:
 
     def __init__(self, solr: SolrServer, union: Union, **options: object) -> None:
         self.solr, self.union, self.clock = solr, union, Clock()
-        self.output = outputs.get("solr")(opening(solr.url, self.clock, **options))
+        self.told: list[dict[str, object]] = []
+        given = opening(solr.url, self.clock, **options)._replace(log=lambda event, **values: self.told.append(values))
+        self.output = outputs.get("solr")(given)
         self.state = OutputState()
 
     def publish(self) -> None:
@@ -220,6 +222,8 @@ def test_z126_a_busy_server_is_asked_again_and_a_dead_one_loses_nothing(solr: So
     solr.busy = 2
     publisher.publish()
     assert publisher.clock.slept == [7, 7]
+    told = [(values["trouble"], values["tries"], values["again_in"]) for values in publisher.told]
+    assert told == [("HTTP 503", "1 of 3", "7 s"), ("HTTP 503", "2 of 3", "7 s")]  # nobody waits without a word
     union.commit({"2": [held_by("ui/11")]})
     solr.busy = 3
     with pytest.raises(OutputError, match="503"):
