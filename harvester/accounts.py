@@ -82,7 +82,7 @@ def _hasher() -> Any:
     try:
         from argon2 import PasswordHasher
     except ImportError as error:
-        raise UsageError("passwords need argon2", hint="install induk[web]") from error
+        raise UsageError("passwords need argon2", hint="from the checkout: pip install '.[web]'") from error
     return PasswordHasher()
 
 

@@ -287,6 +287,13 @@ class Trained(NamedTuple):
     fitted_thresholds: bool
 
 
+def file_labels(records: Path, pairs: Path, rules: Rules) -> tuple[Labels, dict[str, Any]]:
+    """The labels of a file of pairs, and the rows left out because the file of records lacks what they name."""
+    profiles, read = gather(records, rules).profiles, read_pairs(pairs)
+    left_out = _unknown([(one.left, one.right) for one in read], profiles, "pairs")
+    return Labels(profiles, [one for one in read if one.left in profiles and one.right in profiles]), left_out
+
+
 def trained(labels: Labels, rules: Rules, *, spread: float = 2.0, thresholds: bool = True) -> Trained:
     """*rules* with points fitted to *labels*; thresholds too when there are enough pairs to say something about them.
 

@@ -227,11 +227,7 @@ def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
         for one in found["disagreements"][:20]
     ]  # fmt: skip
     shell.table(["first record", "second record", "duplicate", "verdict", "points", "reason"], lines)
-    for name, lost in found["left_out"].items():
-        if lost["rows"]:
-            text = _("rows left out of --{name}: {rows}; the file of records has no {records}",
-                     name=name, rows=lost["rows"], records=", ".join(lost["records"]))  # fmt: skip
-            shell.note(text)
+    _show_left_out(shell, found["left_out"])
     odd = found["odd_rows"]
     if any(odd.values()):
         shell.note(_("rows left out of --pairs: {itself} of one record, {repeated} repeated, "
@@ -245,6 +241,14 @@ def _show_evaluation(shell: Shell, found: dict[str, Any]) -> None:
         shell.note(
             _("cannot be read, never merges: {record}: {reason}", record=one["record"], reason=told(one["reason"]))
         )
+
+
+def _show_left_out(shell: Shell, left_out: dict[str, Any]) -> None:
+    for name, lost in left_out.items():
+        if lost["rows"]:
+            text = _("rows left out of --{name}: {rows}; the file of records has no {records}",
+                     name=name, rows=lost["rows"], records=", ".join(lost["records"]))  # fmt: skip
+            shell.note(text)
 
 
 def _interval(ends: list[float]) -> str:
@@ -280,7 +284,8 @@ def train(
     base = rules.load(rules_file) if rules_file or not opened else opened.match
     labels = evaluating.Labels({}, [])
     if records and pairs:
-        labels = evaluating.Labels(evaluating.gather(records, base).profiles, evaluating.read_pairs(pairs))
+        labels, left_out = evaluating.file_labels(records, pairs, base)
+        _show_left_out(shell, {"pairs": left_out})
     if opened:
         more = evaluating.catalogue_labels(opened)
         labels = evaluating.Labels({**labels.profiles, **more.profiles}, [*labels.pairs, *more.pairs])
@@ -293,8 +298,9 @@ def train(
         heads = ["feature", "outcome", "before", "after"]
         shell.table(heads, [[row[head] for head in heads] for row in made.changed])
         shell.say(_("{pairs} pairs; {changed} points changed", pairs=made.pairs, changed=len(made.changed)))
-        fitted = _("thresholds fitted: {values}", values=made.thresholds)
-        kept = _("thresholds as they were: {values}", values=made.thresholds)
+        values = ", ".join(f"{name} {points:+g}" for name, points in made.thresholds.items())
+        fitted = _("thresholds fitted: {values}", values=values)
+        kept = _("thresholds as they were: {values}", values=values)
         shell.say(fitted if made.fitted_thresholds else kept)
         would, written = _("would write: {file}", file=out), _("written: {file}", file=out)
         shell.say(would if shell.dry_run else written)

@@ -24,7 +24,9 @@ def command(shell: Shell, host: str | None, port: int | None) -> None:
 
         from harvester.web.serving import application
     except ImportError as error:
-        raise ConfigError(f"the web part is not installed: {error.name}", hint="pip install 'induk[web]'") from error
+        raise ConfigError(
+            f"the web part is not installed: {error.name}", hint="from the checkout: pip install '.[web]'"
+        ) from error
     pipeline = open_pipeline(shell)
     web = pipeline.settings.web
     host, port = host or web.host, web.port if port is None else port
