@@ -22,7 +22,7 @@ from harvester.normalize import mapping as mappings
 
 RULES = load()
 HERE = Path(__file__).parent
-FILES = ("kinds.yaml", "kinds_blind.yaml", "kinds_blind_2.yaml", "kinds_blind_3.yaml", "kinds_blind_4.yaml")
+FILES = ("kinds.yaml", "kinds_blind.yaml", *(f"kinds_blind_{number}.yaml" for number in range(2, 6)))
 _LEADERS = {"book": "am", "score": "cm", "film": "gm", "map": "em", "serial": "as", "sound": "jm", "collection": "ac"}
 # The position of 008 that says what kind of score or film it is, after the place of publication.
 _CODE_AT = {"score": 20, "film": 33}
@@ -52,7 +52,8 @@ def pairs() -> list[Pair]:
 def marc(identifier: str, lines: list[str]) -> dict[str, Any]:
     """MARC-in-JSON of *lines* ("245 10$aTitle$bmore"; the indicators may be left out)."""
     kind, year, country, *code = next(line for line in lines if line.startswith("="))[2:].split()
-    coded = list(f"260101s{year}    {country:3}".ljust(38) + " ")
+    dates = year if len(year) == 9 else f"s{year}    "  # "m18711872" has its own code
+    coded = list(f"260101{dates}{country:3}".ljust(38) + " ")
     for one in code:
         at = 35 if len(one) == 3 else _CODE_AT[kind]
         coded[at : at + len(one)] = one
