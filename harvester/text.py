@@ -20,6 +20,7 @@ _LETTERS = {
 }  # fmt: skip
 _DELETED = b"'`"
 _ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+_FRACTION = re.compile(r"(?<=\S)[\u00bc-\u00be\u2150-\u215e]")  # 8½ is 8 1/2
 _SIGNED = re.compile(r"\b([A-Za-z])(\+\+|#)(?![0-9A-Za-z])")
 _SIGNS = {"++": "plusplus", "#": "sharp"}
 
@@ -77,6 +78,8 @@ def fold(text: str) -> str:
     if text.isascii():
         return " ".join(_folded_ascii(text).split())
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    if "\u2044" in decomposed and (parted := _FRACTION.sub(r" \g<0>", text)) != text:
+        return fold(parted)
     return " ".join(decomposed.translate(_FOLDING).split())
 
 

@@ -11,12 +11,13 @@ from hashlib import blake2b
 from struct import Struct
 
 from harvester.match.rules import KEY_KINDS, Rules
-from harvester.match.titles import spelled
+from harvester.match.titles import HALVES, spelled
 from harvester.model import BlockingKey, Profile
 from harvester.text import is_latin, significant
 
 MAX_KEYS = 40
 LIKENESS_WORDS = 2
+SHEET_DIGITS = 3
 _ENGLISH = ("eng",)
 
 
@@ -76,12 +77,17 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
     if not words:
         if profile.title:
             yield "title_year", f"{profile.title}|{profile.year}"
+        yield from _variant_keys(profile, "")
         return
     year, pages = profile.year, profile.pages
     marks = "|".join((*profile.numbers, *profile.parts))
     in_order = sorted(words)
     names = _names(profile)
     yield "full_title", f"{' '.join(in_order)}|{marks}"
+    if profile.material == "serial" and profile.proper != profile.title:
+        # Neither a subtitle nor the year is the same in all libraries.
+        proper = sorted(map(spelled, significant(profile.proper.split())))
+        yield "full_title", f"{' '.join(proper)}|{marks}"
     if profile.variants:
         yield from _variant_keys(profile, marks)
     if len(words) >= 3:
@@ -90,12 +96,15 @@ def _title_keys(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "title_more", " ".join(words[:4])
     if year:
         yield "title_year", f"{' '.join(words[:2])}|{year}"
-        if not names and len(words) > 1 and " " not in profile.proper:
-            yield "title_year", f"{words[0]}|{year}"  # others leave the subtitle of a title of one word out
+        if (not names or profile.material == "video") and len(words) > 1 and " " not in profile.proper:
+            # Others leave the subtitle of a title of one word out, and name the actor where this names the director.
+            yield "title_year", f"{words[0]}|{year}"
         if pages:
             yield "title_year_pages", f"{words[0]}|{year}|{pages}"
             for word in sorted(in_order, key=len, reverse=True)[:2]:
                 yield "word_year_pages", f"{word}|{year}|{pages}"
+    if year and profile.material == "map":
+        yield from _sheet_keys(profile)
     if year and names and (pages or profile.volumes > 1):
         yield "author_year_pages", f"{names[0]}|{year}|{pages or f'{profile.volumes} v'}"
     for name in names:
@@ -111,13 +120,24 @@ def _variant_keys(profile: Profile, marks: str) -> Iterator[tuple[str, str]]:
     """
     english = profile.languages == _ENGLISH
     for variant in profile.variants:
-        if english and variant.isascii():
+        if english and variant.isascii() and profile.material != "map":
             continue
-        words = list(map(spelled, significant(variant.split())))
+        plain = significant(variant.split())
+        words = list(map(spelled, plain))
         if not is_latin(variant):
+            words = [word for word, written in zip(words, plain, strict=True) if written not in HALVES]
             yield "full_title", f"{' '.join(sorted(words))}|{marks}"
-        elif not english and profile.year and len(words) > 1:
+        elif profile.year and (len(words) > 1 or profile.material == "map"):
             yield "title_year", f"{' '.join(words[:2])}|{profile.year}"
+
+
+def _sheet_keys(profile: Profile) -> Iterator[tuple[str, str]]:
+    """The number of a sheet or chart, its scale and year: its title is that of another language elsewhere."""
+    scale = next((mark for mark in profile.extra if mark.startswith("scale:")), "")
+    if scale:
+        number = "-".join(dict.fromkeys((*profile.series_numbers, *profile.parts)))
+        if len(number) >= SHEET_DIGITS:  # every series has a map 2
+            yield "title_year_pages", f"{number}|{profile.year}|{scale}"
 
 
 def _names(profile: Profile) -> list[str]:

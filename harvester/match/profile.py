@@ -27,7 +27,15 @@ from harvester.match.bogus import is_bogus
 from harvester.match.comparing import present
 from harvester.match.constants import NONE, Constants, silenced
 from harvester.match.rules import Rules
-from harvester.match.titles import TitleArea, all_spelled, number, series_numbers, title_area
+from harvester.match.titles import (
+    TitleArea,
+    all_spelled,
+    number,
+    parallel_titles,
+    series_numbers,
+    title_area,
+    without_article,
+)
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Identifier, NormalizedRecord, Profile, Series
 from harvester.text import fold, significant
@@ -90,7 +98,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         numbers=area.numbers,
         parts=area.parts,
         part_names=area.part_names,
-        variants=_variants(record, area),
+        variants=_variants(record, area, known),
         skeleton=bones,
         generic=_is_generic(area, known),
         author=name_words(plain_name(author), known) if author else (),
@@ -150,12 +158,14 @@ def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
     }
 
 
-# Kinds whose blanks, hyphens and "No." are the cataloguer's: ACD-037, ACD 037; 1786, No. 1786.
+# Kinds whose blanks, hyphens, "No." and letters of the publisher are the cataloguer's: 1786, No. 1786; Carus 31.248/03,
+# CV 31.248/03. A number of less than three characters keeps its letters.
 _LOOSE = frozenset(("publisher_number",))
+_LETTERS_FIRST = re.compile(r"[a-z]+(?=[0-9].{2})")
 
 
 def _publisher_number(item: Identifier) -> str:
-    return fold(item.value).replace(" ", "").removeprefix("no") or item.value.lower()
+    return _LETTERS_FIRST.sub("", fold(item.value).replace(" ", "").removeprefix("no"), count=1) or item.value.lower()
 
 
 def _level(record: NormalizedRecord) -> str:
@@ -175,11 +185,15 @@ def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
     return ""
 
 
-def _variants(record: NormalizedRecord, area: TitleArea) -> tuple[str, ...]:
-    # What one library calls a part of "Studies of education reform" another catalogues under its own title.
-    parts = [name for name in record.title.part_names[:2] if len(significant(fold(name).split())) >= NAMING_WORDS]
-    texts = (*record.variant_titles[:6], record.uniform_title, record.title.original, *parts)
-    folded = {fold(text) for text in texts if text}
+def _variants(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tuple[str, ...]:
+    title = record.title
+    texts = [*parallel_titles(title), *record.variant_titles[:6], record.uniform_title, title.original]
+    if title.part_names:
+        # What one library calls a part of "Studies of education reform" another catalogues under its own title, and a
+        # sheet always.
+        least = 1 if record.material == "map" else NAMING_WORDS
+        texts += [name for name in title.part_names[:2] if len(significant(fold(name).split())) >= least]
+    folded = {without_article(fold(text), known) for text in texts if text}
     if not folded:
         return ()
     return tuple(sorted(folded - {"", area.proper, area.full}))[:8]

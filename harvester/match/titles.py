@@ -6,11 +6,13 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from harvester.match.keys_of_music import with_keys
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Title
 from harvester.text import STOP_WORDS, fold, respelled, romanize
 
 MAX_WORDS = 40
+SHORTEST = 3  # letters of a title before the mark of a parallel one: "E = mc²" has none
 _ROMAN = re.compile(r"^(?=[ivxlc])(?:x{0,3}|xl|l?x{0,3})(?:ix|iv|v?i{0,3})$")
 _VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _COUNTING = {
@@ -90,14 +92,30 @@ def number(word: str) -> str:
     return roman(word) or _COUNTING.get(word, "")
 
 
+def parallel_titles(title: Title) -> list[str]:
+    """The titles in other languages behind ` = `, each with and without its subtitle."""
+    if "=" not in title.proper and "=" not in title.remainder:
+        return []
+    front, _, rest = f"{title.proper} {title.remainder}".partition(" = ")
+    if len(front) < SHORTEST:
+        return []
+    return [form for one in rest.split(" = ")[:4] for form in (one, one.partition(" : ")[0])] if rest else []
+
+
 def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     """What matching reads in the title area; a title without any word is empty."""
     filed = _filed(title)
     raw = f"{filed} {title.remainder}"
-    proper = _without_article(fold(filed), vocabulary)
-    full = f"{proper} {fold(title.remainder)}".strip()
+    proper, remainder = filed, title.remainder
+    if "=" in raw:
+        at = filed.find(" = ")
+        proper, remainder = (filed[:at], "") if at >= SHORTEST else (filed, f" {remainder}".partition(" = ")[0])
+    proper = without_article(fold(proper), vocabulary)
+    full = f"{proper} {fold(remainder)}".strip()
     tokens = full.split()
     reader = _TitleWords(tokens[: MAX_WORDS * 2], vocabulary, proper.count(" ") + bool(proper), ranges(raw))
+    if _COUNTED_FIRST.match(filed) and (first := roman(tokens[0])):
+        reader.numbers.append(first)
     parts, names = _parts(title, vocabulary) if title.part_numbers or title.part_names else ([], [])
     for name in names:
         reader.school(name.split())
@@ -115,6 +133,10 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     )
 
 
+# IX. Symphonie, IV. Streichquartett
+_COUNTED_FIRST = re.compile(r"[IVX]{1,5}\. ?[^ .]{3}")
+
+
 def _parts(title: Title, vocabulary: Vocabulary) -> tuple[list[str], list[str]]:
     """The numbers of parts, and their folded names."""
     counted = [text for text in title.part_numbers if not _is_name(text, vocabulary)]
@@ -128,7 +150,7 @@ _OMISSION = re.compile(r"\.\s?\.\s?\.|…")
 def _omission(raw: str, vocabulary: Vocabulary) -> int:
     """How many words of the title stand before the first mark of omission; 0 without one."""
     match = _OMISSION.search(raw) if raw.count(".") > 2 or "…" in raw else None
-    return len(_without_article(fold(raw[: match.start()]), vocabulary).split()) if match else 0
+    return len(without_article(fold(raw[: match.start()]), vocabulary).split()) if match else 0
 
 
 _END = "([0-9]{1,3}|[IVX]{1,6}|[a-z]{3,9})"
@@ -154,18 +176,22 @@ def ranges(text: str) -> Ranges:
 _GROWN_ON = "\u0627\u0644"  # the Arabic article is written as one with its word
 
 
+_ELIDED = tuple(letter + mark for letter in "Ll" for mark in "'’ʼ‘`")  # L'étranger
+
+
 def _filed(title: Title) -> str:
     """The title proper without the characters that do not file; a count is wrong that eats half of the title or ends
     inside a word (an indicator of 2 before "Beef cattle feeding").
     """
     skipped, rest = title.proper[: title.nonfiling], title.proper[title.nonfiling :]
     if not 0 < title.nonfiling <= 6 or len(rest) <= len(skipped):
-        return title.proper
+        return title.proper[2:].lstrip() if title.proper.startswith(_ELIDED) else title.proper
     inside = skipped[-1:].isalnum() and rest[0].isalnum() and not skipped.endswith(_GROWN_ON)
     return title.proper if inside else rest
 
 
-def _without_article(proper: str, vocabulary: Vocabulary) -> str:
+def without_article(proper: str, vocabulary: Vocabulary) -> str:
+    """The folded title without an article at its beginning."""
     first, _, rest = proper.partition(" ")
     return rest if rest and first in vocabulary.articles else proper
 
@@ -184,11 +210,21 @@ def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
 
 def _numbers_or_words(text: str, vocabulary: Vocabulary) -> list[str]:
     tokens = fold(text).split()
-    telling = [token for token in tokens if token not in vocabulary.parts] or tokens
+    telling = [HALVES.get(token, token) for token in tokens if token not in vocabulary.parts] or tokens
     found = [known or token for token in telling if (known := number(token)) or any(map(str.isdigit, token))]
     return found or ([" ".join(telling)] if telling else [])
 
 
+# Upper, middle and lower volume in Chinese, Japanese and Korean.
+HALVES = {
+    form: half
+    for half, forms in (
+        ("upper", "上 上巻 上卷 上册 上冊 jo jokan shang 상 sang"),
+        ("middle", "中 中巻 中卷 中册 中冊 chu chukan zhong 중"),
+        ("lower", "下 下巻 下卷 下册 下冊 ge gekan xia 하 ha"),
+    )
+    for form in forms.split()
+}
 _TYPED_L = re.compile("l([0-9]{3}s?)")
 _LETTERED = re.compile(r"\b([0-9]+) ([a-z])\b")
 
@@ -263,23 +299,6 @@ def with_figures(words: list[str]) -> list[str]:
     return result
 
 
-_TONES = frozenset("bcdefgh")
-_INFLECTED = frozenset(("flat", "sharp"))
-
-
-def _with_keys(tokens: list[str]) -> list[str]:
-    """*tokens* with the key of a piece as one word: in E flat → in eflat, in E → in ekey."""
-    if "in" not in tokens or _TONES.isdisjoint(tokens):
-        return tokens
-    result: list[str] = []
-    for before, token in zip(["", *tokens], tokens, strict=False):
-        if result and before in _TONES and token in _INFLECTED and result[-1] == before + "key":
-            result[-1] = before + token
-        else:
-            result.append(token + "key" if before == "in" and token in _TONES else token)
-    return result
-
-
 class _TitleWords:
     """One pass over the words of a title, sorting them into words, numbers, parts and school marks."""
 
@@ -292,7 +311,7 @@ class _TitleWords:
         self._proper_length = proper_length
         self._ranges = ranges
         self.school(tokens)
-        self._read(with_whole_years(with_figures(joined_initials(_with_keys(tokens)))))
+        self._read(with_whole_years(with_figures(joined_initials(with_keys(tokens)))))
 
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""
@@ -332,7 +351,7 @@ class _TitleWords:
     def _read(self, tokens: list[str]) -> None:
         known = self._vocabulary
         counted, abbreviations = known.counted, known.abbreviations
-        skip = 0
+        skip, last = 0, self._proper_length - 1
         for index, token in enumerate(tokens):
             if skip:
                 skip -= 1
@@ -345,6 +364,8 @@ class _TitleWords:
                 skip = 1
             elif token in counted and (used := self._counts(token, tokens[index + 1 : index + 3])):
                 skip = used
+            elif index == last and index and token in HALVES and not token.isascii():
+                self.parts.append(HALVES[token])
             elif token.isdigit():
                 self.numbers.append(token.lstrip("0") or "0")
             elif token[0] == "l" and (decade := _TYPED_L.fullmatch(token)):

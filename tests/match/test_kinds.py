@@ -22,7 +22,7 @@ from harvester.normalize import mapping as mappings
 
 RULES = load()
 HERE = Path(__file__).parent
-FILES = ("kinds.yaml", "kinds_blind.yaml", *(f"kinds_blind_{number}.yaml" for number in range(2, 6)))
+FILES = ("kinds.yaml", "kinds_blind.yaml", *(f"kinds_blind_{number}.yaml" for number in range(2, 8)))
 _LEADERS = {"book": "am", "score": "cm", "film": "gm", "map": "em", "serial": "as", "sound": "jm", "collection": "ac"}
 # The position of 008 that says what kind of score or film it is, after the place of publication.
 _CODE_AT = {"score": 20, "film": 33}
@@ -41,12 +41,22 @@ def pairs() -> list[Pair]:
     """The pairs of kinds.yaml, and those labelled before the rules saw them."""
     found = []
     for row in [row for name in FILES for row in yaml_file.read(HERE / name).value]:
-        sides = row["each"] if "each" in row else [row["left"], row["right"]]
-        records = [[*row.get("both", []), *side] for side in sides]
-        for number, (left, right) in enumerate(combinations(records, 2)):
+        for number, (expect, left, right) in enumerate(_sides(row)):
             label = f"{row['kind']}: {row['label']} {number or ''}"
-            found.append(Pair(label, row["kind"], row["expect"], left, right, row.get("unseen", "")))
+            both = row.get("both", [])
+            unseen = row.get("unseen", "")
+            unseen = unseen.get(number, "") if isinstance(unseen, dict) else unseen
+            found.append(Pair(label, row["kind"], expect, [*both, *left], [*both, *right], unseen))
     return found
+
+
+def _sides(row: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+    """`left` and `right`, every two of `each`, or of `groups`, which are the records of one manifestation each."""
+    if "groups" not in row:
+        records = row["each"] if "each" in row else [row["left"], row["right"]]
+        return [(row["expect"], *two) for two in combinations(records, 2)]
+    held = [(number, record) for number, group in enumerate(row["groups"]) for record in group]
+    return [("one" if mine == theirs else "apart", one, two) for (mine, one), (theirs, two) in combinations(held, 2)]
 
 
 def marc(identifier: str, lines: list[str]) -> dict[str, Any]:

@@ -110,7 +110,11 @@ def responsibility(left: Profile, right: Profile) -> str:
 
 @comparison(0, "agree unsure different", shows="author institution")
 def thesis(left: Profile, right: Profile) -> str:
-    """Author and degree institution of theses, of which near-equal titles are the rule; `unsure` when one is absent."""
+    """Author and degree institution of theses, of which near-equal titles are the rule; `unsure` when one is absent.
+
+    A dissertation in the trade is one by its note (502) in some libraries, a book in others: they agree when author,
+    pages and ISBN do, or author, pages, year and publisher.
+    """
     if left.material != "thesis" and right.material != "thesis":
         return "missing"
     if left.student and left.student == right.student:
@@ -120,8 +124,14 @@ def thesis(left: Profile, right: Profile) -> str:
     if not (sorted(left.author) == sorted(right.author) or names_alike(left.author, right.author)):
         return "different"
     if not left.institution or not right.institution:
-        return "unsure"
+        return "agree" if left.material != right.material and _in_the_trade(left, right) else "unsure"
     return "agree" if _institutions_alike(left.institution, right.institution) else "different"
+
+
+def _in_the_trade(left: Profile, right: Profile) -> bool:
+    if not left.pages or left.pages != right.pages:
+        return False
+    return meet(left.isbns, right.isbns) or (left.year == right.year and meet(left.publisher, right.publisher))
 
 
 def _institutions_alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:

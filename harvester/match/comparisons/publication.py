@@ -8,13 +8,14 @@ from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
 from harvester.match.comparisons.titles import alike, scripts_differ
 from harvester.model import Profile
+from harvester.text import is_latin
 
 
 @comparison(3, "one_side shared alike different", either="publisher")
 def publisher(left: Profile, right: Profile) -> str:
     """Significant words of the publisher: one shared, one alike (initials, typing error), none.
 
-    A name in script and its romanization by another table are not told to be different.
+    A name in Chinese or Arabic script and its romanization by another table are not told to be different.
     """
     mine, theirs = left.publisher, right.publisher
     if not mine or not theirs:
@@ -25,7 +26,13 @@ def publisher(left: Profile, right: Profile) -> str:
         return "alike"
     if any(alike(word, other) for word in mine for other in theirs):
         return "alike"
-    return "missing" if scripts_differ(left, right) else "different"
+    return "missing" if scripts_differ(left, right) and not _alphabetic(left, right) else "different"
+
+
+def _alphabetic(left: Profile, right: Profile) -> bool:
+    """Whether the one title in script is in Cyrillic or Greek letters: romanized, words of these are alike."""
+    script = right.title if is_latin(left.title) else left.title
+    return any("\u0370" <= letter <= "\u052f" for letter in script)
 
 
 def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
@@ -55,4 +62,12 @@ def series(left: Profile, right: Profile) -> str:
     mine, theirs = left.series_numbers, right.series_numbers
     if not mine or not theirs:
         return "title_only"
-    return "equal" if meet(mine, theirs) else "other_number"
+    if meet(mine, theirs):
+        return "equal"
+    return "title_only" if any(_lettered(one, other) for one in mine for other in theirs) else "other_number"
+
+
+def _lettered(one: str, other: str) -> bool:
+    """Whether one number is the other with letters behind it: 3630, 3630OT."""
+    short, long = sorted((one, other), key=len)
+    return short.isdigit() and long.startswith(short) and long[len(short) :].isalpha()

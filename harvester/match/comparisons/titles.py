@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from harvester.match.comparing import comparison
 from harvester.match.comparisons.identifiers import meet
+from harvester.match.titles import spelled
 from harvester.model import Profile
 from harvester.text import is_latin, significant
 
@@ -18,8 +19,14 @@ from harvester.text import is_latin, significant
 MOST_TYPING_ERRORS = 5
 # So many significant words before a mark of omission identify a title.
 HEAD = 5
+# Records in this language have other wordings of their own title for variants.
+ENGLISH = ("eng",)
+# So many words that stand on one side only are many.
+MANY = 3
 # A subtitle of so many words has none to spare: another word is another volume.
 SHORT = 3
+# So many words tell a piece of music, whatever their order.
+MUSIC_WORDS = 3
 # Words of other endings begin with so many equal letters.
 STEM = 5
 
@@ -59,6 +66,17 @@ def _is_variant(left: Profile, right: Profile) -> bool:
     return False
 
 
+def _one_word_each(left: Profile, right: Profile) -> bool:
+    """Whether both are a word and a subtitle (Suisse : carte routière, Schweiz : Velokarte) and parted by the latter.
+
+    Of a map one of them may be the word alone.
+    """
+    for one in (left, right):
+        if " " in one.proper or (one.title == one.proper and one.material != "map"):
+            return False
+    return left.title not in right.variants and right.title not in left.variants
+
+
 def scripts_differ(left: Profile, right: Profile) -> bool:
     """Whether one title is in Latin letters and the other in script."""
     return is_latin(left.title) != is_latin(right.title)
@@ -80,17 +98,43 @@ def _any_of(*several: tuple[str, ...]) -> frozenset[str]:
 
 
 def _distance(left: Profile, right: Profile) -> str:
-    if (right.title + " ").startswith(left.title + " ") or (left.title + " ").startswith(right.title + " "):
+    if left.title[:3] == right.title[:3] and _begins(*sorted((left.title, right.title), key=len)):
         return "shorter"
     ratio = max(fuzz.ratio(left.proper, right.proper), fuzz.ratio(left.title, right.title))
     if ratio >= 90:
         return "near"
-    return "half" if ratio >= 70 else "far"
+    return "half" if ratio >= 70 or _same_music(left, right) else "far"
+
+
+def _same_music(left: Profile, right: Profile) -> bool:
+    """Whether all words of one title of a score stand in the other: Concerto, B minor, for cello; Cello concerto in B
+    minor.
+    """
+    if left.material != "score" or right.material != "score":
+        return False
+    short, long = sorted((left.words, right.words), key=len)
+    return len(short) >= MUSIC_WORDS and set(short) <= set(long)
+
+
+def _begins(short: str, long: str) -> bool:
+    """Whether *long* begins with the words of *short*, wherever either of them has blanks."""
+    if long.startswith(short + " "):
+        return True
+    head, so_far = short.replace(" ", ""), ""
+    for word in long.split():
+        so_far += word
+        if not head.startswith(so_far):
+            return False
+        if len(so_far) == len(head):
+            return True
+    return False
 
 
 @comparison(2, "same typo extra omission ending one short two many", both="words", shows="title")
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
+
+    Under one title proper so are those of a parallel or variant title of the other side.
 
     extra: only one side has more; omission: alike up to a mark of omission (...), behind which nothing is told;
     one, two, many: so many words of each side have no counterpart; ending: one, and it begins alike (biography,
@@ -104,13 +148,19 @@ def words(left: Profile, right: Profile) -> str:
     mine, theirs = _without(left.words, others), _without(right.words, ours)
     if not mine or not theirs:
         return "extra" if mine or theirs else "same"
-    if _is_variant(left, right) or _run_together(left, right):
+    if (_is_variant(left, right) and not _one_word_each(left, right)) or _run_together(left, right):
         return "same"
     if "".join(mine) == "".join(theirs):
         return "typo"
     mine, theirs, errors = _without_typing_errors(mine, theirs)
     mine, theirs = _unforgiven(mine, right), _unforgiven(theirs, left)
     count = min(len(mine), len(theirs))
+    if count and left.proper == right.proper and not (left.languages == right.languages == ENGLISH):
+        mine, theirs = _untranslated(mine, right), _untranslated(theirs, left)
+        count = min(len(mine), len(theirs))
+    if 0 < count < MANY:
+        mine, theirs = _uncompounded(_unwritten(mine, right), _unwritten(theirs, left))
+        count = min(len(mine), len(theirs))
     if count and (left.open_at or right.open_at) and _omitted(left, right):
         return "omission"
     if len(mine) == len(theirs) == 1 and mine[0][:STEM] == theirs[0][:STEM]:
@@ -118,7 +168,7 @@ def words(left: Profile, right: Profile) -> str:
     if count == 1 and left.proper == right.proper and _subtitle(left) <= SHORT and _subtitle(right) <= SHORT:
         return "short"
     if count:
-        return ("one", "two", "many")[min(count, 3) - 1]
+        return ("one", "two", "many")[min(count, MANY) - 1]
     if errors:
         return "typo"
     return "extra" if mine or theirs else "same"
@@ -150,6 +200,42 @@ def _without(words: Iterable[str], others: frozenset[str]) -> list[str]:
         if word not in others:
             kept.append(word)
     return kept
+
+
+def _untranslated(words: list[str], other: Profile) -> list[str]:
+    """*words* but those of a parallel title or subtitle of *other*."""
+    elsewhere = {spelled(word) for title in other.variants for word in title.split()}
+    return [word for word in words if word not in elsewhere]
+
+
+_FIGURES = {
+    spelled(word): str(number)
+    for line in (
+        "two three four five six seven eight nine ten",
+        "zwei drei vier funf sechs sieben acht neun zehn",
+        "deux trois quatre cinq six sept huit neuf dix",
+        "due tre quattro cinque sei sette otto nove dieci",
+        "dos tres cuatro cinco seis siete ocho nueve diez",
+    )
+    for number, word in enumerate(line.split(), start=2)
+}
+
+
+def _unwritten(words: list[str], other: Profile) -> list[str]:
+    """*words* but numbers that *other* has in figures: in zwei Akten, in 2 Akten."""
+    if not other.numbers or _FIGURES.keys().isdisjoint(words):
+        return words
+    return [word for word in words if _FIGURES.get(word) not in other.numbers]
+
+
+def _uncompounded(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
+    """The words without those that the other side writes in two: Weihnachtsoratorium, Weihnachts-Oratorium."""
+    for one, two in ((mine, theirs), (theirs, mine)):
+        for first, second in pairwise(list(two)) if len(two) > 1 else ():
+            if first + second in one:
+                one.remove(first + second)
+                two[:] = [word for word in two if word not in (first, second)]
+    return mine, theirs
 
 
 def _without_typing_errors(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harvester.normalize import materials
 from harvester.normalize.functions import functions
 
@@ -43,13 +45,17 @@ def marc_form(
     >>> code = "880101s1988    dcu     b    f000 0 eng d"
     >>> marc_form(leader="00000nam", f008=code, f007=[], carriers=[], gmd=[], extents=["21 p."])
     'print'
+    >>> marc_form(leader="00000nam", f007=["co cga"], carriers=[], gmd=[], extents=["345 p. + 1 CD-ROM"])
+    'print'
     >>> marc_form(leader="00000nam", f008=code, f007=[], carriers=[], gmd=[], extents=["21 p."], notes=["Microfiche."])
     'micro'
     """
     found = ""
+    extents = [text.partition("+")[0] for text in extents]  # 345 p. + 1 CD-ROM
+    printed = leader[6:7] in "acdeft" and any(map(_counts_leaves, extents))
     for field in f007:
         kind = field[:1]
-        if kind == "c":
+        if kind == "c" and not (printed and field[1:2] == "o"):
             found = "online" if field[1:2] == "r" else "electronic"
         elif kind == "h":
             return "micro"
@@ -77,6 +83,13 @@ def marc_form(
     if any(field[:1] == "m" and field[6:7] == "o" for field in f006 or ()):
         return "online"
     return "print" if leader[6:7] in "acdeft" and any(map(str.isdigit, "".join(extents))) else ""
+
+
+_PAGES = re.compile(r"[0-9]\]? ?(?:p|pp|s|pages?|seiten|hlm|hal)\b", re.IGNORECASE)
+
+
+def _counts_leaves(extent: str) -> bool:
+    return bool(_PAGES.search(extent)) and not materials.form_named(extent)
 
 
 def _says_micro(*texts: str) -> bool:
