@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import BigInteger, Boolean, Connection, Float, Integer, LargeBinary, Table, Text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 TOGETHER = 50  # rows of one statement: 600 values at most, where old builds of SQLite take 999
 # From so many rows on COPY pays for its temporary table.
 COPY_FROM = 50
+# What PostgreSQL calls the types of our columns: without text in between both sides have half the work.
+_TYPES = {BigInteger: "int8", Integer: "int4", Float: "float8", Boolean: "bool", LargeBinary: "bytea", Text: "text"}
 
 
 def insert_new(
@@ -97,8 +99,8 @@ def _run(
         marks = ", ".join("%s" for _ in columns)
         conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {rest}', list(rows))  # noqa: S608
     elif not rest:
-        copy(conn, f'"{table.name}"', names, rows)
-    elif not (likely and _copied(conn, f'"{table.name}"', names, rows)):
+        copy(conn, f'"{table.name}"', names, rows, _types(table, columns))
+    elif not (likely and _copied(conn, table, columns, names, rows)):
         stage = _staged(conn, table, columns, rows)
         conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM {stage} {rest}')  # noqa: S608
 
@@ -124,26 +126,37 @@ def _staged(conn: Connection, table: Table, columns: Sequence[str], rows: Sequen
     conn.exec_driver_sql(
         f'CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT {names} FROM "{table.name}" WITH NO DATA'  # noqa: S608
     )
-    copy(conn, stage, names, rows)
+    copy(conn, stage, names, rows, _types(table, columns))
     return stage
 
 
-def _copied(conn: Connection, target: str, names: str, rows: Sequence[tuple[Any, ...]]) -> bool:
+def _types(table: Table, columns: Sequence[str]) -> list[str]:
+    return [_TYPES[type(table.c[name].type)] for name in columns]
+
+
+def _copied(
+    conn: Connection, table: Table, columns: Sequence[str], names: str, rows: Sequence[tuple[Any, ...]]
+) -> bool:
     """COPY straight into the table, in a third less time than by way of a temporary one; False: a key is there."""
     try:
         with conn.begin_nested():
-            copy(conn, target, names, rows)
+            copy(conn, f'"{table.name}"', names, rows, _types(table, columns))
     except IntegrityError:
         return False
     return True
 
 
-def copy(conn: Connection, target: str, names: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert *rows* by COPY; it goes past SQLAlchemy, and what fails must look as usual, or nobody tries again."""
+def copy(conn: Connection, target: str, names: str, rows: Sequence[tuple[Any, ...]], types: Sequence[str] = ()) -> None:
+    """Insert *rows* by COPY: in binary where *types* are given, as text where not.
+
+    It goes past SQLAlchemy, and what fails must look as usual, or nobody tries again.
+    """
     driver: Any = conn.connection.driver_connection
-    statement = f"COPY {target} ({names}) FROM STDIN"
+    statement = f"COPY {target} ({names}) FROM STDIN" + (" (FORMAT BINARY)" if types else "")
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            if types:
+                copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
     except conn.dialect.loaded_dbapi.Error as error:

@@ -160,7 +160,7 @@ def write_decisions(conn: Connection, gone: Iterable[tuple[int, int]], new: Sequ
             conn.execute(
                 delete(decision).where(decision.c.left_node == left, within(conn, decision.c.right_node, rights))
             )
-    bulk.upsert(conn, decision, _DECISION, with_reasons(conn, new), ["left_node", "right_node"])
+    bulk.upsert(conn, decision, _DECISION, with_reasons(conn, new), ["left_node", "right_node"], likely=not pairs)
 
 
 def with_reasons(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -256,7 +256,9 @@ def write_documents(conn: Connection, documents: Sequence[Document], new: Collec
     pack, number = dictionaries.packing(conn, "union")
     unions = [(one.cluster_id, pack(one.body), number) for one in documents if one.body is not None]
     bulk.insert(conn, union_record, ("cluster_id", "body", "dictionary_id"), unions)
-    upsert(conn, cluster_brief, [{"cluster_id": one.cluster_id, **one.brief} for one in documents], ["cluster_id"])
+    briefs = [{"cluster_id": one.cluster_id, **one.brief} for one in documents]
+    insert(conn, cluster_brief, [row for row in briefs if row["cluster_id"] in new])
+    upsert(conn, cluster_brief, [row for row in briefs if row["cluster_id"] not in new], ["cluster_id"])
     insert(
         conn,
         identifier,

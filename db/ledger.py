@@ -59,7 +59,8 @@ def store(
         (one.raw_hash, one.dictionaries[0], len(one.payload), one.packed or pack(one.payload)) for one in rows
     )
     raws += sorted((digest(one.received), None, len(one.received), pack(one.received)) for one in rows if one.received)
-    bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws)
+    likely = not any(one.identifier in before for one in rows)
+    bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws, likely=likely)
     nodes = placing.store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
     versions = [_version_row(one, before, ids, run_id, now) for one in rows]
@@ -74,14 +75,13 @@ def store(
         )
         for one in rows
     ]
-    likely = not any(one.identifier in before for one in rows)
     bulk.upsert(conn, normalized, _FORM, sorted(forms), ["record_id"], likely=likely)
     known_before = [ids[one.identifier] for one in rows if one.identifier in before]
     if known_before:
         conn.execute(delete(warning).where(within(conn, warning.c.record_id, known_before)))
         _withdraw_proposals(conn, known_before)
     lines = [line for one in rows for line in _warning_rows(one, ids[one.identifier])]
-    bulk.insert_new(conn, warning, ("record_id", "number", "code", "field", "value"), lines)
+    bulk.insert_new(conn, warning, ("record_id", "number", "code", "field", "value"), lines, likely=True)
     work.mark_dirty(conn, ids.values())
 
 

@@ -23,7 +23,7 @@ def store_nodes(conn: Connection, profiled: Iterable[Profiled]) -> dict[bytes, i
     query = query.with_for_update(read=True, key_share=True)  # what `place` changes is no such node any more
     ids = {bytes(row[0]): int(row[1]) for row in conn.execute(query)}
     new = [one for key, one in sorted(wanted.items()) if key not in ids]
-    bulk.insert_new(conn, node, _NODE, _lines(conn, new))
+    bulk.insert_new(conn, node, _NODE, _lines(conn, new), likely=True)
     fresh = select(node.c.profile_hash, node.c.id).where(within(conn, node.c.profile_hash, [one.hash for one in new]))
     held = [ids[key] for key in wanted if key in ids]
     idle = _idle(conn, held)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from db import gates, linking, shown
+from db import bulk, gates, linking, shown
 from db.engine import within
 from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
 from db.upsert import Row, insert_new, upsert
@@ -261,10 +261,11 @@ def mark_dirty(conn: Connection, record_ids: Iterable[int]) -> None:
     ids = sorted(set(record_ids))
     if not ids:
         return
-    conn.execute(
+    again = conn.execute(
         update(match_queue).where(within(conn, match_queue.c.record_id, ids)).values(version=match_queue.c.version + 1)
     )
-    insert_new(conn, match_queue, [{"record_id": one, "version": 1} for one in ids])
+    likely = again.rowcount == 0
+    bulk.insert_new(conn, match_queue, ("record_id", "version"), [(one, 1) for one in ids], likely=likely)
 
 
 def dirty(conn: Connection, limit: int) -> list[tuple[int, int]]:

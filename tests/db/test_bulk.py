@@ -22,6 +22,19 @@ def test_a_key_that_is_there_already_is_told_by_the_usual_error(database: Databa
         bulk.insert(conn, zstd_dictionary, COLUMNS, [*ROWS, ROWS[0]])
 
 
+def test_every_kind_of_value_comes_back_as_it_was_given(database: Database) -> None:
+    columns = ("id", "kind", "body", "made_at", "records", "ratio")
+    given = [(2**62 + one, "Š\n😀\\N", bytes([one, 0, 255]), "", -one, one / 7) for one in range(bulk.COPY_FROM)]
+    profiles = [(bytes([one]), one % 2 == 0, b"", None if one % 3 else 2**62) for one in range(bulk.COPY_FROM)]
+    with database.write() as conn:
+        bulk.insert(conn, zstd_dictionary, columns, given)
+        bulk.insert_new(conn, node, ("profile_hash", "solid", "profile", "dictionary_id"), profiles)
+        rows = conn.execute(select(*(zstd_dictionary.c[name] for name in columns)).order_by(zstd_dictionary.c.id))
+        assert [tuple(row) for row in rows] == given
+        nodes = select(node.c.profile_hash, node.c.solid, node.c.profile, node.c.dictionary_id)
+        assert [tuple(row) for row in conn.execute(nodes.order_by(node.c.profile_hash))] == profiles
+
+
 def test_the_rows_with_given_values_are_deleted_and_no_others(database: Database) -> None:
     with database.write() as conn:
         bulk.insert(conn, zstd_dictionary, COLUMNS, ROWS)
