@@ -14,6 +14,7 @@ from db.tables import (
     cluster_redirect,
     decision,
     harvest_window,
+    match_key,
     match_queue,
     membership,
     node,
@@ -140,6 +141,13 @@ def redirects(conn: Connection) -> int:
 def decisions(conn: Connection) -> int:
     left = exists().where(node.c.id == decision.c.left_node)
     return _count(conn, or_(decision.c.left_node >= decision.c.right_node, ~left))
+
+
+@_check("every key is one of a node that exists")
+def keys(conn: Connection) -> int:
+    if conn.dialect.name == "sqlite":  # has a foreign key: `storage` looks
+        return 0
+    return _count(conn, match_key.c.node_id.is_not(None), ~exists().where(node.c.id == match_key.c.node_id))
 
 
 @_check("control numbers by which records name others lead to the clusters that have them, where nothing is queued")

@@ -7,8 +7,9 @@ from concurrent.futures import TimeoutError as Late
 
 import pytest
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from db import placing
+from db import placing, verify
 from db.engine import Database
 from db.prepared import Profiled, digest
 from db.tables import decision, match_key, node, partner, record, source
@@ -107,3 +108,15 @@ def test_who_looked_up_a_profile_while_it_left_gets_it_anew(database: Database) 
     with database.read() as conn:
         held = {row[0]: bytes(row[1]) for row in conn.execute(select(node.c.id, node.c.profile_hash))}
     assert held == {before[1]: digest(b"x2"), found: digest(b"x")}
+
+
+def test_a_key_of_no_node_is_refused_or_told(database: Database) -> None:
+    stray = insert(match_key).values(hash=7, node_id=1, kind_id=1, likeness=7)
+    if database.sqlite:
+        with pytest.raises(IntegrityError), database.write() as conn:
+            conn.execute(stray)
+        return
+    with database.write() as conn:
+        conn.execute(stray)
+    with database.read() as conn:
+        assert [(one.name, one.bad) for one in verify.verify(conn) if one.bad] == [("keys", 1)]
