@@ -17,12 +17,12 @@ from db.engine import Database
 _WATCHED = ("cluster", "decision", "match_key", "membership", "node", "record")
 _GROWN = text(
     "SELECT relname FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = ANY(:names)"
-    " AND n_mod_since_analyze > 1000 AND n_mod_since_analyze > n_live_tup / 4 ORDER BY relname"
+    " AND n_mod_since_analyze > 1000 AND n_mod_since_analyze > n_live_tup / 2 ORDER BY relname"
 )
 
 
 def refresh(database: Database) -> list[str]:
-    """Count those tables anew of which a fourth has changed since; returns their names. Quick when there is none."""
+    """Count those tables anew of which half has changed since; returns their names. Quick when there is none."""
     if database.sqlite:
         return []
     grown = database.persist(lambda: _grown(database))
