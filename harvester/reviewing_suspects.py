@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
-from db import catalogue, ledger
+from db import catalogue, ledger, links
 from db.catalogue import RecordState
+from db.links import Decided
 from harvester.match import compare
 from harvester.match.rules import Rules
-from harvester.model import NormalizedRecord, Profile, Value
+from harvester.model import Address, NormalizedRecord, Profile, Value
 from harvester.resolving import read_profiles
 
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
@@ -76,13 +77,17 @@ class Suspicion(Value, frozen=True):
 
 
 class _View(NamedTuple):
-    """A cluster with what is needed to look at it: a first record, profile and class number of each node."""
+    """A cluster with what is needed to look at it: a first record, profile and class number of each node.
+
+    `joined` are groups of nodes of which people said that they belong together.
+    """
 
     cluster: int
     members: Sequence[RecordState]
     firsts: Mapping[int, RecordState]
     profiles: Mapping[int, Profile]
     classes: Mapping[int, str]
+    joined: Sequence[Collection[int]]
 
 
 def suspicions(conn: Connection, rules: Rules, keys: Sequence[int], around: Around) -> list[Suspicion]:
@@ -97,6 +102,27 @@ def suspicions(conn: Connection, rules: Rules, keys: Sequence[int], around: Arou
         if reasons:
             partners = tuple(sorted({one.partner for one in view.members}))
             found.append(Suspicion(view.cluster, left, right, score, len(view.members), partners, tuple(reasons)))
+    return found
+
+
+def settled(conn: Connection, lines: Iterable[Suspicion]) -> set[int]:
+    """The clusters of *lines* whose doubtful link people put together since it was found."""
+    pairs = {
+        line.cluster: (Address.parse(reason.values["left"]), Address.parse(reason.values["right"]))
+        for line in lines
+        for reason in line.reasons
+        if "left" in reason.values
+    }
+    groups = _groups(links.concerning(conn, {end for pair in pairs.values() for end in pair}))
+    return {key for key, (left, right) in pairs.items() if right in groups.get(left, ())}
+
+
+def _groups(decisions: Iterable[Decided]) -> dict[Address, set[Address]]:
+    """Record → all that people put together with it."""
+    found: dict[Address, set[Address]] = {}
+    for side in (side for one in decisions if one.kind in ("must", "split") for side in one.sides):
+        whole = set(side).union(*(found.get(one, ()) for one in side))
+        found.update(dict.fromkeys(whole, whole))
     return found
 
 
@@ -141,12 +167,21 @@ def _views(conn: Connection, keys: Sequence[int]) -> Iterator[_View]:
     nodes = {node for by_node in firsts.values() for node in by_node}
     profiles = {key: found for key, (found, _) in read_profiles(conn, nodes).items()}
     bodies = ledger.normalized_bodies(conn, [one.record_id for by_node in firsts.values() for one in by_node.values()])
+    groups = _groups(
+        links.concerning(conn, [(one.source, one.identifier) for several in held.values() for one in several])
+    )
     for key in keys:
         mine = firsts.get(key, {})
         if not mine:
             continue
+        joined: dict[int, set[int]] = {}
+        for one in held[key]:
+            group = groups.get(Address(one.source, one.identifier))
+            if group and one.node_id is not None:
+                joined.setdefault(id(group), set()).add(one.node_id)
         classes = {node: _class(bodies.get(one.record_id)) for node, one in mine.items()}
-        yield _View(key, held[key], dict(sorted(mine.items(), key=lambda pair: pair[1].order)), profiles, classes)
+        ordered = dict(sorted(mine.items(), key=lambda pair: pair[1].order))
+        yield _View(key, held[key], ordered, profiles, classes, list(joined.values()))
 
 
 def _class(body: bytes | None) -> str:
@@ -182,7 +217,10 @@ def _disagreements(view: _View) -> Iterator[Reason]:
 
 
 def _weakest(rules: Rules, view: _View) -> tuple[str, str, float, list[Reason]]:
-    """(left, right, score, reasons): the lowest link of the strongest tree through the cluster."""
+    """(left, right, score, reasons): the lowest link of the strongest tree through the cluster.
+
+    What people joined is one: the tree has no link there, and where all is one, nothing is doubtful.
+    """
     nodes = list(view.firsts)[:MANY]
     addresses = [view.firsts[node].address for node in nodes]
     if len(nodes) < 2:
@@ -193,7 +231,11 @@ def _weakest(rules: Rules, view: _View) -> tuple[str, str, float, list[Reason]]:
         for one in range(len(nodes))
         for other in range(one + 1, len(nodes))
     }
-    ends, parts = _last_union(len(nodes), scores)
+    joined = [[at for at, node in enumerate(nodes) if node in group] for group in view.joined]
+    ends, parts = _last_union(len(nodes), scores, joined)
+    if not parts:
+        ends, _parts = _last_union(len(nodes), scores)
+        return addresses[ends[0]], addresses[ends[1]], scores[ends], []
     low = scores[ends]
     reasons: list[Reason] = []
     pair = {"left": addresses[ends[0]], "right": addresses[ends[1]], "score": f"{low:+.1f}"}
@@ -209,15 +251,24 @@ def _weakest(rules: Rules, view: _View) -> tuple[str, str, float, list[Reason]]:
 
 
 def _last_union(
-    number: int, scores: Mapping[tuple[int, int], float]
-) -> tuple[tuple[int, int], tuple[list[int], list[int]]]:
-    """The lowest edge of the strongest tree through 0 … number-1, and the two parts that it joins."""
+    number: int, scores: Mapping[tuple[int, int], float], joined: Iterable[Sequence[int]] = ()
+) -> tuple[tuple[int, int], tuple[list[int], ...]]:
+    """The lowest edge of the strongest tree through 0 … number-1, and the two parts that it joins.
+
+    No parts when the groups *joined* beforehand leave no edge.
+    """
     part = {one: [one] for one in range(number)}
-    ends, parts = (0, 1), (part[0], part[1])
+
+    def unite(several: Iterable[int]) -> None:
+        whole = list(dict.fromkeys(one for end in several for one in part[end]))
+        part.update(dict.fromkeys(whole, whole))
+
+    for group in joined:
+        unite(group)
+    ends: tuple[int, int] = (0, 1)
+    parts: tuple[list[int], ...] = ()
     for (one, other), _ in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])):
         if part[one] is not part[other]:
             ends, parts = (one, other), (part[one], part[other])
-            union = part[one] + part[other]
-            for end in union:
-                part[end] = union
+            unite((one, other))
     return ends, parts

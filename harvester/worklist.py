@@ -12,7 +12,7 @@ from db import review
 from db import suspects as stored
 from db.engine import Database
 from harvester.match.rules import Rules
-from harvester.reviewing_suspects import AROUND, Around, Suspicion, suspicions
+from harvester.reviewing_suspects import AROUND, Around, Suspicion, settled, suspicions
 
 EXAMINED = 1000  # of each kind, when everything is looked at
 KEPT = 2000
@@ -50,6 +50,7 @@ def current(conn: Connection, rules: Rules, derivation_id: int) -> Worklist:
     versions = stored.merged(conn, {*held, *touched})
     fresh = {key for key in touched if key in versions}
     fresh |= {key for key, (version, _) in held.items() if versions.get(key, version) != version}
+    fresh |= settled(conn, [line for _, line in held.values()]) & versions.keys()
     kept = [line for key, (_, line) in held.items() if key in versions and key not in fresh]
     if touched:
         around = _around(conn)

@@ -103,6 +103,38 @@ def test_a_confirmed_cluster_leaves_the_worklist_until_it_gets_another_member(un
     assert len(shown(union, "cluster")) == 1
 
 
+def doubts(union: Union) -> list[str]:
+    return [
+        one.code for item in shown(union, "cluster") for one in item.why if one.code in ("no_link", "weak", "bridge")
+    ]
+
+
+def test_a_join_that_a_person_made_is_no_weak_link_or_bridge(union: Union) -> None:
+    two = {"alun/1": SECOND, "alun/2": SECOND._replace(pages="536")}
+    union.night({**two, "bukit/1": THIRD, "bukit/2": THIRD._replace(pages="532")})
+    assert not union.together("alun/1", "bukit/1")
+    made = deciding.merge(union.pipeline, ["alun/1", "bukit/1"], "ana", "satu buku")
+    waits = shown(union, "cluster")
+    assert ["editions 2, 3" in " ".join(one.reasons) for one in waits] == [True]
+    assert doubts(union) == []
+    deciding.undo(union.pipeline, made.decision or 0, "ana", "")
+    union.night({"alun/5": PELANGI, "bukit/5": Book("Kimia dasar", author="Syukri", year="1999", pages="200")})
+    deciding.must(union.pipeline, "alun/5", "bukit/5", "ana", "")
+    assert union.together("alun/5", "bukit/5")
+    assert doubts(union) == []
+
+
+def test_a_weak_link_that_people_then_confirm_is_told_no_more(union: Union, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harvester.reviewing_suspects.WEAK_POINTS", 1000.0)
+    union.night({"alun/1": PELANGI, "bukit/1": PELANGI._replace(pages="520")})
+    union.night({"alun/9": SECOND, "bukit/9": THIRD})
+    with union.pipeline.database.read() as conn:
+        assert suspects.held(conn)
+    assert doubts(union) == ["weak"]
+    deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
+    assert doubts(union) == []
+
+
 def test_a_cluster_that_suddenly_grew_is_suspect(union: Union) -> None:
     union.night({"alun/1": PELANGI, "alun/2": PELANGI._replace(note="2")})
     assert shown(union, "cluster") == []
