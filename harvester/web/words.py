@@ -291,6 +291,10 @@ WORDS: dict[str, str] = {
     "the same pages from the same publisher": N_("the same pages from the same publisher"),
     "a title without an author is little evidence": N_("a title without an author is little evidence"),
     "another publisher in another place": N_("another publisher in another place"),
+    "another publisher in another country": N_("another publisher in another country"),
+    "another author, and minutes of another publisher's film": N_(
+        "another author, and minutes of another publisher's film"
+    ),
     # where a record was set aside
     "stage fetch": N_("fetching"),
     "stage split": N_("taking the file apart"),

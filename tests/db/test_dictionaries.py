@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from multiprocessing import spawn
+from multiprocessing import resource_tracker, spawn
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,7 @@ def test_a_training_that_is_killed_again_and_again_is_left_to_the_next_process(
     dying.write_text(f"#!/bin/sh\necho >> '{tries}'\nexit 9\n")
     dying.chmod(0o755)
     monkeypatch.setattr(dictionaries, "FIRST", 20)
+    resource_tracker.ensure_running()  # it is started by the same executable, once for all tests
     with made.opened() as opened:
         spawn.set_executable(str(dying))
         try:
