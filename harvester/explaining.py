@@ -67,7 +67,7 @@ def _links(conn: Any, left: Address, right: Address) -> list[dict[str, Any]]:
         if not mine or not theirs or (mine == theirs and one.kind == "cannot"):
             continue
         kind = "must" if mine == theirs else "cannot"
-        said = {"kind": kind, "author": one.author, "reason": one.reason, "at": one.at}
+        said = {"kind": kind, "author": one.author, "reason": one.reason, "at": one.at, "state": one.state}
         found.append({"decision": one.id, "action": one.action, **said})
     return found
 

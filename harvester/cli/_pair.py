@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harvester.cli._speech import _, say
+from harvester.cli._speech import _, say, value_of
 from harvester.cli.common import Shell
 
 BAR = 18
@@ -20,7 +20,8 @@ def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
     shell.say(f"{'':{width}}  {answer['left'][:26]:26}  {answer['right'][:26]:26}  {_('evidence')}")
     for feature, outcome, one in lines:
         bar = "█" * min(BAR, max(0, round(abs(one["points"]) / 2)))
-        cells = f"{one['left'][:26] or '-':26}  {one['right'][:26] or '-':26}  {outcome:24}"
+        left, right = (value_of(one["feature"], one[side])[:26] or "-" for side in ("left", "right"))
+        cells = f"{left:26}  {right:26}  {outcome:24}"
         shell.say(f"{feature:{width}}  {cells} {one['points']:+7.1f}  {bar}")
     limits = _("merge from {merge:+g}, review from {review:+g} (5 points = 1 unit of log-odds)", **answer["thresholds"])
     total = _("total {score:+.1f}", score=today["score"])
@@ -32,13 +33,13 @@ def show_pair(shell: Shell, answer: dict[str, Any]) -> None:
 def _sentences(answer: dict[str, Any]) -> Iterator[str]:
     """What people said, what was decided then and by which rules, and where the records stand."""
     for number, row in enumerate(answer["links"]):
-        together = _("Together, by decision {decision} ({author}, {at}): {reason}", **row)
-        apart = _("Apart, by decision {decision} ({author}, {at}): {reason}", **row)
-        yield (
-            (together if row["kind"] == "must" else apart)
-            if not number
-            else _("An older one: decision {decision} ({author}, {at}): {reason}", **row)
-        )
+        waits = f"; {_('the next match carries it out')}" if row["state"] == "pending" else ""
+        told = {"decision": row["decision"], "signed": f"{row['author']}, {row['at']}{waits}"}
+        together = _("Together, by decision {decision} ({signed})", **told)
+        apart = _("Apart, by decision {decision} ({signed})", **told)
+        newest = together if row["kind"] == "must" else apart
+        said = _("An older one: decision {decision} ({signed})", **told) if number else newest
+        yield f"{said}: {row['reason']}" if row["reason"] else said
     then = answer["then"]
     if answer["equal_profiles"]:
         yield _("Both records say the same in everything that is compared.")

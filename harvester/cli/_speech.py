@@ -83,6 +83,13 @@ def say(code: str, kind: str = "") -> str:
     return code if _spoken[0] == "en" else sayer(_, told)(f"{kind} {code}" if kind else code)
 
 
+def value_of(feature: str, value: str) -> str:
+    """What the pages call a compared value, such as that of the material; in English as it is stored."""
+    from harvester.web.codes import compared
+
+    return value if _spoken[0] == "en" else compared(feature, value, _, say)
+
+
 def translate(command: click.Command) -> click.Command:
     """A copy of *command*, and of what is below it, with its help in the language of this call."""
     if _spoken[0] == "en":

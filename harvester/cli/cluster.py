@@ -32,7 +32,7 @@ def show(shell: Shell, number: int) -> None:
 def _show(shell: Shell, answer: dict[str, Any]) -> None:
     if answer["asked"] != answer["cluster"]:
         shell.say(_("cluster {asked} is now cluster {cluster}", **answer))
-    shell.say(_("cluster {cluster}: {size} members, changed {changed_at}", **answer))
+    shell.say(_("cluster {cluster}, changed {changed_at}; members: {size}", **answer))
     shell.table(["member", "partner"], [[one["address"], one["partner"]] for one in answer["members"]])
     shell.table(["field", "value"], inspecting_rows(answer["union"]["record"]))
     rows = [

@@ -157,13 +157,13 @@ def import_file(shell: Shell, file: Path, union: bool, author: str, reason: str)
             found = deciding_files.import_links(opened, text, author, preview=shell.dry_run)
 
     def say() -> None:
-        stored = _("{number} decisions stored", number=found.decisions)
-        would = _("{number} decisions would be stored", number=found.decisions)
-        here = _("{number} were here already", number=found.known)
+        stored = _("decisions stored: {number}", number=found.decisions)
+        would = _("decisions that would be stored: {number}", number=found.decisions)
+        here = _("here already: {number}", number=found.known)
         shell.say(f"{would if shell.dry_run else stored}, {here}")
         shell.say(
             _(
-                "{waiting} records wait for the next match; {absent} named records are not here yet",
+                "records that wait for the next match: {waiting}; named and not here yet: {absent}",
                 waiting=found.waiting,
                 absent=found.absent,
             )

@@ -128,6 +128,8 @@ CODES: Mapping[str, Mapping[str, str]] = {
     "country": COUNTRIES,
     "cataloguing": DESCRIPTION_RULES,
 }
+# feature of a comparison → the field whose codes it compares
+COMPARED = {"material": "material", "form": "carrier_form", "language": "languages", "country": "country"}
 LENDING = ("lent", "on site", "no")
 DATE_MARKS = ("single", "range", "continuing", "reprint", "copyright", "unknown", "True")
 SEPARATOR = " · "  # between the parts of a value that has several
@@ -146,6 +148,13 @@ def worded(field: str, value: str, gettext: Say, say: Say) -> str:
     if field in _TOLD:
         return _TOLD[field](value, say)
     return value
+
+
+def compared(feature: str, value: str, gettext: Say, say: Say) -> str:
+    """*value* of a *feature*, as evidence holds it, in the words of a language."""
+    if feature == "level":
+        return value and gettext(value)  # a word of LEVELS
+    return worded(COMPARED.get(feature, ""), value, gettext, say)
 
 
 def _dates(value: str, say: Say) -> str:

@@ -112,6 +112,29 @@ def test_an_undo_that_names_nothing_or_two_things_is_a_usage_error(call: Call) -
     assert call("cluster", "undo", "--decision", "1", "--run", "2")[0] == 2
 
 
+def test_an_explanation_says_that_a_decision_waits_for_the_next_match(call: Call, union: Union) -> None:
+    links = "- {action: must, reason: '', records: [[alun/1, bukit/1]]}\n"
+    links += "- {action: must, reason: seri, records: [[alun/2, bukit/1]]}\n"
+    (union.consortium.folder / "links.yaml").write_text(links, encoding="utf-8")
+    said = call("link", "import", str(union.consortium.folder / "links.yaml"))[1]
+    assert "decisions stored: 2, here already: 0" in said
+    lines = call("match", "explain", "alun/1", "bukit/1")[1].splitlines()
+    told = next(line for line in lines if line.startswith("Together, by decision 1 (ana, "))
+    assert told.endswith("; the next match carries it out)")
+    assert "; the next match carries it out): seri" in call("match", "explain", "alun/2", "bukit/1")[1]
+    assert call("match")[0] == 0
+    lines = call("match", "explain", "alun/1", "bukit/1", "--lang", "id")[1].splitlines()
+    told = next(line for line in lines if line.startswith("Bersama, menurut keputusan 1 (ana, "))
+    assert told.endswith("Z)")
+    assert "members: 3" in call("cluster", "show", str(union.cluster_of("alun/1")))[1]
+
+
+def test_in_indonesian_compared_codes_are_words(call: Call) -> None:
+    said = call("match", "explain", "alun/1", "bukit/1", "--lang", "id")[1]
+    assert [word for word in ("monografi", "tercetak", "buku") if word in said] == ["monografi", "tercetak", "buku"]
+    assert "monograph" in call("match", "explain", "alun/1", "bukit/1", "--lang", "en")[1]
+
+
 @pytest.mark.slow
 def test_a_decision_that_has_to_wait_says_so_with_the_exit_code_of_a_lock(call: Call, union: Union) -> None:
     opened = union.consortium.open()
