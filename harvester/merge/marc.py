@@ -73,8 +73,9 @@ def _survives(line: Survivor) -> bool:
 
 
 def _leader(record: NormalizedRecord) -> str:
+    """Position 18 is c: ISBD without its marks at the ends of subfields, of which `field` writes none."""
     level = record.level if len(record.level) == 1 else _LEVELS.get(record.material, "m")
-    return f"00000n{_TYPES.get(record.material, 'a')}{level} a2200000 i 4500"
+    return f"00000n{_TYPES.get(record.material, 'a')}{level} a2200000 c 4500"
 
 
 @cache

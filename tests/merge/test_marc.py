@@ -73,6 +73,15 @@ def read_back(record: MarcRecord) -> pymarc.Record:
     return found[0]
 
 
+def test_the_leader_says_that_marks_at_the_ends_of_subfields_are_left_out() -> None:
+    """`i` would promise ` :` and ` /`; the mark of a parallel title stands at the beginning of its own subfield."""
+    title = Title("Islam dan negara", "= Islam and the state", responsibility="Munawir Sjadzali")
+    record = union_marc(Member(Address("ugm", "1"), NormalizedRecord(title=title, dates=Dates(1990, text="1990"))))
+    texts = [part.value for one in record.fields if one.tag > "009" for part in one.subfields]
+    assert not [text for text in texts if text.rstrip().endswith((" :", " /", " ;", " =", ","))]
+    assert str(record.leader)[18] == "c"
+
+
 def union_marc(*members: Member) -> pymarc.Record:
     wording = Wording({"ugm": "ID-YoUGM"}, "2026-11-22T01:02:03Z", "INDUK", {"ugm/B7731": {"B1": "42"}})
     return read_back(to_marc(merge(members, load()), "7", wording))
