@@ -273,7 +273,7 @@ def render_html(visit: Visit, view: View) -> HTMLResponse:
         "ngettext": visit.ngettext,
         "say": say,
         "worded": worded,
-        "compared": lambda feature, value: codes.compared(feature, value, visit.gettext, say),
+        "feature_words": lambda feature, value: codes.compared(feature, value, visit.gettext, say),
         "sentence": visit.sentence,
         "languages": LANGUAGES,
     }
