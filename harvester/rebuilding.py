@@ -93,22 +93,26 @@ def alone(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Itera
     with closing(database), ExitStack() as locks:
         for source in settings.sources:
             locks.enter_context(database.lock(pipeline.HARVEST_LOCK + source.code))
-        _drain(database, settings, clock)
-        locks.enter_context(database.lock(pipeline.MATCH_RUN_LOCK))
+        drained = _drain(database, settings, clock)  # a match that cron begins behind it finds nothing to do
+        locks.enter_context(database.lock(pipeline.MATCH_RUN_LOCK, wait=pipeline.MATCH_PATIENCE if drained else 0))
         yield database
 
 
-def _drain(database: Database, settings: Settings, clock: Clock) -> None:
-    """Match what waits by the rules in force, in batches; left to the swap where the survivorship rules changed."""
+def _drain(database: Database, settings: Settings, clock: Clock) -> bool:
+    """Match what waits by the rules in force, in batches; left to the swap where the survivorship rules changed.
+
+    Whether there was anything.
+    """
     merge = rule_files.load_rules(settings)[1]
     with database.read() as conn:
         held = derivations.match_rules(conn)
         if held is None or not work.queued(conn) or not standing.same_survivorship(conn, merge.hash):
-            return
+            return False
     derivation_id, text = held
     with closing(Workers(settings.harvest.workers)) as workers:
         made = pipeline.over(database, settings, clock, match_rules.parse(text), merge, derivation_id)
         pipeline.match(msgspec.structs.replace(made, workers=workers))
+    return True
 
 
 def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> dict[str, Any]:

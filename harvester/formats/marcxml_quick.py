@@ -17,8 +17,9 @@ from harvester.formats.characters import ILLEGAL_BYTES
 from harvester.formats.light import DELIMITER
 
 LONGEST = 1_000_000  # bytes; a longer record is left to the parser and its bounds
-_NO_CODE = re.compile(f'{DELIMITER}(?![^"<&\\s]">)')
-MAX_HEADS = 4096  # that are remembered
+FIRST = "\x1e"  # stands for the first subfield of a field, where DELIMITER stands for the next ones
+_NO_CODE = re.compile(f'[{FIRST}{DELIMITER}](?![^"<&\\s]">)')
+MAX_HEADS, MAX_HEAD = 4096, 200  # that are remembered, and their characters
 _BLANKS = " \n\t"
 _REFUSED = ILLEGAL_BYTES + b"\r\x1f"  # illegal in XML, or changed by a parser (line ends)
 _NON_CHARACTER = re.compile("[\ufffe\uffff]")
@@ -53,13 +54,13 @@ class _Heads(dict[str, tuple[str, str] | None]):
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
-        self._pattern = re.compile(rf"[ \n\t]*<{prefix}datafield([^<>]{{1,100}})>[ \n\t]*")
+        self._pattern = re.compile(rf"[ \n\t]*<{prefix}datafield([^<>{DELIMITER}]{{1,100}})>[ \n\t]*")
 
     def __missing__(self, head: str) -> tuple[str, str] | None:
         found = self._pattern.fullmatch(head)
         known = _field(found[1]) if found else None
         made = (known[0], known[1] + DELIMITER) if known else None
-        if len(self) < MAX_HEADS:
+        if made and len(head) <= MAX_HEAD and len(self) < MAX_HEADS:
             self[head] = made
         return made
 
@@ -107,14 +108,14 @@ def _read(text: str, at: int, shape: _Shape, *, escaped: bool) -> Read | None:
         text = shape.gap.sub(closing, text)
     text = text.replace(closing + shape.subfield, DELIMITER)
     firsts = text.count(shape.subfield)
-    text = text.replace(shape.subfield, DELIMITER)  # each begins as it does in a body
+    text = text.replace(shape.subfield, FIRST)
     *pieces, rest = text.split(closing + shape.field_end)
     if firsts != len(pieces) or _NO_CODE.search(text):
         return None
     for piece in pieces:
-        head, _, content = piece.partition(DELIMITER)
+        head, first, content = piece.partition(FIRST)
         known = shape.heads[head] or shape.heads[_controls(head, shape, fields)]
-        if known is None:
+        if known is None or not first or FIRST in content:
             return None
         fields.append((known[0], known[1] + content.replace('">', "")))
     if _controls(rest, shape, fields) != shape.end or not fields:
@@ -123,7 +124,7 @@ def _read(text: str, at: int, shape: _Shape, *, escaped: bool) -> Read | None:
     controls = len(fields) - leading - len(pieces)
     if text.count("<") != 3 * len(pieces) + 2 * controls + 1:
         return None
-    if text.count('">') != text.count(DELIMITER) + len(pieces) + controls:
+    if text.count('">') != firsts + text.count(DELIMITER) + len(pieces) + controls:
         return None
     if escaped:
         fields = [(tag, _unescaped(body) if "&" in body else body) for tag, body in fields]
@@ -151,7 +152,9 @@ def _shape(prefix: str) -> _Shape:
     blank = r"[ \n\t]*"
     return _Shape(
         re.compile(rf"<{prefix}leader>([^<]*)</{prefix}leader>{blank}"),
-        re.compile(rf'<{prefix}controlfield tag="([^"<&\s]{{3}})">([^<]*)</{prefix}controlfield>{blank}'),
+        re.compile(
+            rf'<{prefix}controlfield tag="([^"<&\s]{{3}})">([^<{FIRST}{DELIMITER}]*)</{prefix}controlfield>{blank}'
+        ),
         re.compile(rf"</{prefix}subfield>[ \n\t]+(?=<)"),
         _Heads(prefix),
         f'<{prefix}subfield code="',

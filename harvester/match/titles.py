@@ -157,6 +157,7 @@ _END = "([0-9]{1,3}|[IVX]{1,6}|[a-z]{3,9})"
 # From the hyphen on, which is found at once where a pattern that begins with any word tries every letter.
 _TO = re.compile(rf"[-–]\s?\[?{_END}(?![\w-])")
 _FROM = re.compile(rf"(?:.*[^\w-])?{_END}\s?", re.DOTALL)
+_REACH = 12  # characters before the hyphen that it can need: a text may be one hyphen after the other
 
 
 def ranges(text: str) -> Ranges:
@@ -166,7 +167,7 @@ def ranges(text: str) -> Ranges:
     found = []
     done = 0
     for to in _TO.finditer(text):
-        begun = _FROM.fullmatch(text, 0, to.start())
+        begun = _FROM.fullmatch(text, max(to.start() - _REACH, 0), to.start())
         if begun and begun.start(1) >= done:
             found.append((number(begun[1].lower()), number(to[1].lower())))
             done = to.end()

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.errors import RecordError
 from harvester.formats.marcxml import light, parse, slow
-from harvester.formats.marcxml_quick import quick
+from harvester.formats.marcxml_quick import MAX_HEAD, _shape, quick
 from harvester.model import MarcRecord
 
 USUAL = """<record xmlns="http://www.loc.gov/MARC21/slim" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
@@ -65,6 +65,14 @@ ODD = {
     "unknown namespace": swapped('xmlns="http://www.loc.gov/MARC21/slim"', 'xmlns="http://a b"'),
     "envelope": f"<metadata>{USUAL}</metadata>".encode(),
     "two records": USUAL.encode() * 2,
+    "subfield that does not end, end that nothing begins": swapped(
+        "Fiksi Indonesia</subfield>",
+        'Fiksi<subfield code="x">Indonesia</subfield></datafield><datafield tag="651" ind1=" " ind2=" "></subfield>',
+    ),
+    "subfield in a control field": swapped("INLIS0000", '</subfield><subfield code="a">INLIS0000'),
+    "end before the beginning": swapped("Fiksi Indonesia</subfield>", "Fiksi").replace(
+        b'tag="650">', b'tag="650"></subfield><subfield code="a">A'
+    ),
     "cut": USUAL.encode()[:-20],
     "document type": b"<!DOCTYPE record>" + USUAL.encode(),
     "byte order mark": b"\xef\xbb\xbf" + USUAL.encode(),
@@ -101,6 +109,13 @@ def test_no_change_of_some_bytes_makes_the_two_disagree() -> None:
             read += 1
             assert light(*found, {}) == outcome(slow, text.encode()), (number, text)
     assert read > 400
+
+
+def test_what_stands_before_a_field_is_remembered_only_where_it_is_short() -> None:
+    for number in range(20):
+        assert quick(swapped("  <datafield ind1", f"<!-- {number} {'x' * 9000} --><datafield ind1")) is None
+        assert quick(swapped("  <datafield ind1", f"{' ' * (9000 + number)}<datafield ind1")) is not None
+    assert max(map(len, _shape("").heads)) <= MAX_HEAD
 
 
 def outcome(read: object, payload: bytes) -> MarcRecord | str:

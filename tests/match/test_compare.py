@@ -136,6 +136,19 @@ def test_a_misspelled_name_in_a_title_is_a_typing_error_though_the_author_bears_
     assert found["words"] == "typo"
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Musik : Weihnachts Oratorium Weihnachtsoratoriumtext", "Musik : Weihnachtsoratorium Text"),
+        ("Handbuch : sunflower seed", "Handbuch : sun flower sunflowerseed"),
+    ],
+)
+def test_compounds_are_taken_apart_alike_from_either_side(left: str, right: str) -> None:
+    one, other = (profile(record({"title": title}), RULES) for title in (left, right))
+    there, back = (compare.outcomes(*pair, RULES)["words"] for pair in ((one, other), (other, one)))
+    assert there == back
+
+
 def compared(left: dict[str, Any], right: dict[str, Any]) -> Decision:
     return decide(profile(record(left), RULES), profile(record(right), RULES), RULES)
 

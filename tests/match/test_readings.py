@@ -188,3 +188,8 @@ _WRITTEN = st.sampled_from(["1", "2", "44", "I", "III", "one", "two", "v.", "-",
 def test_a_range_is_found_from_its_hyphen_as_one_pattern_from_its_start_finds_it(text):
     found = [(number(first.lower()), number(last.lower())) for first, last in _RANGE.findall(text)]
     assert ranges(text) == {pair for pair in found if all(pair) and int(pair[0]) < int(pair[1])}
+
+
+@pytest.mark.timeout(20)
+def test_a_title_of_hyphens_is_read_in_no_time():
+    assert ranges("Abc-def " * 30_000) == frozenset()

@@ -230,6 +230,9 @@ def _unwritten(words: list[str], other: Profile) -> list[str]:
 
 def _uncompounded(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
     """The words without those that the other side writes in two: Weihnachtsoratorium, Weihnachts-Oratorium."""
+    if theirs < mine:  # what one side has lost the other can not find in it: the order must not be that of the sides
+        theirs, mine = _uncompounded(theirs, mine)
+        return mine, theirs
     for one, two in ((mine, theirs), (theirs, mine)):
         for first, second in pairwise(list(two)) if len(two) > 1 else ():
             if first + second in one:
