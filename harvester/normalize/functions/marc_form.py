@@ -70,19 +70,23 @@ def marc_form(
         return coded
     if found:
         return found
-    for text in carriers:
-        if text[:1] == "c" and len(text) == 2:
-            return _CARRIERS.get(text, "electronic")
-        if len(text) == 2 and text[:1] == "h":
-            return "micro"
-    for text in (*gmd, *carriers, *extents):
-        if named := materials.form_named(text):
-            return named
+    if worded := _worded(carriers, gmd, extents):
+        return worded
     if "print" in map(_CARRIERS.get, carriers):
         return "print"
     if any(field[:1] == "m" and field[6:7] == "o" for field in f006 or ()):
         return "online"
     return "print" if leader[6:7] in "acdeft" and any(map(str.isdigit, "".join(extents))) else ""
+
+
+def _worded(carriers: list[str], gmd: list[str], extents: list[str]) -> str:
+    """What the carrier's code (338 $b) says, or else a word for a form."""
+    for text in carriers:
+        if text[:1] == "c" and len(text) == 2:
+            return _CARRIERS.get(text, "electronic")
+        if len(text) == 2 and text[:1] == "h":
+            return "micro"
+    return next((named for text in (*gmd, *carriers, *extents) if (named := materials.form_named(text))), "")
 
 
 _PAGES = re.compile(r"[0-9]\]? ?(?:p|pp|s|pages?|seiten|hlm|hal)\b", re.IGNORECASE)
