@@ -646,6 +646,15 @@ suspect_mark = Table(
     Column("derivation_id", Id, ForeignKey("derivation.id"), nullable=False),
 )
 
+suspect_due = (
+    Table(  # clusters of which no feed tells that a match has looked at them: another person's word, a hidden year
+        "suspect_due",
+        metadata,
+        _id(),
+        Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False),
+    )
+)
+
 identifier = Table(
     "identifier",
     metadata,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from db import candidates, catalogue, changes, dictionaries, ledger, links, shown, work
+from db import candidates, catalogue, changes, dictionaries, ledger, links, shown, suspects, work
 from db.catalogue import Document, Head, RecordState
 from db.engine import Database
 from harvester import announcing, drawing, faultpoint, judging
@@ -404,6 +404,7 @@ def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[i
     shown.hide(conn, members, [record_id for sheet in sheets for record_id in sheet.hidden])
     redirects = announcing.redirects(grouping, ids)
     catalogue.retire_clusters(conn, grouping.lost, redirects, now)
+    suspects.note(conn, _unseen(grouping, sheets, fresh, ids), desk.derivation_id)
     shown.retire(conn, grouping.lost)
     log = Log(desk.actor, desk.run_id, now, people)
     catalogue.write_events(conn, list(events(grouping, ids, redirects, log)))
@@ -422,6 +423,12 @@ def _write(conn: Connection, desk: Desk, solved: Solved, marks: Sequence[tuple[i
 def _differs(sheet: Sheet, grouping: Grouping, old: Head) -> bool:
     """Whether the stored cluster is another than the sheet; hidden members change its size only."""
     return old.doc_hash != sheet.hash or old.size != len(grouping.groups[sheet.number])
+
+
+def _unseen(grouping: Grouping, sheets: Iterable[Sheet], fresh: Iterable[Sheet], ids: Sequence[int]) -> list[int]:
+    """Clusters that were matched again, of which consumers are told nothing new: what is doubtful may be another."""
+    told = {one.number for one in fresh}
+    return [ids[one.number] for one in sheets if one.number not in told and len(grouping.groups[one.number]) > 1]
 
 
 def _keep_decisions(conn: Connection, desk: Desk, proposal: Proposal, judged: Iterable[Judged]) -> None:

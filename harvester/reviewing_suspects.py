@@ -105,24 +105,23 @@ def suspicions(conn: Connection, rules: Rules, keys: Sequence[int], around: Arou
     return found
 
 
-def settled(conn: Connection, lines: Iterable[Suspicion]) -> set[int]:
-    """The clusters of *lines* whose doubtful link people put together since it was found."""
-    pairs = {
-        line.cluster: (Address.parse(reason.values["left"]), Address.parse(reason.values["right"]))
-        for line in lines
-        for reason in line.reasons
-        if "left" in reason.values
+def _joined(
+    held: Mapping[int, Sequence[RecordState]], decisions: Iterable[Decided]
+) -> Mapping[int, Sequence[Collection[int]]]:
+    """Cluster → groups of its nodes that a person put together; of records that are not in it nothing is said."""
+    home = {
+        Address(one.source, one.identifier): (key, one.node_id)
+        for key, several in held.items()
+        for one in several
+        if one.node_id is not None
     }
-    groups = _groups(links.concerning(conn, {end for pair in pairs.values() for end in pair}))
-    return {key for key, (left, right) in pairs.items() if right in groups.get(left, ())}
-
-
-def _groups(decisions: Iterable[Decided]) -> dict[Address, set[Address]]:
-    """Record → all that people put together with it."""
-    found: dict[Address, set[Address]] = {}
+    found: dict[int, list[Collection[int]]] = {}
     for side in (side for one in decisions if one.kind in ("must", "split") for side in one.sides):
-        whole = set(side).union(*(found.get(one, ()) for one in side))
-        found.update(dict.fromkeys(whole, whole))
+        here: dict[int, set[int]] = {}
+        for key, node in (home[one] for one in side if one in home):
+            here.setdefault(key, set()).add(node)
+        for key, nodes in here.items():
+            found.setdefault(key, []).append(nodes)
     return found
 
 
@@ -167,21 +166,15 @@ def _views(conn: Connection, keys: Sequence[int]) -> Iterator[_View]:
     nodes = {node for by_node in firsts.values() for node in by_node}
     profiles = {key: found for key, (found, _) in read_profiles(conn, nodes).items()}
     bodies = ledger.normalized_bodies(conn, [one.record_id for by_node in firsts.values() for one in by_node.values()])
-    groups = _groups(
-        links.concerning(conn, [(one.source, one.identifier) for several in held.values() for one in several])
-    )
+    said = links.concerning(conn, [(one.source, one.identifier) for several in held.values() for one in several])
+    joined = _joined(held, said)
     for key in keys:
         mine = firsts.get(key, {})
         if not mine:
             continue
-        joined: dict[int, set[int]] = {}
-        for one in held[key]:
-            group = groups.get(Address(one.source, one.identifier))
-            if group and one.node_id is not None:
-                joined.setdefault(id(group), set()).add(one.node_id)
         classes = {node: _class(bodies.get(one.record_id)) for node, one in mine.items()}
         ordered = dict(sorted(mine.items(), key=lambda pair: pair[1].order))
-        yield _View(key, held[key], ordered, profiles, classes, list(joined.values()))
+        yield _View(key, held[key], ordered, profiles, classes, joined.get(key, ()))
 
 
 def _class(body: bytes | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -12,45 +13,50 @@ from db import review
 from db import suspects as stored
 from db.engine import Database
 from harvester.match.rules import Rules
-from harvester.reviewing_suspects import AROUND, Around, Suspicion, settled, suspicions
+from harvester.reviewing_suspects import AROUND, Around, Suspicion, suspicions
 
 EXAMINED = 1000  # of each kind, when everything is looked at
 KEPT = 2000
+DUE = 100_000  # notes that are cleared at once
 LEAST_GROWN = 3
 
 _decode = msgspec.json.Decoder(Suspicion).decode
 
 
 class Worklist(NamedTuple):
-    """The suspect clusters, the most suspect first, with their versions, as the feed stood at `seq`."""
+    """The suspect clusters, the most suspect first, with their versions, as the feed stood at `seq`.
+
+    `done` are the notes on clusters that it has heeded.
+    """
 
     lines: list[Suspicion]
     versions: dict[int, int]
     seq: int
+    done: Collection[int]
 
 
 def refresh(database: Database, rules: Rules, derivation_id: int) -> None:
     """Bring the stored worklist up to date; the caller holds the lock of the match run."""
     with database.read() as conn:
         found = current(conn, rules, derivation_id)
-        if stored.mark(conn) == (found.seq, derivation_id):
+        if stored.mark(conn) == (found.seq, derivation_id) and not found.done:
             return
     rows = [(one.cluster, found.versions[one.cluster], msgspec.json.encode(one).decode()) for one in found.lines]
     with database.write() as conn:
-        stored.replace(conn, rows, found.seq, derivation_id)
+        stored.replace(conn, rows, found.seq, derivation_id, found.done)
 
 
 def current(conn: Connection, rules: Rules, derivation_id: int) -> Worklist:
     """The worklist as it is now: what is stored, and what changed since looked at again. Stores nothing."""
     mark, seq = stored.mark(conn), stored.position(conn)
-    touched = stored.changed_since(conn, mark[0], EXAMINED + 1) if mark else []
-    if mark is None or mark[1] != derivation_id or mark[0] > seq or len(touched) > EXAMINED:
+    due = stored.due(conn, EXAMINED + 1)
+    touched = {*stored.changed_since(conn, mark[0], EXAMINED + 1), *due.values()} if mark else set()
+    if mark is None or mark[1] != derivation_id or mark[0] > seq or max(len(touched), len(due)) > EXAMINED:
         return _whole(conn, rules, seq)
     held = {key: (version, _decode(body)) for key, (version, body) in stored.held(conn).items()}
     versions = stored.merged(conn, {*held, *touched})
     fresh = {key for key in touched if key in versions}
     fresh |= {key for key, (version, _) in held.items() if versions.get(key, version) != version}
-    fresh |= settled(conn, [line for _, line in held.values()]) & versions.keys()
     kept = [line for key, (_, line) in held.items() if key in versions and key not in fresh]
     if touched:
         around = _around(conn)
@@ -61,7 +67,7 @@ def current(conn: Connection, rules: Rules, derivation_id: int) -> Worklist:
         kept += suspicions(conn, rules, [*sorted(fresh), *sorted(more)][:KEPT], around)
     elif fresh:
         kept += suspicions(conn, rules, sorted(fresh), _around(conn))
-    return Worklist(_ranked(kept), versions, seq)
+    return Worklist(_ranked(kept), versions, seq, due.keys())
 
 
 def _whole(conn: Connection, rules: Rules, seq: int) -> Worklist:
@@ -72,7 +78,8 @@ def _whole(conn: Connection, rules: Rules, seq: int) -> Worklist:
     wanted = list(dict.fromkeys([*torn, *around.grown, *shared, *lately]))
     versions = stored.merged(conn, wanted)
     keys = [key for key in wanted if key in versions][:KEPT]
-    return Worklist(_ranked(suspicions(conn, rules, keys, around)), versions, seq)
+    done = stored.due(conn, DUE).keys()
+    return Worklist(_ranked(suspicions(conn, rules, keys, around)), versions, seq, done)
 
 
 def _around(conn: Connection) -> Around:
