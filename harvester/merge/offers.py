@@ -40,6 +40,7 @@ class Setting(NamedTuple):
     fill: tuple[str, ...] = ()
     but_not: tuple[tuple[str, str], ...] = ()
     by: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()  # a field, and maybe its part
 
 
 class Outcome(NamedTuple):

@@ -21,7 +21,7 @@ from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile
 
 TRAPS = ("shouting", "stub", "machine_made", "broken")
-OPTIONS = ("rule", "fold", "fill", "by", "but_not")
+OPTIONS = ("rule", "fold", "fill", "by", "beside", "but_not")
 
 
 class Rules(NamedTuple):
@@ -107,8 +107,9 @@ class _Checker:
         if rule == "unanimous" and self._types[field] is not bool:
             self._wrong(f"{field} is no yes-or-no field; unanimous needs one", *path, "rule")
         fold = self._fold(value, rule, *path)
-        bars = self._but_not(field, value, rule)
-        return Setting(field, rule, fold, self._named(field, value, "fill"), bars, self._named(field, value, "by"))
+        bars, beside = self._but_not(field, value, rule), self._beside(field, value)
+        fill, counted = (self._named(field, value, option) for option in ("fill", "by"))
+        return Setting(field, rule, fold, fill, bars, counted, beside)
 
     def _fold(self, value: dict[str, Any], rule: str, *path: str) -> str:
         fold = value.get("fold", "")
@@ -140,6 +141,19 @@ class _Checker:
                 hint = suggestion(str(part), list(self._parts(field)))
                 self._wrong(f"{field} has no part {part!r} ({hint})", "fields", field, option, index)
         return tuple(str(part) for part in named)
+
+    def _beside(self, field: str, value: dict[str, Any]) -> tuple[str, ...]:
+        """The other field, and its part, on which a record must agree with the union to give this one."""
+        if "beside" not in value:
+            return ()
+        other, _, part = str(value["beside"]).partition(".")
+        single = [name for name, kind in self._types.items() if typing.get_origin(kind) is not tuple and name != field]
+        if other not in single or typing.get_origin(self._types[field]) is tuple:
+            self._wrong("`beside` names another field, and both hold one value", "fields", field, "beside")
+        elif part and part not in self._parts(other):
+            self._wrong(f"{other} has no part {part!r} ({suggestion(part, list(self._parts(other)))})",
+                        "fields", field, "beside")  # fmt: skip
+        return (other, part) if part else (other,)
 
     def _but_not(self, field: str, value: dict[str, Any], rule: str) -> tuple[tuple[str, str], ...]:
         bars = value.get("but_not", {})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from harvester.merge.offers import Offer, show
+from harvester.merge.offers import Offer, Outcome, Setting, show
 from harvester.merge.quality import BLANKS, EMPTY, judge
 from harvester.merge.rules import rules as registry
 from harvester.merge.settings import Rules, load
@@ -21,6 +21,7 @@ __all__ = ["Rules", "alone", "fingerprint", "load", "merge"]
 
 # The value by which a member says nothing of a field. Everybody says what a record is and whether it may be seen.
 _SILENT = {name: None if name == "material" or isinstance(blank, bool) else blank for name, blank in BLANKS.items()}
+_PLACES = {name: number for number, name in enumerate(BLANKS)}
 
 
 def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> UnionRecord:
@@ -33,13 +34,18 @@ def merge(members: Sequence[Member], rules: Rules, pins: Sequence[Pin] = ()) -> 
     visible = sorted((member for member in members if member.visible), key=lambda member: member.address)
     if not visible:
         return UnionRecord(EMPTY)
+    ranked: list[Ranked] = []
     if len(visible) == 1:  # nobody to be ranked against
         record, lines = _single(visible[0])
     else:
-        record, lines = _union(sorted((_ranked(one, rules) for one in visible), key=lambda one: one.rank), rules)
+        ranked = sorted((_ranked(one, rules) for one in visible), key=lambda one: one.rank)
+        record, lines = _union(ranked, rules)
     lines += _withheld(visible)
     for pin in sorted(pins, key=lambda pin: (pin.field, pin.donor)):
         record, lines = _pinned(record, lines, pin, visible)
+    for setting in rules.fields if ranked else ():
+        if setting.beside and getattr(record, setting.field) != BLANKS[setting.field]:
+            record, lines = _beside(record, lines, setting, ranked)
     return UnionRecord(record, tuple(lines), tuple(str(member.address) for member in visible))
 
 
@@ -143,6 +149,38 @@ def _pinned(
 def _unpinned(line: Survivor, field: str) -> Survivor:
     mine = line.field.partition(".")[0] == field and not line.rule.startswith(("dropped:", "variant:"))
     return msgspec.structs.replace(line, rule="dropped:pin") if mine else line
+
+
+def _beside(
+    record: NormalizedRecord, lines: list[Survivor], setting: Setting, ranked: Sequence[Ranked]
+) -> tuple[NormalizedRecord, list[Survivor]]:
+    """The record with the field chosen among the members that say what it says of what the field stands beside.
+
+    A pinned value stays, and so does the rule's own where no member says that (a person typed another date).
+    """
+    field, (other, *parts) = setting.field, setting.beside
+    own = [line for line in lines if line.field.partition(".")[0] == field]
+    allowed = [one for one in ranked if _at(one.said[_PLACES[other]], parts) == _at(record, setting.beside)]
+    offers = [
+        Offer(*one.giver, one.said[_PLACES[field]]) for one in ranked if one.said[_PLACES[field]] != BLANKS[field]
+    ]
+    givers = {str(one.giver[0]) for one in allowed}
+    barred = [one for one in offers if one.donor not in givers]
+    if not allowed or not barred or any(line.rule.startswith("pin") for line in own):
+        return record, lines
+    heard = [one for one in offers if one.donor in givers]
+    outcome = registry.get(setting.rule)(heard, setting) if heard else Outcome(BLANKS[field], ())
+    shown = {line.value for line in outcome.lines if line.field == field}
+    told = {show(one.value): Survivor(field, one.donor, "dropped:beside", show(one.value)) for one in reversed(barred)}
+    kept = [line for line in lines if line not in own or not line.value]  # what is withheld stays told
+    kept += [*outcome.lines, *(line for text, line in reversed(told.items()) if text not in shown)]
+    return msgspec.structs.replace(record, **{field: outcome.value}), kept
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        value = getattr(value, part)
+    return value
 
 
 def _type_of(field: str) -> Any:

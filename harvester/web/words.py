@@ -340,6 +340,7 @@ WORDS: dict[str, str] = {
     "most_complete": N_("the most complete"),
     "newest": N_("the newest"),
     "unanimous": N_("what all say"),
+    "beside": N_("of a record of another date"),
     "union": N_("all values"),
     "fill": N_("fills a gap"),
     "only": N_("the only one"),

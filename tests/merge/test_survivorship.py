@@ -22,6 +22,7 @@ from harvester.model import (
     Extent,
     Holding,
     Identifier,
+    Impression,
     Link,
     Member,
     NormalizedRecord,
@@ -153,6 +154,62 @@ def test_majority_gives_a_source_one_voice_however_many_copies_it_sent() -> None
     five = [member(f"inlis/{n}", dates=Dates(2015, text="2015")) for n in range(5)]
     two = [member("ugm/1", dates=Dates(2005, text="2005")), member("ui/1", dates=Dates(2005, text="c2005"))]
     assert merge([*five, *two], RULES).record.dates.year_from == 2005
+
+
+def test_a_printing_stands_beside_the_date_of_its_own_record_or_is_told_as_dropped() -> None:
+    """The 20th printing is of 2008: beside 2005 it would describe a book that nobody has."""
+    first = member("a/1", dates=Dates(2005), abstract="Sepuluh anak")
+    later = member("b/1", dates=Dates(2008), impression=Impression("Cet. 20", 20))
+    union = merge([first, later], RULES)
+    assert (union.record.dates.year_from, union.record.impression) == (2005, Impression())
+    assert rules_of(union, "impression") == {"Cet. 20 · 20": "dropped:beside"}
+    said = member("a/1", dates=Dates(2005), abstract="Sepuluh anak", impression=Impression("Cet. 2", 2))
+    many = [said, later, member("c/1", dates=Dates(2005)), member("d/1", impression=Impression("Cet. 20", 20))]
+    union = merge(many, RULES)
+    assert (union.record.dates.year_from, union.record.impression.number) == (2005, 2)
+    assert rules_of(union, "impression") == {"Cet. 2 · 2": "majority", "Cet. 20 · 20": "dropped:beside"}
+    undated = [member("a/1"), member("d/1", impression=Impression("Cet. 20", 20))]
+    assert merge(undated, RULES).record.impression.number == 20
+
+
+def test_another_record_of_the_same_year_gives_the_printing() -> None:
+    """The record that gave the date says none; another of its year does, and the majority counts among those of it."""
+    dated = member("a/1", dates=Dates(2008, text="2008"), abstract="Sepuluh anak")
+    same = member("b/1", dates=Dates(2008), impression=Impression("Cet. 20", 20))
+    others = [
+        member(f"{code}/1", dates=Dates(2005 + n), impression=Impression("Cet. 2")) for n, code in enumerate("cd")
+    ]
+    union = merge([dated, same, *others], RULES)
+    assert (union.record.dates.year_from, union.record.impression) == (2008, Impression("Cet. 20", 20))
+    assert rules_of(union, "impression") == {"Cet. 20 · 20": "majority", "Cet. 2": "dropped:beside"}
+
+
+def test_a_pinned_date_takes_its_own_printing_along_and_a_pinned_printing_stays() -> None:
+    first = member("a/1", dates=Dates(2005), impression=Impression("Cet. 2", 2), abstract="Sepuluh anak")
+    later = member("b/1", dates=Dates(2008), impression=Impression("Cet. 20", 20))
+    union = merge([first, later], RULES, [Pin("dates", "b/1")])
+    assert (union.record.dates.year_from, union.record.impression.number) == (2008, 20)
+    union = merge([first, later], RULES, [Pin("impression", "b/1")])
+    assert (union.record.dates.year_from, union.record.impression.number) == (2005, 20)
+    typed = Pin("dates", value={"year_from": 2006})
+    assert merge([first, later], RULES, [typed]).record.impression.number == 2  # nobody says 2006: as the rule has it
+
+
+def test_a_withheld_printing_stays_told_where_others_are_of_another_date() -> None:
+    secret = member(
+        "a/1", dates=Dates(2005), abstract="Sepuluh", impression=Impression("Cet. 2"), withheld=("impression",)
+    )
+    union = merge([secret, member("b/1", dates=Dates(2008), impression=Impression("Cet. 20", 20))], RULES)
+    assert rules_of(union, "impression") == {"": "dropped:withheld", "Cet. 20 · 20": "dropped:beside"}
+
+
+@pytest.mark.parametrize("place", ["notes", "impression", "dates.yaer_from", "nothing"])
+def test_beside_names_another_single_field(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "survivorship.yaml"
+    path.write_text(RULES.text.replace("beside: dates.year_from", f"beside: {place}"), "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert len(caught.value.problems) == 1
 
 
 def test_newest_reads_the_records_own_date() -> None:
@@ -348,6 +405,7 @@ RECORDS = st.builds(
         max_size=2,
     ).map(tuple),
     dates=st.builds(Dates, year_from=st.sampled_from([None, 2005, 2006]), text=st.sampled_from(["", "2005", "c2005"])),
+    impression=st.builds(Impression, text=st.sampled_from(["", "Cet. 2", "CET. 2"]), number=st.sampled_from([None, 2])),
     extent=st.builds(Extent, text=st.sampled_from(["", "529 hlm."]), pages=st.sampled_from([None, 529])),
     subjects=st.lists(st.builds(Subject, term=TEXTS, kind=st.sampled_from(["topic", "keyword"])), max_size=2).map(
         tuple
@@ -395,6 +453,8 @@ def test_the_order_of_the_members_plays_no_part(members: list[Member], chance: r
 def test_z139_every_offered_value_is_explained_and_every_value_names_a_donor_that_has_it(members: list[Member]) -> None:
     union = merge(members, RULES)
     visible = {str(member.address): member.shown() for member in members if member.visible}
+    for giver in {donor for donor, _ in donors(union, "impression")}:
+        assert visible[giver].dates.year_from == union.record.dates.year_from
     told = {(line.field, line.value) for line in union.survivors}
     for record in visible.values():
         for field in record.__struct_fields__:
