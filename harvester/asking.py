@@ -27,7 +27,7 @@ from harvester.answers import (
     SnapshotHead,
 )
 from harvester.errors import UsageError
-from harvester.identifiers import isbns, issns
+from harvester.identifiers import isbns, issns, standard_number
 from harvester.model import Catalogue, ClusterDocument, Holding, Identifier, Member, Partner
 from harvester.outputs.batch import institution, partner_of
 from harvester.pipeline import Pipeline
@@ -166,7 +166,8 @@ def _holding(one: Member, holding: Holding, owner: Partner | None, as_of: str) -
 
 
 def find(pipeline: Pipeline, query: search.Query, limit: int, offset: int) -> SearchAnswer:
-    """The clusters that match *query*."""
+    """The clusters that match *query*, of which the words may be an ISBN or ISSN as it is printed."""
+    query = query._replace(terms=standard_number(query.terms) or query.terms)
     with snapshot(pipeline) as (conn, _):
         total, ids = search.find(conn, query, limit, offset)
         lines = catalogue.briefs(conn, ids)

@@ -151,3 +151,11 @@ def handle(text: str) -> Identifier | None:
     """The Handle in *text* (hdl: or a resolver's address); None when there is none."""
     match = _HANDLE.search(text)
     return Identifier("handle", match.group(1).rstrip(".,;)")) if match else None
+
+
+def standard_number(terms: str) -> str:
+    """The ISBN or ISSN that was typed, as it is stored; empty when the words are no number."""
+    if not terms or any(char.isalpha() and char not in "xX" for char in terms):
+        return ""
+    found = [one.value for one in (*isbns(terms), *issns(terms)) if one.status == "valid"]
+    return found[0] if found else ""

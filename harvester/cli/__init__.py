@@ -40,6 +40,7 @@ COMMANDS = {
     "report": N_("How things stand: the last night, the calendar of nights."),
     "quarantine": N_("What could not be read: list it, look at it, try it again."),
     "record": N_("One record: as received, normalized, traced."),
+    "search": N_("Find merged records by title, names, subjects or number."),
     "serve": N_("Pages, HTTP API and OAI-PMH provider."),
     "run": N_("Runs: what was done, with its verdict; approve, reject, revert."),
     "scheduler": N_("Harvest when it is due: as a daemon, or once for cron and timers."),

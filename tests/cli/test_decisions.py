@@ -143,3 +143,37 @@ def test_a_decision_that_has_to_wait_says_so_with_the_exit_code_of_a_lock(call: 
     opened.database.close()
     assert code == 75
     assert "waits" in out
+
+
+# ---- search --------------------------------------------------------------------------------------------
+
+
+def test_search_finds_what_the_pages_find_by_words_and_printed_numbers(call: Call, union: Union) -> None:
+    code, out, _ = call("search", "pelangi", "hirata")
+    assert code == 0
+    assert out.splitlines()[0].split("\t")[:5] == ["cluster", "title", "author", "year", "material"]
+    assert out.splitlines()[1].split("\t")[1:] == ["Laskar pelangi", "Hirata, Andrea", "2005", "book", "1", "2"]
+    for words in ("979-3062-79-7", "978-979-3062-79-2", "9789793062792", "PELANGI", "pelang*"):
+        found = call.json("search", words)
+        assert [hit["title"] for hit in found["hits"]] == ["Laskar pelangi"], words
+    assert [one["title"] for one in call.json("search", "hirata", "--partner", "bukit")["hits"]] == ["Sang pemimpi"]
+
+
+def test_search_pages_through_what_it_finds(call: Call) -> None:
+    first, second = (call.json("search", "hirata", "--limit", "1", "--offset", str(start)) for start in (0, 1))
+    assert first["total"] == second["total"] == 2
+    assert {one["title"] for page in (first, second) for one in page["hits"]} == {"Laskar pelangi", "Sang pemimpi"}
+    out = call("search", "hirata", "--limit", "1")[1]
+    assert "1 to 1 of 2" in out
+    assert "--offset 1" in out
+    assert "no more" in call("search", "hirata", "--offset", "2")[1]
+
+
+def test_search_says_when_nothing_is_found_or_asked(call: Call) -> None:
+    code, out, _ = call("search", "bumi", "manusia")
+    assert (code, out.strip()) == (0, "no merged record has all of: bumi manusia")
+    assert call.json("search", "bumi")["hits"] == []
+    assert call("search", "...")[0] == 2
+    code, _, err = call("search", "hirata", "--partner", "bukti")
+    assert (code, "bukit" in err) == (2, True)
+    assert call("search", "hirata", "--limit", "1001")[0] == 2

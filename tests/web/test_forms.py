@@ -7,9 +7,9 @@ import io
 
 import pytest
 
+from harvester.identifiers import standard_number
 from harvester.web.difference import pieces
 from harvester.web.pages.login import local
-from harvester.web.pages.search import number
 from harvester.web.views import as_csv, neutral, record_path, web_link
 from harvester.web.waterfall import picture
 from harvester.web.words import sayer
@@ -82,5 +82,5 @@ def test_an_identifier_with_anything_in_it_makes_a_safe_path() -> None:
 
 
 def test_an_isbn_is_known_however_it_is_typed() -> None:
-    assert number("979-3062-79-7") == number("9793062797") == "9789793062792"
-    assert number("Laskar pelangi") == ""
+    assert standard_number("979-3062-79-7") == standard_number("9793062797") == "9789793062792"
+    assert standard_number("Laskar pelangi") == ""

@@ -13,11 +13,11 @@ from db import search as stored
 from db.catalogue import RecordState
 from harvester import inspecting
 from harvester.errors import ConfigError
+from harvester.identifiers import standard_number
 from harvester.model import NormalizedRecord, Title, UnionRecord
 from harvester.web import opac
 from harvester.web.kept import kept
 from harvester.web.pages.records import download
-from harvester.web.pages.search import number
 from harvester.web.views import Pages, View
 from harvester.web.visit import Gone, Visit
 
@@ -131,7 +131,7 @@ def own_ledger(visit: Visit) -> View:
 
 def _found(conn: Connection, code: str, sources: tuple[str, ...], terms: str) -> set[int]:
     """The partner's records in clusters that hold these words or this number, and those with such an identifier."""
-    query = stored.Query(number(terms) or terms, partner=code)
+    query = stored.Query(standard_number(terms) or terms, partner=code)
     _, clusters = stored.find(conn, query, SHEET)
     return desk.in_clusters(conn, sources, clusters) | desk.numbered(conn, sources, terms, SHEET)
 

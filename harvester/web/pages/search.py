@@ -9,7 +9,7 @@ import msgspec
 
 from db import catalogue, desk
 from db import search as stored
-from harvester.identifiers import isbns, issns
+from harvester.identifiers import standard_number
 from harvester.model import Holding
 from harvester.web import opac
 from harvester.web.views import Pages, View
@@ -27,7 +27,7 @@ def search(visit: Visit) -> View:
     """Hits with their holdings, and what they can be narrowed by."""
     terms = visit.query("q").strip()
     query = stored.Query(
-        number(terms) or terms,
+        standard_number(terms) or terms,
         visit.query("material")[:40],
         visit.query("partner")[:100],
         _year(visit.query("year_from")),
@@ -59,14 +59,6 @@ def search(visit: Visit) -> View:
     }
     heads = ("cluster", "title", "author", "year", "material", "partners", "copies")
     return View("search.html", data, heads, [[one[name] for name in heads] for one in hits])
-
-
-def number(terms: str) -> str:
-    """The ISBN or ISSN that was typed, as it is stored; empty when the words are no number."""
-    if not terms or any(char.isalpha() and char not in "xX" for char in terms):
-        return ""
-    found = [one.value for one in (*isbns(terms), *issns(terms)) if one.status == "valid"]
-    return found[0] if found else ""
 
 
 def _year(text: str) -> int | None:
