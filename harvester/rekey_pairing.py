@@ -165,6 +165,8 @@ def _points(old: int, new: int, olds: Sequence[Card], news: Sequence[Card], rule
     if mine.items and theirs.items and mine.items.isdisjoint(theirs.items):
         return float("-inf")
     decision = compare.decide(left.profile, right.profile, rules)
+    if decision.verdict == "veto":  # the whole score: that of a veto is how far one had to look
+        decision = compare.explain(left.profile, right.profile, rules)
     own = OWN_COPY * bool(mine.items & theirs.items) + SAME_CALL * bool(mine.calls & theirs.calls)
     points = decision.score + own
     if decision.verdict == "veto" and not (mine.items & theirs.items or _merely_lacking(left, right, rules)):

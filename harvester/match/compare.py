@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from harvester.match.rules import MAX_PLANS, Found, Interaction, Rules, Table, When
+from harvester.match.plans import MAX_PLANS, Found, Interaction, Plan, Table, When
+from harvester.match.rules import Rules
 from harvester.model import Decision, Evidence, Profile, Verdict
 
 NEVER = float("-inf")
+SLACK = 0.001  # points: what sums in another order may differ by
 
 
 # What the comparisons found, by stage, the score so far, and whether the walk ended early.
@@ -19,7 +21,7 @@ _Walk = tuple[list[Found], float, bool]
 
 
 def decide(left: Profile, right: Profile, rules: Rules) -> Decision:
-    """The verdict on a pair, without evidence; a `distinct` that was clear early carries the score so far. Symmetric.
+    """The verdict on a pair, without evidence; one that was clear early carries the score so far. Symmetric.
 
     A veto of stage 0 (codes and identifiers) counts at any score, one found later only from the review line up.
     """
@@ -81,7 +83,8 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
     here, there = left.present, right.present
     score = 0.0
     walked: list[Found] = []
-    for stage in table.plan(here & there, here | there):
+    plan = table.plan(here & there | (here | there) & table.either)
+    for stage in plan.stages:
         answers = []
         for compare in stage.compares:
             answers.append(compare(left, right))
@@ -89,10 +92,33 @@ def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bo
         found = stage.known.get(asked) or stage.read(asked)
         walked.append(found)
         score += found.points
+        if (
+            found.vetoes
+            and stop
+            and len(walked) == 1
+            and (ended := _doubted(left, right, plan, score, line)) is not None
+        ):
+            return walked, ended, True
         reach = score + stage.remainder
         if reach < line and (reach + stage.most < line or reach + _hope(stage.bonuses, walked) < line):
             return walked, score, True
     return walked, score, False
+
+
+def _doubted(left: Profile, right: Profile, plan: Plan, score: float, line: float) -> float | None:
+    """The score with which a pair that stage 0 has vetoed ends below *line*; None for one that can reach it.
+
+    Whether it does is all that is left to know of it, so that comparisons are asked one by one, and most never.
+    """
+    line -= SLACK
+    most = score + plan.most
+    if most < line:
+        return score
+    for compare, losses, remainder in plan.doubts:
+        most -= losses[compare(left, right)]
+        if most < line:
+            return most - remainder
+    return None
 
 
 def _early_veto(walked: list[Found]) -> str:

@@ -24,11 +24,12 @@ _IN_ORDER = tuple(_BITS.get(name, 0) for name in Profile.__struct_fields__)
 
 
 def comparison(
-    stage: int, outcomes: str, *, both: str = "", either: str = "", shows: str = ""
+    stage: int, outcomes: str, *, both: str = "", either: str = "", shows: str = "", dear: bool = False
 ) -> Callable[[Compare], Compare]:
     """Decorator: register a function under its own name; names of outcomes and fields are parted by blanks.
 
     Without *both* and *either* the function is always called. The evidence shows the fields *shows*, or those others.
+    One that is *dear* takes ten times as long as the others of its stage.
     """
 
     def keep(compare: Compare) -> Compare:
@@ -40,6 +41,7 @@ def comparison(
             tuple(both.split()),
             tuple(either.split()),
             tuple(shown.split()),
+            dear,
         )
         comparisons.register(compare.__name__)(row)
         return compare

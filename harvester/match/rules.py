@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.i18n import LANGUAGES
 from harvester.match.comparing import Shown, mask
 from harvester.match.comparisons import Comparison, comparisons
+from harvester.match.plans import Feature, Interaction, Table, Veto, When
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Evidence
 from harvester.registry import suggestion
@@ -30,129 +30,6 @@ _SECTIONS = (
     "version", "thresholds", "impression", "max_component", "suspend_at", "support", "points", "interactions",
     "vetoes", "materials", "training", "vocabulary", "words",
 )  # fmt: skip
-
-
-When = tuple[tuple[str, frozenset[str]], ...]
-
-
-class Veto(NamedTuple):
-    """Why an outcome forbids an automatic merge, and the outcomes that, all of a row together, lift it."""
-
-    why: str
-    unless: tuple[When, ...] = ()
-
-
-class Feature(NamedTuple):
-    """One comparison with the points, vetoes and support of each of its outcomes."""
-
-    name: str
-    comparison: Comparison
-    points: dict[str, float]
-    vetoes: dict[str, Veto]
-    support: dict[str, int]
-    both: int  # bits of the fields that both profiles must have for the comparison to be called
-    either: int
-
-    def asked(self, both: int, either: int) -> bool:
-        """Whether the fields that both profiles have, and those that either has, are what the comparison needs."""
-        return both & self.both == self.both and bool(not self.either or either & self.either)
-
-
-class Interaction(NamedTuple):
-    """Points for outcomes that stand together; `when` pairs the name of a feature with its outcomes."""
-
-    name: str
-    when: When
-    points: float
-    fixed: bool = False  # set by hand: training leaves it alone
-
-    def possible(self, known: Set[str]) -> bool:
-        """Whether it can hold when only the features *known* have an outcome."""
-        return all(feature in known or "missing" in wanted for feature, wanted in self.when)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the outcomes of one stage come to; those that are `missing` do not count."""
-
-    points: float
-    support: int
-    vetoes: tuple[Veto, ...]
-    outcomes: dict[str, str]
-
-
-class Stage:
-    """The comparisons of one stage of a plan, the most that the later stages can add, and the interactions besides."""
-
-    __slots__ = ("_features", "bonuses", "compares", "known", "most", "remainder")
-
-    def __init__(self, features: Sequence[Feature], remainder: float, bonuses: Sequence[Interaction]) -> None:
-        self._features = features
-        self.compares = tuple(one.comparison.compare for one in features)
-        self.remainder = remainder
-        self.bonuses = tuple(bonuses)
-        self.most = sum(one.points for one in bonuses)
-        self.known: dict[tuple[str, ...], Found] = {}
-
-    def read(self, answers: tuple[str, ...]) -> Found:
-        """What the comparisons have answered, in order; remembered: most pairs are answered as others were."""
-        if len(self.known) >= MAX_ANSWERS:
-            self.known.clear()
-        told = [(one, outcome) for one, outcome in zip(self._features, answers, strict=True) if outcome != "missing"]
-        found = self.known[answers] = Found(
-            sum(one.points[outcome] for one, outcome in told),
-            sum(one.support.get(outcome, 0) for one, outcome in told),
-            tuple(one.vetoes[outcome] for one, outcome in told if outcome in one.vetoes),
-            {one.name: outcome for one, outcome in told},
-        )
-        return found
-
-
-Plan = tuple[Stage, ...]
-# How the evidence of a feature is told: name, place of what is shown, points by outcome, and what tells of nothing.
-Told = tuple[str, int, dict[str, float], Evidence]
-MAX_PLANS = 20_000
-MAX_ANSWERS = 1_000  # of a stage of a plan
-
-
-class Table(NamedTuple):
-    """What one material class compares: the features of each stage, and the most that the later stages can add."""
-
-    stages: tuple[tuple[Feature, ...], ...]
-    remainders: tuple[float, ...]
-    interactions: tuple[Interaction, ...]
-    bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
-    weights: dict[str, dict[str, float]]  # feature → outcome → points
-    told: tuple[Told, ...]
-    shown: Shown
-    plans: dict[tuple[int, int], Plan]
-    parts: dict[tuple[int, tuple[str, ...], tuple[str, ...]], Stage]  # of plans, by stage, features and interactions
-    alone: dict[tuple[Hashable, ...], bool]  # whether profiles like this one merge with their equals; remembered
-
-    def plan(self, both: int, either: int) -> Plan:
-        """By stage, the features to ask of two profiles that both have, or either has, these fields; remembered."""
-        found = self.plans.get((both, either))
-        if found is None:
-            if len(self.plans) >= MAX_PLANS:
-                self.plans.clear()
-            found = self.plans[both, either] = self._planned(both, either)
-        return found
-
-    def _planned(self, both: int, either: int) -> Plan:
-        known: set[str] = set()
-        plan = []
-        for number, stage in enumerate(self.stages):
-            features = [one for one in stage if one.asked(both, either)]
-            known.update(one.name for one in features)
-            plan.append(self._part(number, features, [one for one in self.bonuses[number] if one.possible(known)]))
-        return tuple(plan)
-
-    def _part(self, number: int, features: list[Feature], bonuses: list[Interaction]) -> Stage:
-        """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""
-        names = number, tuple(one.name for one in features), tuple(one.name for one in bonuses)
-        if names not in self.parts:
-            self.parts[names] = Stage(features, self.remainders[number], bonuses)
-        return self.parts[names]
 
 
 @dataclass(frozen=True)
@@ -415,7 +292,8 @@ class _Reader:
             (one.name, place, one.points, Evidence(one.name, "", "", "missing", one.points["missing"]))
             for one, place in zip(in_order, shown.places, strict=True)
         )
-        return Table(stages, remainders, interactions, bonuses, weights, told, shown, {}, {}, {})
+        either = mask(tuple({name for one in in_order for name in one.comparison.either}))
+        return Table(stages, remainders, interactions, bonuses, weights, told, shown, either, {}, {}, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""

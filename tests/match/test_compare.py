@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -74,6 +75,22 @@ def test_the_suites_are_decided_alike_early_and_at_leisure(name: str) -> None:
     for case in cases(name):
         one, other = profile(case.left, RULES), profile(case.right, RULES)
         assert decide(one, other, RULES).verdict == explain(one, other, RULES).verdict, case.label
+
+
+@pytest.mark.parametrize("review", [-60, -45, -36, -27, -18, -9])
+def test_what_a_veto_keeps_does_not_depend_on_where_one_stops_looking(review: int) -> None:
+    """A pair that is vetoed at once is asked in an order of its own, and with the bonuses that it may still get."""
+    rules = parse(re.sub(r"review: -?\d+", f"review: {review}", RULES.text, count=1))
+    assert rules.review_at == review
+    vetoed = 0
+    for name in ("negatives", "positives"):
+        for case in cases(name):
+            one, other = profile(case.left, rules), profile(case.right, rules)
+            kept, full = judge(one, other, rules), explain(one, other, rules)
+            assert bool(kept.evidence) == (full.score >= review), case.label
+            assert kept == full if kept.evidence else kept.verdict == full.verdict, case.label
+            vetoed += kept.verdict == "veto"
+    assert vetoed > 100
 
 
 def test_what_a_profile_makes_of_its_equal_follows_from_little_of_it() -> None:

@@ -77,6 +77,15 @@ def test_a_material_overlays_the_points_of_books() -> None:
     assert book["isbn.shared"] == serial["isbn.shared"]
 
 
+def test_no_field_is_enough_on_one_side_for_one_comparison_and_needed_on_both_for_another() -> None:
+    """A plan is found by one set of fields."""
+    features = [feature for stage in RULES.tables["book"].stages for feature in stage]
+    needed = {name for feature in features for name in feature.comparison.both}
+    enough = {name for feature in features for name in feature.comparison.either}
+    assert needed and enough
+    assert needed.isdisjoint(enough)
+
+
 def test_missing_never_earns_points() -> None:
     for table in RULES.tables.values():
         for stage in table.stages:

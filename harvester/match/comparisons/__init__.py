@@ -23,6 +23,7 @@ class Comparison(NamedTuple):
     both: tuple[str, ...]
     either: tuple[str, ...]
     shows: tuple[str, ...]
+    dear: bool
 
 
 comparisons: Registry[Comparison] = Registry("comparison", "harvester.match.comparisons")

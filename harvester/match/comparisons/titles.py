@@ -130,7 +130,7 @@ def _begins(short: str, long: str) -> bool:
     return False
 
 
-@comparison(2, "same typo extra omission ending one short two many", both="words", shows="title")
+@comparison(2, "same typo extra omission ending one short two many", both="words", shows="title", dear=True)
 def words(left: Profile, right: Profile) -> str:
     """Significant title words that stand on one side only, those of names, series and typing errors forgiven.
 
