@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from msgspec.structs import astuple
+
+from harvester.match.comparisons import Compare
 from harvester.match.plans import MAX_PLANS, Found, Interaction, Plan, Table, When
 from harvester.match.rules import Rules
 from harvester.model import Decision, Evidence, Profile, Verdict
@@ -41,16 +44,22 @@ def explain(left: Profile, right: Profile, rules: Rules) -> Decision:
 def _decision(left: Profile, right: Profile, rules: Rules, *, stop: bool, kept: bool) -> Decision:
     """What follows from a walk, with its evidence where that is *kept*; one that was stopped ends below review."""
     table = rules.table(left.material, right.material)
-    walked, score, stopped = _walk(left, right, rules, table, stop=stop)
+    plan = _plan(left, right, table)
+    walked, score, stopped = _walk(left, right, plan, rules.review_at if stop else NEVER)
     if stopped:
         if early := _early_veto(walked):
             return Decision("veto", score, early)
-        return Decision("distinct", score, _reason(table, _outcomes(walked), worst=True))
-    verdict, score, cause, more, outcomes = _judge((left, right), rules, table, walked, score)
-    reason = cause or _reason(table, outcomes, worst=verdict != "merge")
+        return Decision("distinct", score, _reason(walked, worst=True))
+    verdict, score, cause, more, outcomes = _judge((left, right), rules, plan, walked, score)
+    reason = cause or _reason(walked, worst=verdict != "merge")
     if kept and (not stop or score >= rules.review_at):
         return Decision(verdict, score, reason, _told(left, right, table, outcomes) + more)
     return Decision(verdict, score, reason)
+
+
+def _plan(left: Profile, right: Profile, table: Table) -> Plan:
+    here, there = left.present, right.present
+    return table.plan(here & there | (here | there) & table.either)
 
 
 def self_merges(profile: Profile, rules: Rules) -> bool:
@@ -60,8 +69,9 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
     if found is None:
         if len(table.alone) >= MAX_PLANS:
             table.alone.clear()
-        walked, score, stopped = _walk(profile, profile, rules, table, stop=True)
-        merges = _judge((profile, profile), rules, table, walked, score)[0] == "merge"
+        plan = _plan(profile, profile, table)
+        walked, score, stopped = _walk(profile, profile, plan, rules.review_at)
+        merges = _judge((profile, profile), rules, plan, walked, score)[0] == "merge"
         found = table.alone[kind] = merges and not stopped
     return found
 
@@ -75,50 +85,50 @@ def of_itself(one: Profile) -> tuple[Hashable, ...]:
 def outcomes(left: Profile, right: Profile, rules: Rules) -> dict[str, str]:
     """The outcome of every comparison of the pair that says something, by its name."""
     table = rules.table(left.material, right.material)
-    return _outcomes(_walk(left, right, rules, table, stop=False)[0])
+    return _outcomes(_walk(left, right, _plan(left, right, table), NEVER)[0])
 
 
-def _walk(left: Profile, right: Profile, rules: Rules, table: Table, *, stop: bool) -> _Walk:
-    line = rules.review_at if stop else NEVER
-    here, there = left.present, right.present
+def _walk(left: Profile, right: Profile, plan: Plan, line: float) -> _Walk:
+    """Ask stage by stage, until the pair cannot reach *line* any more."""
     score = 0.0
     walked: list[Found] = []
-    plan = table.plan(here & there | (here | there) & table.either)
+    told: dict[Compare, str] = {}
     for stage in plan.stages:
         answers = []
         for compare in stage.compares:
-            answers.append(compare(left, right))
+            answers.append(told[compare] if told else compare(left, right))
         asked = tuple(answers)
         found = stage.known.get(asked) or stage.read(asked)
         walked.append(found)
         score += found.points
-        if (
-            found.vetoes
-            and stop
-            and len(walked) == 1
-            and (ended := _doubted(left, right, plan, score, line)) is not None
-        ):
-            return walked, ended, True
+        if found.vetoes and line > NEVER and len(walked) == 1:
+            told, ended = _doubted(left, right, plan, score, line)
+            if ended is not None:
+                return walked, ended, True
         reach = score + stage.remainder
         if reach < line and (reach + stage.most < line or reach + _hope(stage.bonuses, walked) < line):
             return walked, score, True
     return walked, score, False
 
 
-def _doubted(left: Profile, right: Profile, plan: Plan, score: float, line: float) -> float | None:
-    """The score with which a pair that stage 0 has vetoed ends below *line*; None for one that can reach it.
+def _doubted(
+    left: Profile, right: Profile, plan: Plan, score: float, line: float
+) -> tuple[dict[Compare, str], float | None]:
+    """The later answers of a pair that stage 0 has vetoed, and its score where it ends below *line*.
 
     Whether it does is all that is left to know of it, so that comparisons are asked one by one, and most never.
     """
+    told: dict[Compare, str] = {}
     line -= SLACK
     most = score + plan.most
     if most < line:
-        return score
+        return told, score
     for compare, losses, remainder in plan.doubts:
-        most -= losses[compare(left, right)]
+        told[compare] = outcome = compare(left, right)
+        most -= losses[outcome]
         if most < line:
-            return most - remainder
-    return None
+            return told, most - remainder
+    return told, None
 
 
 def _early_veto(walked: list[Found]) -> str:
@@ -153,13 +163,13 @@ def _holding(interactions: tuple[Interaction, ...], outcomes: dict[str, str]) ->
 
 
 def _judge(
-    pair: tuple[Profile, Profile], rules: Rules, table: Table, walked: list[Found], score: float
+    pair: tuple[Profile, Profile], rules: Rules, plan: Plan, walked: list[Found], score: float
 ) -> tuple[Verdict, float, str, tuple[Evidence, ...], dict[str, str]]:
     """Verdict, final score, what forced it ("" : points alone), evidence beyond single features, and the outcomes."""
     outcomes = _outcomes(walked)
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
-        for interaction in _holding(table.interactions, outcomes)
+        for interaction in _holding(plan.interactions, outcomes)
     ]
     score += sum([item.points for item in more])
     printing = outcomes.get("impression") in ("different", "one_side")
@@ -203,23 +213,23 @@ def _cap(pair: tuple[Profile, Profile], rules: Rules, walked: list[Found], print
     return ""
 
 
-def _reason(table: Table, walked: dict[str, str], *, worst: bool) -> str:
+def _reason(walked: list[Found], *, worst: bool) -> str:
     """The outcome with the fewest (or most) points, as `feature: outcome`; "" when nothing weighs."""
-    sign = 1 if worst else -1
-    weighed = [(sign * table.weights[name][outcome], name) for name, outcome in walked.items()]
-    points, name = min(weighed, default=(0.0, ""))
-    return f"{name}: {walked[name]}" if points < 0 else ""
+    points, _, told = min([one.worst if worst else one.best for one in walked])
+    return told if points < 0 else ""
 
 
 def _told(left: Profile, right: Profile, table: Table, outcomes: dict[str, str]) -> tuple[Evidence, ...]:
     """The evidence of every feature."""
-    here, there = table.shown.of(left), table.shown.of(right)
+    here, there = astuple(left), astuple(right)
     told = []
-    for name, place, points, silent in table.told:
-        mine, theirs = here[place], there[place]
-        outcome = outcomes.get(name, "missing")
-        if mine or theirs or outcome != "missing":
-            told.append(Evidence(name, mine, theirs, outcome, points[outcome]))
+    for name, get, text, points, silent in table.told:
+        mine, theirs = get(here), get(there)
+        left_text = text(mine) if mine else ""
+        right_text = left_text if mine == theirs else text(theirs)
+        if left_text or right_text or name in outcomes:
+            outcome = outcomes.get(name, "missing")
+            told.append(Evidence(name, left_text, right_text, outcome, points[outcome]))
         else:
             told.append(silent)
     return tuple(told)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import compress
-from operator import attrgetter
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
@@ -20,6 +20,7 @@ FIELDS = (
     "score_format", "extra", "minutes",
 )  # fmt: skip
 _BITS = {name: 1 << number for number, name in enumerate(FIELDS)}
+_PLACES = {name: place for place, name in enumerate(Profile.__struct_fields__)}
 _IN_ORDER = tuple(_BITS.get(name, 0) for name in Profile.__struct_fields__)
 
 
@@ -59,29 +60,27 @@ def present(profile: Profile) -> int:
     return sum(compress(_IN_ORDER, astuple(profile)))
 
 
-class Shown:
-    """What the evidence prints of a profile: groups of fields, parted by blanks; "" where all of them are missing."""
+class Shown(NamedTuple):
+    """How the evidence prints fields, parted by blanks: what to get of a profile as a tuple, and the text of that."""
 
-    def __init__(self, groups: Sequence[tuple[str, ...]]) -> None:
-        names = dict.fromkeys(name for group in groups for name in group)
-        kinds = Profile.__annotations__
-        texts = [name for name in names if kinds[name] == "str"]
-        words = [name for name in names if kinds[name] == "tuple[str, ...]"]
-        others = [name for name in names if name not in (*texts, *words)]
-        several = [group for group in groups if len(group) > 1]
-        order = [*((name,) for name in (*texts, *words, *others)), *several]
-        self.places = [order.index(group) for group in groups]  # where the text of each group stands
-        self._getters = [attrgetter(*found) for found in (texts, words, others)]
-        self._several = [[order.index((name,)) for name in group] for group in several]
+    get: Callable[[Sequence[Any]], Any]
+    text: Callable[[Any], str]
 
-    def of(self, profile: Profile) -> list[str]:
-        """The texts of *profile*, in the order that `places` tells."""
-        texts, words, others = self._getters
-        found = [*texts(profile), *map(" ".join, words(profile))]
-        found += [_text(value) if value else "" for value in others(profile)]
-        found += [" ".join([found[at] for at in group if found[at]]) for group in self._several]
-        return found
+
+def shown(names: tuple[str, ...]) -> Shown:
+    """How the fields *names* are printed; "" where all of them are missing."""
+    return Shown(itemgetter(*[_PLACES[name] for name in names]), _text if len(names) == 1 else _texts)
 
 
 def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if value.__class__ is tuple:
+        return " ".join(value if value and value[0].__class__ is str else map(str, value))
+    return str(value) if value else ""
+
+
+def _texts(values: tuple[Any, ...]) -> str:
+    told = ""
+    for value in values:
+        if value:
+            told = f"{told} {_text(value)}" if told else _text(value)
+    return told

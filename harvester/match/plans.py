@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from harvester.match.comparing import Shown
 from harvester.match.comparisons import Compare, Comparison
 from harvester.model import Evidence
 
@@ -49,6 +48,11 @@ class Interaction(NamedTuple):
         return all(feature in known or "missing" in wanted for feature, wanted in self.when)
 
 
+# Points with the sign that makes the outcome to name the smallest, its feature, and what is said of it.
+Weighed = tuple[float, str, str]
+NOTHING: Weighed = (0.0, "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the outcomes of one stage come to; those that are `missing` do not count."""
@@ -57,6 +61,8 @@ class Found:
     support: int
     vetoes: tuple[Veto, ...]
     outcomes: dict[str, str]
+    worst: Weighed
+    best: Weighed
 
 
 class Stage:
@@ -82,6 +88,8 @@ class Stage:
             sum(one.support.get(outcome, 0) for one, outcome in told),
             tuple(one.vetoes[outcome] for one, outcome in told if outcome in one.vetoes),
             {one.name: outcome for one, outcome in told},
+            min([(one.points[outcome], one.name, f"{one.name}: {outcome}") for one, outcome in told], default=NOTHING),
+            min([(-one.points[outcome], one.name, f"{one.name}: {outcome}") for one, outcome in told], default=NOTHING),
         )
         return found
 
@@ -103,10 +111,11 @@ class Plan(NamedTuple):
     stages: tuple[Stage, ...]
     most: float  # that all behind stage 0 can add
     doubts: tuple[tuple[Compare, dict[str, float], float], ...]
+    interactions: tuple[Interaction, ...]  # that can hold
 
 
-# How the evidence of a feature is told: name, place of what is shown, points by outcome, and what tells of nothing.
-Told = tuple[str, int, dict[str, float], Evidence]
+# How the evidence of a feature is told: name, what is shown and how, points by outcome, and what tells of nothing.
+Told = tuple[str, Callable[[Sequence[Any]], Any], Callable[[Any], str], dict[str, float], Evidence]
 MAX_PLANS = 20_000
 MAX_ANSWERS = 1_000  # of a stage of a plan
 
@@ -118,9 +127,7 @@ class Table(NamedTuple):
     remainders: tuple[float, ...]
     interactions: tuple[Interaction, ...]
     bonuses: tuple[tuple[Interaction, ...], ...]  # by stage: what adds points, as far as it can be judged by then
-    weights: dict[str, dict[str, float]]  # feature → outcome → points
     told: tuple[Told, ...]
-    shown: Shown
     either: int  # bits of the fields that one profile having them is enough for
     doubts: dict[tuple[Interaction, ...], tuple[float, tuple[Doubt, ...]]]  # with these bonuses; remembered
     plans: dict[int, Plan]
@@ -151,7 +158,8 @@ class Table(NamedTuple):
         for doubt in reversed([one for one in told if one.feature.asked(fields)]):
             doubts.append((doubt.feature.comparison.compare, doubt.losses, most))
             most += doubt.most
-        return Plan(tuple(stages), most, tuple(reversed(doubts)))
+        interactions = tuple(one for one in self.interactions if one.possible(known))
+        return Plan(tuple(stages), most, tuple(reversed(doubts)), interactions)
 
     def _part(self, number: int, features: list[Feature], bonuses: list[Interaction]) -> Stage:
         """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from harvester import yaml_file
 from harvester.errors import ConfigError
 from harvester.i18n import LANGUAGES
-from harvester.match.comparing import Shown, mask
+from harvester.match.comparing import mask, shown
 from harvester.match.comparisons import Comparison, comparisons
 from harvester.match.plans import Feature, Interaction, Table, Veto, When
 from harvester.match.vocabulary import Vocabulary
@@ -286,14 +286,12 @@ class _Reader:
             tuple(self.so_far(one, stage) for one in interactions if one.points > 0) for stage in range(STAGES)
         )
         in_order = [feature for stage in stages for feature in stage]
-        weights = {one.name: one.points for one in in_order}
-        shown = Shown([one.comparison.shows for one in in_order])
-        told = tuple(
-            (one.name, place, one.points, Evidence(one.name, "", "", "missing", one.points["missing"]))
-            for one, place in zip(in_order, shown.places, strict=True)
-        )
+        told = []
+        for one in in_order:
+            silent = Evidence(one.name, "", "", "missing", one.points["missing"])
+            told.append((one.name, *shown(one.comparison.shows), one.points, silent))
         either = mask(tuple({name for one in in_order for name in one.comparison.either}))
-        return Table(stages, remainders, interactions, bonuses, weights, told, shown, either, {}, {}, {}, {})
+        return Table(stages, remainders, interactions, bonuses, tuple(told), either, {}, {}, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""
