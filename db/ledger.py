@@ -55,12 +55,8 @@ def store(
     """
     if not rows:
         return
-    raws = sorted(
-        (one.raw_hash, one.dictionaries[0], len(one.payload), one.packed or pack(one.payload)) for one in rows
-    )
-    raws += sorted((digest(one.received), None, len(one.received), pack(one.received)) for one in rows if one.received)
+    _store_payloads(conn, rows)
     likely = not any(one.identifier in before for one in rows)
-    bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), raws, likely=likely)
     nodes = placing.store_nodes(conn, [one.profiled for one in rows])
     ids = _store_records(conn, rows, before, nodes, source_id, run_id, window_id)
     versions = [_version_row(one, before, ids, run_id, now) for one in rows]
@@ -83,6 +79,24 @@ def store(
     lines = [line for one in rows for line in _warning_rows(one, ids[one.identifier])]
     bulk.insert_new(conn, warning, ("record_id", "number", "code", "field", "value"), lines, likely=True)
     work.mark_dirty(conn, ids.values())
+
+
+def _store_payloads(conn: Connection, rows: Sequence[Prepared]) -> None:
+    """Keep the bytes of each once, whoever has sent them."""
+    raws: dict[bytes, tuple[Any, ...]] = {}
+    for one in rows:
+        if one.raw_hash not in raws:
+            body = one.packed or pack(one.payload)
+            raws[one.raw_hash] = (one.raw_hash, one.dictionaries[0], len(one.payload), body)
+        if one.received:
+            key = digest(one.received)
+            raws[key] = (key, None, len(one.received), pack(one.received))
+    if conn.dialect.name == "postgresql":  # a COPY that meets one would fail, and stand in the server's log
+        held = select(payload.c.hash).where(within(conn, payload.c.hash, raws))
+        # locked: what a prune is taking away is waited for, and is there no more
+        for row in conn.execute(held.with_for_update(read=True, key_share=True)):
+            del raws[bytes(row[0])]
+    bulk.insert_new(conn, payload, ("hash", "dictionary_id", "size", "body"), sorted(raws.values()), likely=True)
 
 
 _FORM = ("record_id", "derivation_id", "mapping_hash", "dictionary_id", "body")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db import bulk, statistics
 from db.engine import Database
-from db.tables import node, zstd_dictionary
+from db.tables import node, payload, record, zstd_dictionary
+from tests.pipeline.shelf import Book, Union
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 COLUMNS = ("id", "kind", "body", "made_at")
@@ -53,6 +56,36 @@ def test_rows_that_were_likely_new_and_are_not_are_treated_like_any_others(datab
         assert set(conn.execute(kinds).scalars()) == {"x"}
         bulk.upsert(conn, zstd_dictionary, COLUMNS, again, ["id"], likely=True)
         assert conn.execute(kinds).scalars().all() == ["y"] * len(ROWS)
+
+
+class Copy(NamedTuple):
+    """A record without a number of its own: another may be of the same bytes."""
+
+    title: str
+
+    def payload(self, identifier: str) -> bytes:
+        return Book(self.title).payload("")
+
+
+def test_bytes_that_come_twice_fail_no_statement(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    union = Union(tmp_path / "union", database_url)
+    server = None if union.pipeline.database.sqlite else request.getfixturevalue("postgres_server")
+    log = server.folder / "log" if server else tmp_path / "none"
+    before = log.stat().st_size if server else 0
+    some = {f"alun/{number}": Copy(f"Buku {number // 2}") for number in range(2 * bulk.COPY_FROM)}
+    union.put("alun/x", Book("Satu saja"))
+    for address, one in some.items():
+        union.put(address, one)
+    union.harvest()
+    union.night({address.replace("alun", "bukit"): one for address, one in some.items()})
+    with union.pipeline.database.read() as conn:
+        assert conn.execute(select(func.count()).select_from(payload)).scalar_one() == bulk.COPY_FROM + 1
+        assert conn.execute(select(func.count()).select_from(record)).scalar_one() == 4 * bulk.COPY_FROM + 1
+    assert union.faults() == []
+    union.close()
+    assert not server or b"ERROR" not in log.read_bytes()[before:]
 
 
 def test_postgresql_counts_a_table_that_has_grown_and_no_other(database: Database) -> None:
