@@ -69,7 +69,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
     *constants* are what its source has in nearly every record.
     """
     known = rules.vocabulary
-    area = title_area(record.title, known)
+    area = title_area(record.title, known, record.material)
     identifiers = _identifiers(record)
     author = first_author(record)
     bones = _skeleton(record, area.tokens)

@@ -102,8 +102,8 @@ def parallel_titles(title: Title) -> list[str]:
     return [form for one in rest.split(" = ")[:4] for form in (one, one.partition(" : ")[0])] if rest else []
 
 
-def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
-    """What matching reads in the title area; a title without any word is empty."""
+def title_area(title: Title, vocabulary: Vocabulary, material: str = "") -> TitleArea:
+    """What matching reads in the title area of a *material*; a title without any word is empty."""
     filed = _filed(title)
     raw = f"{filed} {title.remainder}"
     proper, remainder = filed, title.remainder
@@ -113,7 +113,9 @@ def title_area(title: Title, vocabulary: Vocabulary) -> TitleArea:
     proper = without_article(fold(proper), vocabulary)
     full = f"{proper} {fold(remainder)}".strip()
     tokens = full.split()
-    reader = _TitleWords(tokens[: MAX_WORDS * 2], vocabulary, proper.count(" ") + bool(proper), ranges(raw))
+    read = tokens[: MAX_WORDS * 2]
+    reader = _TitleWords(read, vocabulary, proper.count(" ") + bool(proper), ranges(raw))
+    reader.read(with_whole_years(with_figures(joined_initials(with_keys(read, raw, material)))))
     if _COUNTED_FIRST.match(filed) and (first := roman(tokens[0])):
         reader.numbers.append(first)
     parts, names = _parts(title, vocabulary) if title.part_numbers or title.part_names else ([], [])
@@ -312,7 +314,6 @@ class _TitleWords:
         self._proper_length = proper_length
         self._ranges = ranges
         self.school(tokens)
-        self._read(with_whole_years(with_figures(joined_initials(with_keys(tokens)))))
 
     def school(self, tokens: list[str]) -> None:
         """Grade, semester, curriculum, school and user, wherever they stand."""
@@ -349,7 +350,8 @@ class _TitleWords:
         if found:
             self.extra.setdefault("companion", min(found).kind)
 
-    def _read(self, tokens: list[str]) -> None:
+    def read(self, tokens: list[str]) -> None:
+        """Words, numbers and parts."""
         known = self._vocabulary
         counted, abbreviations = known.counted, known.abbreviations
         skip, last = 0, self._proper_length - 1

@@ -152,6 +152,44 @@ def test_numbers_and_abbreviations_of_titles_read_alike(left: str, right: str) -
     assert (mine.parts, mine.words, mine.numbers) == (theirs.parts, theirs.words, theirs.numbers)
 
 
+def words(title: str, material: str) -> tuple[str, ...]:
+    """The words of the title, spelled as matching spells them: y is j."""
+    return title_area(Title(title), RULES.vocabulary, material).words
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Vitamin C major dietary sources",
+        "Hepatitis B minor epidemics in Java",
+        "Women in a minor role",
+        "Moll Flanders and a moll",
+        "The D major road plan",
+    ],
+)
+def test_a_letter_before_major_or_minor_in_a_book_is_no_key_of_music(title: str) -> None:
+    assert not any(word.endswith("kej") for word in words(title, "book"))
+
+
+@pytest.mark.parametrize(
+    ("title", "key"),
+    [
+        ("Beethoven's symphony in C minor", "cminorkey"),
+        ("Beethoven, Sonate Es-Dur", "eflatkey"),
+        ("Die Sonate cis-Moll", "csharpminorkey"),
+        ("Brahms: Symphony no. 3, F major", "fkey"),
+        ("Missa solemnis, D major : an analysis", "dkey"),
+        ("La messe en si mineur", "bminorkey"),
+        ("Chopin's ballade in A flat major", "aflatkey"),
+    ],
+)
+def test_a_key_that_stands_as_one_does_is_read_in_books_and_in_scores(title: str, key: str) -> None:
+    spelled = key.replace("y", "j")
+    assert spelled in words(title, "book")
+    assert spelled in words(title, "score")
+    assert "fkej" in words("Symphony F major", "score")
+
+
 def test_levels_of_a_course_part_where_both_sides_name_one() -> None:
     area = {
         text: title_area(Title(text), RULES.vocabulary).extra
