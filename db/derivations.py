@@ -24,11 +24,17 @@ def current(conn: Connection) -> Row | None:
     return dict(found) if found else None
 
 
-def match_rules(conn: Connection) -> tuple[int, str] | None:
-    """The derivation that is served and the text of its match rules, or None before the first."""
-    query = select(derivation.c.id, ruleset.c.text).join(ruleset, derivation.c.match_hash == ruleset.c.hash)
-    found = conn.execute(query.where(derivation.c.state == "current")).first()
-    return (int(found[0]), str(found[1])) if found else None
+def served_rules(conn: Connection) -> tuple[int, str, str] | None:
+    """The derivation that is served and the texts of its match and survivorship rules, or None before the first."""
+    match, merge = ruleset.alias(), ruleset.alias()
+    query = (
+        select(derivation.c.id, match.c.text, merge.c.text)
+        .join(match, derivation.c.match_hash == match.c.hash)
+        .join(merge, derivation.c.survivorship_hash == merge.c.hash)
+        .where(derivation.c.state == "current")
+    )
+    found = conn.execute(query).first()
+    return (int(found[0]), str(found[1]), str(found[2])) if found else None
 
 
 def earlier_match_rules(conn: Connection) -> Row | None:

@@ -32,8 +32,8 @@ def same_survivorship(conn: Connection, survivorship_hash: str) -> bool:
     return any(bytes(row[0]).hex() == survivorship_hash for row in conn.execute(held))
 
 
-def leave_standing(conn: Connection, waiting: Set[int], most: int) -> int:
-    """Take out of the queue what stands right by the decisions in force; returns how many records.
+def leave_standing(conn: Connection, waiting: Set[int], most: int) -> list[int]:
+    """Take out of the queue what stands right by the decisions in force; returns these records.
 
     That is a cluster of which no person said anything and nobody waits (*waiting*), of *most* nodes at most, each two
     of which are decided to merge and none with a node elsewhere: such a cluster is made of its records in any order.
@@ -63,7 +63,7 @@ def leave_standing(conn: Connection, waiting: Set[int], most: int) -> int:
     for start in range(0, len(records), PORTION):
         part = records[start : start + PORTION]
         conn.execute(delete(match_queue).where(within(conn, match_queue.c.record_id, part)))
-    return len(records)
+    return records
 
 
 def _homes(conn: Connection) -> tuple[dict[int, _Home], set[int]]:

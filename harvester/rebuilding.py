@@ -9,7 +9,7 @@ new ones; called again, it goes on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from db.prepared import Profiled, digest
 from db.reprofiling import Waiting
 from harvester import faultpoint, pipeline, promoted, rule_files
 from harvester.clock import stamp
+from harvester.errors import ConfigError, Locked
 from harvester.garbage import collect_rarely, share_heap
 from harvester.heeding import without
 from harvester.match import rules as match_rules
@@ -99,27 +100,33 @@ def alone(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Itera
 
 
 def _drain(database: Database, settings: Settings, clock: Clock) -> bool:
-    """Match what waits by the rules in force, in batches; left to the swap where the survivorship rules changed.
-
-    Whether there was anything.
-    """
-    merge = rule_files.load_rules(settings)[1]
+    """Match what waits by the rules in force, in batches; whether there was anything."""
     with database.read() as conn:
-        held = derivations.match_rules(conn)
-        if held is None or not work.queued(conn) or not standing.same_survivorship(conn, merge.hash):
+        held = derivations.served_rules(conn)
+        if held is None or not work.queued(conn):
             return False
-    derivation_id, text = held
+    try:
+        match, merge = match_rules.parse(held[1]), survivorship.parse(held[2])
+    except ConfigError:  # they were written for another version of Induk: what waits is left for the swap
+        return False
     with closing(Workers(settings.harvest.workers)) as workers:
-        made = pipeline.over(database, settings, clock, match_rules.parse(text), merge, derivation_id)
+        made = pipeline.over(database, settings, clock, match, merge, held[0])
         pipeline.match(msgspec.structs.replace(made, workers=workers))
     return True
+
+
+def follow(settings: Settings, environ: Mapping[str, str], clock: Clock) -> None:
+    """Match what a swap left waiting, in batches; a match that another process has begun does it."""
+    with closing(Database(settings.database_url(environ))) as database, suppress(Locked):
+        _drain(database, settings, clock)
 
 
 def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> dict[str, Any]:
     """Profile and match everything by the rules *match*, which are `promoted.offered`, and put them in force.
 
     Readers and consumers have the groups of before until the end, and those of the new rules from then on; killed
-    anywhere, nothing was done. The caller is `alone`. Returns the funnel of the match run.
+    anywhere, nothing was done. The caller is `alone`. Returns the funnel of the match run. Where the survivorship rules
+    changed too, the documents of groups that stay wait for `follow`.
     """
     merge = rule_files.load_rules(settings)[1]
     making = Making(settings, clock, match, merge, promoted.offered(settings), _tag(database, match.hash))
@@ -128,10 +135,12 @@ def swap(database: Database, settings: Settings, clock: Clock, match: Rules) -> 
         with inside.read() as conn:
             waiting, kept = standing.queued(conn), standing.same_survivorship(conn, merge.hash)
         made = _put_in_force(inside, making, beside)
-        if kept:
-            with inside.write() as conn:
-                standing.leave_standing(conn, waiting, match.max_component)
+        with inside.write() as conn:
+            left = standing.leave_standing(conn, waiting, match.max_component)
         funnel = pipeline.match(made)
+        if not kept:
+            with inside.write() as conn:
+                work.mark_dirty(conn, left)
         faultpoint.reach("promote.matched")
     return funnel
 

@@ -261,4 +261,5 @@ def _enforce(settings: Settings, environ: Mapping[str, str], clock: Clock, rules
             raise
         faultpoint.reach("promote.swapped")
         promoted.take(settings)
+    rebuilding.follow(settings, environ, clock)
     return Promoted(rules.hash, before, str(target) if target.is_file() else "", funnel)

@@ -43,8 +43,12 @@ def load(path: Path | None = None) -> Rules:
         ConfigError: with every mistake of the file in `problems`.
     """
     path = path or Path(str(resources.files("mappings"))) / "rules" / "survivorship.yaml"
-    file = yaml_file.read(path)
-    text = path.read_text("utf-8-sig")
+    return parse(path.read_text("utf-8-sig"), yaml_file.read(path))
+
+
+def parse(text: str, file: YamlFile | None = None) -> Rules:
+    """The rules in *text*; raises like `load`."""
+    file = file or yaml_file.parse(text, name="survivorship.yaml")
     checker = _Checker(file)
     fields, quality = checker.fields(), checker.quality()
     if checker.problems:

@@ -14,10 +14,10 @@ import msgspec
 from harvester.merge.offers import Offer, Outcome, Setting, show
 from harvester.merge.quality import BLANKS, EMPTY, judge
 from harvester.merge.rules import rules as registry
-from harvester.merge.settings import Rules, load
+from harvester.merge.settings import Rules, load, parse
 from harvester.model import Member, NormalizedRecord, Pin, Survivor, UnionRecord
 
-__all__ = ["Rules", "alone", "fingerprint", "load", "merge"]
+__all__ = ["Rules", "alone", "fingerprint", "load", "merge", "parse"]
 
 # The value by which a member says nothing of a field. Everybody says what a record is and whether it may be seen.
 _SILENT = {name: None if name == "material" or isinstance(blank, bool) else blank for name, blank in BLANKS.items()}

@@ -13,6 +13,7 @@ from db.tables import record
 from harvester import simulating
 from harvester.errors import UsageError
 from harvester.match import rules
+from harvester.merge import survivorship
 from harvester.model import Address
 from tests.cli.test_commands import Call
 from tests.journey import Consortium
@@ -125,6 +126,38 @@ def test_what_waits_for_a_match_is_matched_before_the_one_transaction_begins(uni
     assert clusters(union) == foreseen
     assert union.ask(work.queued) == 0
     assert union.faults() == []
+
+
+@pytest.mark.slow
+def test_where_survivorship_changed_too_only_what_moves_is_solved_in_the_one_transaction(
+    union: Consortium, tmp_path: Path
+) -> None:
+    path = other_rules(tmp_path, 9)
+    with union.opened() as made, made.database.write() as conn:
+        every = [one["id"] for one in conn.execute(select(record)).mappings()]
+        work.mark_dirty(conn, every[::3])
+    with union.opened() as made:
+        foreseen = set(simulating.groups_by(made, rules.load(path)))
+    _let_the_longest_title_survive(union)
+    before = union.dump()
+    done = simulating.promote(union.settings(), {}, union.clock, path)
+    assert 0 < done.funnel["records"] < len(every) / 2, "inside is only what the new rules place otherwise"
+    assert clusters(union) == foreseen
+    assert union.ask(work.queued) == 0
+    assert union.faults() == []
+    stood = union.dump()
+    assert stood != before
+    assert Call(union.folder)("match", "--all", "--yes")[0] == 0
+    assert union.dump() == stood, "every document is by the new rules"
+
+
+def _let_the_longest_title_survive(union: Consortium) -> None:
+    text = survivorship.load().text
+    changed = re.sub(r"(?m)^  title: .*$", "  title: {rule: longest}", text, count=1)
+    assert changed != text
+    folder = union.folder / "mappings" / "rules"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "survivorship.yaml").write_text(changed, encoding="utf-8")
 
 
 def test_a_reader_goes_on_while_rules_are_promoted(union: Consortium, tmp_path: Path) -> None:
