@@ -8,7 +8,8 @@ IndukError
 ├── Halted                 a person must decide (exit 3)
 ├── SourceError            the partner: this harvest stops, the others go on
 │   ├── SourceUnavailable  worth another try: network, 5xx, time-out, Retry-After
-│   │   └── Blocked        an answer that is no protocol answer: log-in, maintenance or bot-wall page
+│   │   ├── Blocked        an answer that is no protocol answer: log-in, maintenance or bot-wall page
+│   │   └── NothingYet     nobody: what is to be read is still being written; the next harvest reads it
 │   ├── ProtocolError      not worth another try: the answer breaks the protocol or refuses the request
 │   │   └── TokenExpired   the resumption token is gone: the window starts again
 │   └── Refused            a bound of ours was passed: bytes, ratio, time, redirects, address
@@ -92,6 +93,10 @@ class SourceUnavailable(SourceError):
 
 class Blocked(SourceUnavailable):
     """Something that is not the source answered: a log-in, maintenance, WAF or captive-portal page."""
+
+
+class NothingYet(SourceUnavailable):
+    """There is nothing to read yet, and nothing is wrong."""
 
 
 class ProtocolError(SourceError):

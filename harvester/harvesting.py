@@ -19,7 +19,7 @@ from db import control, ledger, work
 from db.prepared import digest
 from harvester import constants, faultpoint
 from harvester.clock import stamp
-from harvester.errors import Halted, ProtocolError, SourceError, SourceUnavailable, TokenExpired
+from harvester.errors import Halted, NothingYet, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import Ruling
 from harvester.job import Job, Outcome
 from harvester.laps import timed
@@ -70,6 +70,8 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
         verdict, reason, cause = "halted", str(error), "gate"
     except Halted as error:
         verdict, reason, cause = "halted", str(error), f"short:{getattr(error, 'seen', 0)}"
+    except NothingYet as error:  # the window stays open for the next run
+        reason = str(error)
     except SourceError as error:
         halts = getattr(error, "code", "") in HALTING
         verdict, reason = "halted" if halts else _partial_or_failed(job, run_id), str(error)

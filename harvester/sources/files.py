@@ -20,6 +20,7 @@ import msgspec
 
 from harvester.errors import (
     ConfigError,
+    NothingYet,
     ProtocolError,
     RecordError,
     Refused,
@@ -138,7 +139,9 @@ class Files:
     def _pages(self, token: str, census: _Census) -> Iterator[Page]:
         mark, _, given = token.rpartition("-")
         skipping = bool(token)
+        read = False
         for unit in self._units():
+            read = True
             skip = 0
             if skipping:
                 here = unit.mark == mark and given.isdigit()
@@ -148,6 +151,8 @@ class Files:
                 yield from self._unit_pages(unit, skip, census)
         if skipping:
             raise TokenExpired("the file was replaced since", place=self._source.code)
+        if not read:
+            self._nothing_yet()
 
     def _unit_pages(self, unit: Unit, skip: int, census: _Census) -> Iterator[Page]:
         """The pages of one file behind its first *skip* records; -1 only counts them."""
@@ -235,20 +240,22 @@ class Files:
         )
         self._flags += found.flags
         files = in_order(found.files)
-        if found.flags and not files and not self._options.get("marker"):
-            self._refuse_young(path.name, found.flags)
         if self._content == FULL and not self._options.get("parts"):
             return files[-1:]
         return files
 
-    def _refuse_young(self, folder: str, flags: Sequence[str]) -> None:
-        """A first file that was dropped just now is no empty library: without a word it would look like one."""
-        young = [flag.removeprefix("waiting:") for flag in flags if flag.startswith("waiting:")]
-        if young:
-            seconds = float(self._options.get("stable_seconds", 60))
-            raise SourceUnavailable(
-                f"{young[0]} was changed less than {seconds:g} seconds ago; the next harvest reads it", place=folder
-            )
+    def _nothing_yet(self) -> None:
+        """Nothing was read: a file that cannot be read yet is the reason, not that the library holds nothing new."""
+        waiting = [flag.removeprefix("waiting:") for flag in self._flags if flag.startswith("waiting:")]
+        if not waiting:
+            return
+        name, folder = waiting[0], Path(self._source.url).name
+        if marker := self._options.get("marker"):
+            raise NothingYet(f"{name} waits for its {marker}; then the next harvest reads it", place=folder)
+        seconds = float(self._options.get("stable_seconds", 60))
+        raise NothingYet(
+            f"{name} was changed less than {seconds:g} seconds ago; the next harvest reads it", place=folder
+        )
 
     def _role(self, name: str) -> str:
         pattern = str(self._options.get("delete_pattern", "*delete*"))

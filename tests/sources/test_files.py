@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from harvester.clock import SystemClock
-from harvester.errors import ConfigError, ProtocolError, Refused, SourceUnavailable, TokenExpired
+from harvester.errors import ConfigError, NothingYet, ProtocolError, Refused, SourceUnavailable, TokenExpired
 from harvester.model import Window
 from harvester.sources import Environment, sources
 from harvester.sources.files import open_files, open_paths
@@ -236,7 +236,7 @@ def test_a_record_without_identifier_is_set_aside_and_proves_nothing_absent(tmp_
 
 def test_a_file_being_uploaded_waits_for_the_next_night(tmp_path: Path) -> None:
     drop(tmp_path, "full.mrc", marc_file(), age=5)
-    with pytest.raises(SourceUnavailable, match=r"full\.mrc was changed less than 60 seconds ago"):
+    with pytest.raises(NothingYet, match=r"full\.mrc was changed less than 60 seconds ago"):
         harvest(tmp_path)  # alone it would look like an empty library
     drop(tmp_path, "other.mrc", marc_file(2))
     pages = harvest(tmp_path, stable_seconds=60)
@@ -247,7 +247,8 @@ def test_a_file_being_uploaded_waits_for_the_next_night(tmp_path: Path) -> None:
 
 def test_a_marker_says_that_a_file_is_whole(tmp_path: Path) -> None:
     drop(tmp_path, "full.mrc", marc_file(), age=0)
-    assert harvest(tmp_path, marker=".done") == []
+    with pytest.raises(NothingYet, match=r"full\.mrc waits for its \.done"):
+        harvest(tmp_path, marker=".done")
     drop(tmp_path, "full.mrc.done", b"", age=0)
     assert len(records(harvest(tmp_path, marker=".done"))) == 5
 

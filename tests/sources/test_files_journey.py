@@ -41,6 +41,24 @@ def active(made: Consortium) -> int:
         return len(conn.execute(select(record.c.id).where(record.c.state == "active")).all())
 
 
+def test_a_file_that_is_still_being_written_is_no_trouble_and_is_read_the_next_time(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS), age=-50)
+    outcome, counts = night(made)
+    why = "kiriman: buku.xlsx was changed less than 60 seconds ago; the next harvest reads it"
+    assert (outcome.verdict, outcome.reason, outcome.proof, counts) == ("complete", why, "", {})
+    code, out, _ = Call(made.folder)("harvest")
+    assert code == 0
+    assert "buku.xlsx" in out
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
+    outcome, counts = night(made)
+    assert (outcome.verdict, outcome.reason, outcome.proof, counts) == ("complete", "", "proven", {"created": 200})
+    drop(folder, "lagi.xlsx", xlsx(HEADER, *ROWS[:100]), age=-50)
+    outcome, counts = night(made)
+    assert (outcome.verdict, "lagi.xlsx was changed" in outcome.reason, counts) == ("complete", True, {})
+    assert active(made) == 200
+
+
 def test_the_nights_of_a_school_with_a_sheet(tmp_path: Path) -> None:
     made, folder = consortium(tmp_path)
     drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
