@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 
 from harvester.model import MarcRecord
 
@@ -11,23 +10,18 @@ DELIMITER = "\x1f"
 LEADER_LENGTH = 24
 
 
-class LightMarc(MarcRecord, frozen=True, dict=True):
-    """A MarcRecord that is taken apart once, at the first question."""
+class LightMarc(MarcRecord, frozen=True):
+    """A MarcRecord that can be taken apart. What comes of it is not kept: a slice of records would fill the cache."""
 
-    @cached_property
     def split(self) -> dict[str, list[list[str]]]:
-        """The fields by tag, each as [indicators, code+text, …], a control field as [text]; not to be changed."""
+        """The fields by tag, each as [indicators, code+text, …], a control field as [text]."""
         found: dict[str, list[list[str]]] = {}
+        before: str | None = None
         for tag, body in self.fields:
-            parts = [body] if tag < "010" else body.split(DELIMITER)
-            if tag in found:
-                found[tag].append(parts)
-            else:
-                found[tag] = [parts]
+            if tag is not before:  # fields of one tag mostly stand together
+                before, same = tag, found.setdefault(tag, [])
+            same.append(body.split(DELIMITER) if tag >= "010" else [body])
         return found
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (LightMarc, (self.leader, self.fields, self.flags))
 
 
 def is_control(tag: str) -> bool:

@@ -138,8 +138,8 @@ def content_hash(record: Record, mapping: Mapping) -> bytes:
 
 def _whole(record: Record) -> View:
     """All fields of *record*."""
-    if isinstance(record, LightMarc) and "880" not in record.split:
-        return record.split
+    if isinstance(record, LightMarc) and "880" not in (found := record.split()):
+        return found
     if isinstance(record, MarcRecord):
         return view(record, frozenset([tag for tag, _ in record.fields]))
     if isinstance(record, XmlRecord):

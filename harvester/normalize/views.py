@@ -59,7 +59,7 @@ def _below(node: Node, path: str, around: Attributes, parts: list[str]) -> None:
 def _marc_view(record: MarcRecord, wanted: frozenset[str]) -> View:
     whole = record if isinstance(record, LightMarc) else LightMarc(record.leader, record.fields, record.flags)
     found: View = {"LDR": [[record.leader]]}
-    for tag, fields in whole.split.items():
+    for tag, fields in whole.split().items():
         if tag in wanted:
             found[tag] = fields
     if "880" in found:
