@@ -29,8 +29,11 @@ TAIL = 40  # characters at the end in which a part statement stands
 def split_part(text: str) -> tuple[str, str]:
     """*text* without a part statement at its end, and that statement; ("Fisika", "Jilid 2") or (text, "")."""
     last = text.rstrip(" .)]:/").rpartition(" ")[2]
-    if not last[-1:].isdecimal() and last.casefold() not in _LAST:
-        return text, ""
+    if not last[-1:].isdecimal():
+        if last.casefold() not in _LAST:
+            return text, ""
+    elif len(last) > 3 and last[-4:].isdecimal():
+        return text, ""  # a year: parts have three digits at most
     start = max(0, len(text) - TAIL)
     match = _END.search(text, start)
     if match is None:

@@ -45,11 +45,12 @@ def link(field: Field) -> list[Link]:
         return []
     if field.shape == "u" and len(addresses) == 1 and not _says_licensed(addresses[0].lower()):
         return [Link(addresses[0])]
-    label = field.first("3") or field.first("y") or field.first("z")
+    label, note, code = field.first("3"), field.first("z"), field.first("7")
+    label = label or field.first("y") or note
     access: Literal["open", "licensed", "unknown"] = "unknown"
-    if field.first("7") == "0":
+    if code == "0":
         access = "open"
-    elif field.first("7") == "1" or _says_licensed(f"{addresses[0]} {field.first('z')}".lower()):
+    elif code == "1" or _says_licensed(f"{addresses[0]} {note}".lower()):
         access = "licensed"
     return [Link(address, label.rstrip(" :."), access) for address in addresses]
 

@@ -32,7 +32,7 @@ def marc_material(
             named = next(filter(None, map(materials.material_named, gmd)), "")
             if named and named not in ("electronic", "kit"):
                 return named
-            if any(map(materials.says_schoolbook, titles)):
+            if materials.says_schoolbook("\n".join(titles)):
                 return "schoolbook"
     # A host field turns an independent text into an article only for language material.
     if (found == "part" and hosts) or (found == "book" and any(map(materials.tells_place, hosts))):
