@@ -6,6 +6,8 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Generic, TypeVar
 
+import msgspec
+
 from harvester.formats.light import DELIMITER
 
 T = TypeVar("T")
@@ -13,7 +15,7 @@ _CODE = itemgetter(0)
 MAX_SHAPES = 256  # of one tag; damaged records have others in every field
 
 
-class Field:
+class Field(msgspec.Struct, eq=False, gc=False):
     """A field: its tag, its indicators and its subfields in record order.
 
     >>> field = Field.of("245", "10", "$aLaskar pelangi /$cAndrea Hirata.")
@@ -21,13 +23,14 @@ class Field:
     ('Laskar pelangi /', '10')
     """
 
-    __slots__ = ("_shape", "indicators", "parts", "tag")
+    tag: str
+    parts: list[str]
+    _shape: str | None = None
 
-    def __init__(self, tag: str, parts: list[str], shape: str | None = None) -> None:
-        self.tag = tag
-        self.indicators = parts[0]
-        self.parts = parts
-        self._shape = shape
+    @property
+    def indicators(self) -> str:
+        """The indicators of a MARC field; the text of a control field."""
+        return self.parts[0]
 
     @classmethod
     def of(cls, tag: str, indicators: str, subfields: str) -> Field:
@@ -54,6 +57,8 @@ class Field:
 
     def first(self, code: str) -> str:
         """The first subfield *code* that is not empty, or ""."""
+        if code not in self.shape:
+            return ""
         texts = self.texts(code)
         return texts[0] if texts else ""
 

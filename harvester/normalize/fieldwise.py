@@ -9,15 +9,15 @@ has a slot, numbered rule by rule: the order of values is that of the mapping.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 from harvester.errors import RecordError
 from harvester.formats.light import DELIMITER, LEADER_LENGTH
-from harvester.normalize.calls import Values
+from harvester.normalize.calls import Call, Values
 from harvester.normalize.field import Field, Shaped, places_of, shape_of, texts_at
-from harvester.normalize.paths import Leg
+from harvester.normalize.paths import NOTHING, Leg
 from harvester.normalize.removal import Removal
 from harvester.normalize.rules import Rule
 
@@ -26,23 +26,31 @@ LEADER = "LDR"
 ORIGINALS = "880"
 Key = str | tuple[str, ...]  # a field: the body of a MARC field as it came, or its parts in a view
 Fields = Iterable[tuple[str, Key]]
-Given = tuple[tuple[int, tuple[Any, ...]], ...]  # what a field gives: slot and values
+Given = Sequence[tuple[int, tuple[Any, ...]]]  # what a field gives: slot and values
 Columns = dict[int, list[tuple[int, Sequence[Any]]]]  # slot → the number of a record, and what its field gives
 Made = dict[str, Sequence[Any]]  # name of a target → its values
+Steps = list[tuple[Callable[[Any], Any], bool]]
+Read = list[tuple[int, tuple[Any, ...]]]  # what a field gave, while it is read
 
 
 class Reading(NamedTuple):
-    """What goes from the fields of a tag to a slot: what *leg* gives, after the functions that work value by value."""
+    """What goes from the fields of a tag to a slot: what *leg* gives, after the functions that work value by value.
+
+    `steps` are these functions, when each makes one value of one value, and whether it may make text or a truth, of
+    which an empty one is nothing; `finish` does the same to several values.
+    """
 
     slot: int
     leg: Leg
+    steps: Steps | None
     finish: Callable[[Values], Values] | None
 
 
 class _Plan(NamedTuple):
     """What is read of the fields of one shape: where texts stand, and what must be looked for."""
 
-    placed: list[tuple[int, list[list[int]], Callable[[Values], Values] | None]]
+    cut: list[tuple[Reading, slice]]
+    placed: list[tuple[Reading, list[list[int]]]]
     sought: list[Reading]
 
 
@@ -71,13 +79,16 @@ class Memory:
 
     def given(self, keys: list[Key]) -> dict[Key, Given | None]:
         """What fields with these *keys* give; None where a function fails."""
-        different = set(keys)
-        if len(self.kept) > KEPT:
-            self.kept.clear()
-        found: dict[Key, Given | None] = {key: self.kept[key] for key in different & self.kept.keys()}
+        different, kept = set(keys), self.kept
+        if len(kept) > KEPT:
+            kept.clear()
+        found: dict[Key, Given | None] = {}
         new: dict[str, list[tuple[Key, list[str]]]] = {}
-        for key in different - found.keys():
-            parts = self._parts(key) if isinstance(key, str) else list(key)
+        for key in different:
+            if key in kept:
+                found[key] = kept[key]
+                continue
+            parts = self._parts(key)
             if parts:
                 new.setdefault("" if self.control else shape_of(parts), []).append((key, parts))
             else:
@@ -85,21 +96,25 @@ class Memory:
         for shape, fields in new.items():
             self._read(shape, fields, found)
         if len(different) < len(keys):
-            for key, times in Counter(keys).items():
-                if times > 1 and (given := found[key]) is not None:
-                    self.kept[key] = given
+            for key in keys:
+                if key in different:
+                    different.remove(key)
+                elif (given := found[key]) is not None:
+                    kept[key] = given
         return found
 
     def _read(self, shape: str, fields: list[tuple[Key, list[str]]], found: dict[Key, Given | None]) -> None:
         """Read *fields* of one shape, reading after reading."""
-        placed, sought = self.plans[shape]
+        plan = self.plans[shape]
         try:
-            gave: list[list[tuple[int, tuple[Any, ...]]]] = [[] for _ in fields]
-            for slot, places, finish in placed:
-                _read_placed(slot, places, finish, fields, gave)
-            if sought:
+            gave: list[Read] = [[] for _ in fields]
+            for reading, cut in plan.cut:
+                _read_cut(reading, cut, fields, gave)
+            for reading, places in plan.placed:
+                _read_placed(reading, places, fields, gave)
+            if plan.sought:
                 whole = [Field(self.tag, parts, shape) for _, parts in fields]
-                for slot, leg, finish in sought:
+                for slot, leg, _, finish in plan.sought:
                     give = leg.give
                     for field, out in zip(whole, gave, strict=True):
                         values = give(field)
@@ -115,41 +130,62 @@ class Memory:
                     self._read(shape, [one], found)
             return
         for (key, _), out in zip(fields, gave, strict=True):
-            found[key] = tuple(out)
+            found[key] = out
 
-    def _parts(self, body: str) -> list[str]:
-        parts = [body] if self.control else body.split(DELIMITER)
+    def _parts(self, key: Key) -> list[str]:
+        if isinstance(key, str) and not self.control:
+            parts = key.split(DELIMITER)
+        else:
+            parts = [key] if isinstance(key, str) else list(key)
         return parts if self.ignored is None else self.ignored.left(self.tag, parts)
 
 
+def _read_cut(reading: Reading, cut: slice, fields: list[tuple[Key, list[str]]], gave: list[Read]) -> None:
+    """Read characters of control fields."""
+    texts = [parts[0][cut] for _, parts in fields]
+    _read_texts(reading, [text if text.strip(NOTHING) else "" for text in texts], gave)
+
+
 def _read_placed(
-    slot: int,
-    places: list[list[int]],
-    finish: Callable[[Values], Values] | None,
-    fields: list[tuple[Key, list[str]]],
-    gave: list[list[tuple[int, tuple[Any, ...]]]],
+    reading: Reading, places: list[list[int]], fields: list[tuple[Key, list[str]]], gave: list[Read]
 ) -> None:
-    only = places[0][0] if len(places) == 1 else 0
+    """Read subfields that stand at the same *places* of all *fields*."""
+    if len(places) == 1 and reading.steps is not None:
+        only = places[0][0]
+        _read_texts(reading, [parts[only][1:].strip() for _, parts in fields], gave)
+        return
+    slot, finish = reading.slot, reading.finish
     for (_, parts), out in zip(fields, gave, strict=True):
-        values: Values
-        if only:
-            text = parts[only][1:].strip()
-            values = [text] if text else []
-        else:
-            values = texts_at(places, parts)
+        values: Values = texts_at(places, parts)
         if values and finish is not None:
             values = finish(values)
         if values:
             out.append((slot, tuple(values)))
 
 
+def _read_texts(reading: Reading, texts: list[str], gave: list[Read]) -> None:
+    """Take one text of each field through the steps of *reading*."""
+    slot, steps = reading.slot, reading.steps or ()
+    for text, out in zip(texts, gave, strict=True):
+        value: Any = text
+        if text:
+            for function, plain in steps:
+                value = function(value)
+                if not value and (plain or value is None):
+                    break
+            else:
+                out.append((slot, (value,)))
+
+
 def _planned(shape: str, readings: Sequence[Reading]) -> _Plan:
-    plan = _Plan([], [])
+    plan = _Plan([], [], [])
     for one in readings:
         if one.leg.codes and set(one.leg.codes).isdisjoint(shape):
             continue
-        if one.leg.plain:
-            plan.placed.append((one.slot, places_of(one.leg.codes, shape), one.finish))
+        if one.leg.plain and one.leg.cut is None:
+            plan.placed.append((one, places_of(one.leg.codes, shape)))
+        elif one.leg.plain and one.leg.cut is not None and one.steps is not None:
+            plan.cut.append((one, one.leg.cut))
         else:
             plan.sought.append(one)
     return plan
@@ -166,10 +202,10 @@ class Fieldwise:
         for rule in rules:
             late = not _by_field(rule, filled)
             always = not rule.source.inputs or rule.default is not None
-            finish, start = None if late else _finish(rule), self._slots
-            inputs = [self._place(one.legs, finish, readings) for one in rule.source.inputs]
+            calls, start = () if late else rule.calls, self._slots
+            inputs = [self._place(one.legs, calls, readings) for one in rule.source.inputs]
             slots = range(start, self._slots)
-            conditions = [self._place(one.legs, None, readings) for one in rule.conditions]
+            conditions = [self._place(one.legs, (), readings) for one in rule.conditions]
             self._lines.append(_Line(rule, late, always, slots, inputs, conditions))
             filled.add(rule.target.name)
         of_leader = readings.get(LEADER, [])
@@ -178,13 +214,15 @@ class Fieldwise:
         self._memories = {tag: Memory(tag, several, ignored) for tag, several in readings.items()}
         self.seen_in_view = frozenset((LEADER, ORIGINALS)) & readings.keys()
 
-    def _place(
-        self, legs: Iterable[Leg], finish: Callable[[Values], Values] | None, readings: dict[str, list[Reading]]
-    ) -> range:
-        """Give each of *legs* a slot."""
+    def _place(self, legs: Iterable[Leg], calls: Sequence[Call], readings: dict[str, list[Reading]]) -> range:
+        """Give each of *legs* a slot; what it gives goes through *calls*."""
         start = self._slots
+        steps = [(one.one, one.gives in (str, bool)) for one in calls if one.one is not None]
+        alone = len(steps) == len(calls)
+        finish = None if not calls else _stepwise(steps) if alone else _called(calls)
         for leg in legs:
-            readings.setdefault(leg.key, []).append(Reading(self._slots, leg, finish))
+            reading = Reading(self._slots, leg, steps if alone else None, finish)
+            readings.setdefault(leg.key, []).append(reading)
             self._slots += 1
         return range(start, self._slots)
 
@@ -237,7 +275,7 @@ class Fieldwise:
     def _read_leader(self, number: int, leader: str, columns: Columns) -> None:
         """What reads the lengths in the leader, which are others in every record."""
         field = Field(LEADER, [leader])
-        for slot, leg, finish in self._anew:
+        for slot, leg, _, finish in self._anew:
             if (told := leg.give(field)) and (finish is None or (told := finish(told))):
                 columns[slot].append((number, tuple(told)))
 
@@ -260,7 +298,11 @@ def _take_all(line: _Line, columns: Columns, made: list[Made]) -> None:
     name = line.rule.target.name
     for slot in line.inputs[0]:
         for number, values in columns.get(slot, ()):
-            _add(made[number], name, values)
+            one = made[number]
+            if name in one:
+                _add(one, name, values)
+            else:
+                one[name] = values
 
 
 def _add(one: Made, name: str, values: Sequence[Any]) -> None:
@@ -317,13 +359,37 @@ def _by_field(rule: Rule, filled: Set[str]) -> bool:
     return all(call.fed in ("value", "noun", "field") for call in rule.calls)
 
 
-def _finish(rule: Rule) -> Callable[[Values], Values] | None:
-    """What the functions of *rule* make of values; None when it has none."""
-    if len(rule.calls) > 1:
-        return rule.finished
-    return rule.calls[0].apply if rule.calls else None
+def _stepwise(steps: Steps) -> Callable[[Values], Values]:
+    """What *steps* make of values, one value after the other."""
+
+    def finish(values: Values) -> Values:
+        found = []
+        for value in values:
+            for function, plain in steps:
+                value = function(value)
+                if not value and (plain or value is None):
+                    break
+            else:
+                found.append(value)
+        return found
+
+    return finish
+
+
+def _called(calls: Sequence[Call]) -> Callable[[Values], Values]:
+    """What *calls* make of values."""
+    if len(calls) == 1:
+        return calls[0].apply
+
+    def finish(values: Values) -> Values:
+        for call in calls:
+            values = call.apply(values)
+        return values
+
+    return finish
 
 
 def _without_lengths(leg: Leg) -> bool:
     """Whether *leg* reads nothing of the leader that is other in every record: its length and its base address."""
-    return leg.cut is not None and ((leg.cut.start >= 5 and leg.cut.stop <= 12) or leg.cut.start >= 17)
+    start, stop = (leg.cut.start or 0, leg.cut.stop or LEADER_LENGTH) if leg.cut else (0, LEADER_LENGTH)
+    return (start >= 5 and stop <= 12) or start >= 17

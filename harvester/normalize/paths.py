@@ -18,6 +18,7 @@ from harvester.normalize.inner import BadPath, Check, Inner, compile_checks, com
 from harvester.normalize.views import View
 
 FAMILIES = ("marc", "dc", "mods", "row")
+NOTHING = " |#"  # a piece of a control field that holds only these says nothing
 _MARC = re.compile(
     r"(?P<tags>LDR|[0-9A-Za-zX.]{3}(?:\|[0-9A-Za-zX.]{3})*)(?P<tests>(?:\[[^\]]*\])*)"
     r"(?P<codes>(?:\$[0-9a-z])*)(?:/(?P<start>[0-9]+)(?:-(?P<end>[0-9]+))?)?"
@@ -34,8 +35,8 @@ _EXAMPLES = {
 class Leg(NamedTuple):
     """What is read of each field of one tag (or element, or column).
 
-    `codes`: a field with none of these subfields gives nothing ("": unknown); `plain`: it gives those subfields and no
-    more is done; `cut`: only these characters are read.
+    `codes`: a field with none of these subfields gives nothing ("": unknown); `cut`: these characters of a control
+    field are read; `plain`: it gives those subfields or characters and no more is done.
     """
 
     key: str
@@ -147,8 +148,10 @@ def _marc_one(text: str) -> Path:
         give = _subfields(codes, padded=check is None and len(tags) == 1)
         return _path(text, tags, _cut(give, cut) if cut else give, check, codes=codes)
     if all(tag < "010" or tag == "LDR" for tag in tags):
-        give = _control(cut or slice(None))
-        return _path(text, tags, give, check)._replace(legs=tuple([Leg(tag, give, cut=cut) for tag in tags]))
+        cut = cut or slice(None)
+        give = _control(cut)
+        legs = tuple([Leg(tag, give, plain=True, cut=cut) for tag in tags])
+        return _path(text, tags, give, check)._replace(legs=legs)
     if cut:
         raise BadPath(f"{text!r}: positions need a control field or a subfield in front")
     return _path(text, tags, _all_text, check, whole=True)
@@ -178,7 +181,7 @@ def _control(cut: slice) -> Inner:
     def give(field: Field) -> list[str]:
         # Blanks carry meaning by position: only an all-blank or filled (|) piece counts as nothing.
         part = field.parts[0][cut]
-        return [part] if part.strip(" |#") else []
+        return [part] if part.strip(NOTHING) else []
 
     return give
 

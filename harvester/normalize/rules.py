@@ -38,8 +38,7 @@ class Source:
         constant: Any = None,
     ) -> None:
         self.label, self.inputs, self.function, self.constant = label, tuple(inputs), function, constant
-        self._names = [one.name for one in inputs]
-        self._firsts = [one.name for one in inputs if not one.wants_all]
+        self._wanted = [(one.name, one.wants_all) for one in inputs]
 
     def read(self, found: View) -> Values:
         """The values of a record."""
@@ -51,10 +50,12 @@ class Source:
             return list(given[0]) if given else [self.constant]
         if not any(given):
             return []
-        named: dict[str, Any] = dict(zip(self._names, map(list, given), strict=True))
-        for name in self._firsts:
-            values = named[name]
-            named[name] = values[0] if values else ""
+        named: dict[str, Any] = {}
+        for (name, wants_all), values in zip(self._wanted, given, strict=True):
+            if wants_all:
+                named[name] = list(values)
+            else:
+                named[name] = values[0] if values else ""
         return self.function(**named)
 
 
