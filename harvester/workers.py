@@ -18,7 +18,9 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import util
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from db.prepared import Prepared, Profiled
 from harvester.garbage import collect_rarely
@@ -28,7 +30,6 @@ from harvester.match.rules import Rules
 from harvester.model import Damage
 from harvester.preparing import Made, Recipe, Work, prepare_batch
 
-Rows = list[list[Any] | Damage]
 R = TypeVar("R")
 MANY = 150  # records for which processes are started
 MANY_TO_START = 500  # things in small portions from which on they are: it takes half a second until one is there
@@ -38,10 +39,19 @@ AHEAD = 2  # jobs begun for each process
 PORTIONS = 4  # for each process: nobody waits long for the last
 
 
+class Chunk(NamedTuple):
+    """Records prepared in a worker, as plain lists; what matching needs of each stands apart, in order."""
+
+    rows: list[list[Any]]
+    profiles: bytes  # pickle would take its many numbers one by one
+    damages: list[Damage]
+    seconds: Seconds
+
+
 class Preparation:
     """Records being prepared; `result()` waits for them."""
 
-    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[tuple[Rows, Seconds]]]) -> None:
+    def __init__(self, work: Work, recipe: Recipe, jobs: Sequence[Future[Chunk]]) -> None:
         self._work = work
         self._recipe = recipe
         self._jobs = jobs
@@ -57,10 +67,11 @@ class Preparation:
             made: Made = {}
             payloads = {one.identifier: one.payload for one, _ in self._work}
             for job in self._jobs:
-                rows, seconds = job.result()
-                made |= {row[0]: _whole(row, payloads[row[0]]) for row in rows if isinstance(row, list)}
-                made |= {row.identifier: row for row in rows if isinstance(row, Damage)}
-                for stage, took in seconds.items():
+                done = job.result()
+                profiles = _profiles(done.profiles)
+                made |= {row[0]: _whole(row, payloads[row[0]], p) for row, p in zip(done.rows, profiles, strict=True)}
+                made |= {one.identifier: one for one in done.damages}
+                for stage, took in done.seconds.items():
                     add(self.seconds, stage, took)
             return made if self._jobs else self._here()
         except BrokenProcessPool:
@@ -217,26 +228,30 @@ def rules_at(path: Path | None) -> Rules:
     return _rules[mark]
 
 
-def _prepare(work: Work, recipe: Recipe) -> tuple[Rows, Seconds]:
+def _prepare(work: Work, recipe: Recipe) -> Chunk:
     """In a worker: the chunk, by the rules read from the recipe's file, and the seconds that its stages took."""
     laps = Laps()
     made = prepare_batch(work, recipe._replace(rules=rules_at(recipe.rules_path)), laps)
-    rows: Rows = [_plain(one) if isinstance(one, Prepared) else one for one in made.values()]
+    prepared = [one for one in made.values() if isinstance(one, Prepared)]
+    profiles = msgspec.msgpack.encode([one.profiled for one in prepared])
+    damages = [one for one in made.values() if isinstance(one, Damage)]
+    rows = [_plain(one) for one in prepared]
     laps.lap("hand over")
-    return rows, laps.seconds
+    return Chunk(rows, profiles, damages, laps.seconds)
 
 
 _PAYLOAD, _NORMALIZED, _PROFILED = map(Prepared._fields.index, ("payload", "normalized", "profiled"))
+_profiles = msgspec.msgpack.Decoder(list[Profiled]).decode
 
 
 def _plain(one: Prepared) -> list[Any]:
-    """*one* as a plain list, without what is packed already."""
-    row = list(one)
+    """*one* as a plain list, without what is packed already, and its profile."""
+    row: list[Any] = list(one)
     row[_PAYLOAD] = row[_NORMALIZED] = b""
-    row[_PROFILED] = tuple(one.profiled)
+    row[_PROFILED] = None
     return row
 
 
-def _whole(row: list[Any], payload: bytes) -> Prepared:
-    row[_PAYLOAD], row[_PROFILED] = payload, Profiled._make(row[_PROFILED])
+def _whole(row: list[Any], payload: bytes, profiled: Profiled) -> Prepared:
+    row[_PAYLOAD], row[_PROFILED] = payload, profiled
     return Prepared._make(row)
