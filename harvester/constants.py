@@ -234,16 +234,16 @@ def _put_right(job: Counting, told: _Told, guessed: Counted, now: Constants) -> 
 def _told(database: Database, source_id: int, every: int = 1) -> _Told:
     """Read what the active records of the source say; with *every* about one of so many."""
     places: dict[_Codes, int] = {}
+    with database.read() as conn:
+        ids = constants.active(conn, source_id)
     told = _Told([], array("q"), array("I"))
-    last = 0
-    while True:
+    asked = [one for one in ids if one % every == 0]
+    for start in range(0, len(asked), constants.BODIES):
         with database.read() as conn:
-            page = constants.bodies(conn, source_id, last, every)
-        if not page:
-            return told._replace(codes=list(places))
-        told.records.extend(page)
-        told.places.extend([places.setdefault(_codes(body), len(places)) for body in page.values()])
-        last = max(page)
+            page = sorted(constants.bodies_of(conn, asked[start : start + constants.BODIES]).items())
+        told.records.extend([one for one, _ in page])
+        told.places.extend([places.setdefault(_codes(body), len(places)) for _, body in page])
+    return told._replace(codes=list(places))
 
 
 def _count(told: _Told, was: Constants, stated: Set[tuple[str, str]]) -> Counted:
