@@ -49,8 +49,7 @@ from harvester.sources.environment import Limits, Turns
 from harvester.sources.windows import outlived
 from harvester.workers import Workers
 
-MATCH_LOCK = "match"  # held for a batch, or for one act of a person between two batches
-MATCH_PAUSE = 0.02  # seconds between two batches, in which another program's act may take the lock
+MATCH_LOCK = "match"  # held for a batch, or for one act of a person between two: those come first by `ahead`
 SHORT_BATCH = 200  # records in a batch for SHORT_SECONDS after a person had to wait for one
 SHORT_SECONDS = 60.0
 MATCH_PATIENCE = 300.0
@@ -403,7 +402,6 @@ def match(
                 totals[name] += getattr(batch, name)
             collect_young()
             progress(batch)
-            time.sleep(MATCH_PAUSE)
             if pipeline.cancel():
                 verdict, reason = "partial", "stopped as asked; the rest stays queued"
                 break

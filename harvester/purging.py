@@ -19,7 +19,7 @@ from harvester.admitting import address as hashed
 from harvester.errors import UsageError
 from harvester.matching import match_batch
 from harvester.model import Address, Value
-from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, Pipeline, desk_of
+from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, MATCH_PATIENCE, Pipeline, desk_of
 
 CHUNK = 1 << 20
 MAX_SCAN = 8 << 30  # bytes looked through in one file
@@ -50,7 +50,7 @@ def forget(pipeline: Pipeline, address: str, author: str, *, preview: bool = Fal
 
     Raises:
         UsageError: no such source, or no identifier.
-        Locked: the source is being harvested, or something is being matched.
+        Locked: the source is being harvested, or a batch of matching does not end.
     """
     wanted = Address.parse(address)
     if wanted.source not in pipeline.source_ids or not wanted.identifier:
@@ -64,7 +64,11 @@ def forget(pipeline: Pipeline, address: str, author: str, *, preview: bool = Fal
     if preview:
         return Purged(wanted.source, 0, cluster, {}, holders)
     database = pipeline.database
-    with database.lock(HARVEST_LOCK + wanted.source), database.lock(MATCH_LOCK):
+    with (
+        database.lock(HARVEST_LOCK + wanted.source),
+        database.ahead(),
+        database.lock(MATCH_LOCK, wait=MATCH_PATIENCE),
+    ):
         with database.write(durable=True) as conn:
             run_id = work.open_run(conn, "purge", source_id, pipeline.now())
             purge.remember(conn, source_id, hashed(wanted.source, wanted.identifier), pipeline.now())
