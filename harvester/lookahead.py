@@ -20,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from db import candidates, catalogue, work
 from db.catalogue import RecordState
 from db.engine import Database
+from harvester.comparing import Comparison, How
+from harvester.judging import Pair
 from harvester.workers import Workers
 
 Marks = Sequence[tuple[int, int]]  # record id, version of its mark
@@ -49,31 +51,62 @@ def nodes_of(states: Iterable[RecordState]) -> tuple[set[int], set[int]]:
     return now, {state.old_node for state in states if state.old_node is not None}
 
 
+class Next(NamedTuple):
+    """The next batch: its marks, what its nodes share, and those of the pairs on which nothing was decided."""
+
+    marks: Marks
+    shared: Shared
+    undecided: AbstractSet[Pair]
+
+
 class Lookahead:
     """Asks for the next batch of a match run; without worker processes nothing is asked beforehand."""
 
     def __init__(self, database: Database, workers: Workers, limits: Limits) -> None:
         self._database, self._workers, self._limits = database, workers, limits
-        self.answer: Future[tuple[Marks, Shared] | None] | None = None  # for the next batch
+        self.answer: Future[Next | None] | None = None  # for the next batch
+        self.compared: Comparison | None = None  # pairs of the next batch
 
     def begin(self, marks: Marks, limit: int) -> None:
         """Ask for the batch after the one of *marks*."""
         self.answer = self._workers.aside(_ask, self._database.url, self._limits, [one for one, _ in marks], limit)
 
-    def taken(self, conn: Connection, limit: int) -> tuple[Marks, Shared] | None:
-        """The marks of the next batch and what it shares, if that was asked and every mark is still the same."""
+    def compare(self, how: How, decided: AbstractSet[Pair], most: int) -> None:
+        """Begin to compare the next batch's pairs, if they are known by now and no more than *most*.
+
+        *decided* are this batch's.
+        """
+        with suppress(BrokenProcessPool, DBAPIError):
+            found = self.answer.result() if self.answer and self.answer.done() else None
+            pairs = found.undecided - decided if found else ()
+            if 0 < len(pairs) <= most:
+                with self._database.read() as conn:
+                    self.compared = Comparison(conn, how, pairs)
+
+    def taken(self, conn: Connection, limit: int) -> tuple[Marks, Shared, Comparison | None] | None:
+        """The marks of the next batch and what it shares, if that was asked and every mark is still the same.
+
+        And its pairs that are being compared already.
+        """
         asked, self.answer = self.answer, None
+        compared, self.compared = self.compared, None
         with suppress(BrokenProcessPool):
             found = asked and asked.result()
-            if found and len(found[0]) <= limit and work.dirty_among(conn, [one for one, _ in found[0]]) == found[0]:
-                return found
+            if found and len(found.marks) <= limit and _same(conn, found.marks):
+                return found.marks, found.shared, compared
+        if compared:
+            compared.drop()
         return None
+
+
+def _same(conn: Connection, marks: Marks) -> bool:
+    return work.dirty_among(conn, [one for one, _ in marks]) == marks
 
 
 _opened: dict[URL, Database] = {}
 
 
-def _ask(url: URL, limits: Limits, but_not: Sequence[int], limit: int) -> tuple[Marks, Shared] | None:
+def _ask(url: URL, limits: Limits, but_not: Sequence[int], limit: int) -> Next | None:
     """In a worker, whose connection stays open: what the next batch without these records shares.
 
     None when there is no such batch, or no database: then who waits for it will see that too.
@@ -84,5 +117,7 @@ def _ask(url: URL, limits: Limits, but_not: Sequence[int], limit: int) -> tuple[
         marks = [one for one in work.dirty(conn, limit + len(passed)) if one[0] not in passed][:limit]
         if marks:
             states = catalogue.states_of_records(conn, [one for one, _ in marks])
-            return marks, shared(conn, limits, *nodes_of(states))
+            found = shared(conn, limits, *nodes_of(states))
+            held = {(one[0], one[1]) for one in catalogue.decisions_of(conn, found.touched)}
+            return Next(marks, found, found.pairs - held)
     return None

@@ -11,7 +11,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from db import candidates, catalogue, changes, dictionaries, ledger, links, show
 from db.catalogue import Document, Head, RecordState
 from db.engine import Database
 from harvester import announcing, drawing, faultpoint, judging
+from harvester.comparing import Comparison, How
 from harvester.drawing import Outline, Sheet, Style
 from harvester.heeding import People, deciders, hide_identifiers, pins_of, warning
 from harvester.judging import Judged, Pair
@@ -53,6 +53,11 @@ class Desk(Value, frozen=True):
     workers: Workers = HERE
     rules_path: Path | None = None  # of the match rules: a worker reads them itself
     lap: Callable[[str], None] = lambda stage: None  # is told of the end of each stage
+
+    @property
+    def how(self) -> How:
+        """By what its pairs are compared."""
+        return How(self.workers, self.match_rules, self.rules_path)
 
 
 class Batch(NamedTuple):
@@ -102,15 +107,19 @@ def match_batch(
 def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None, ahead: Lookahead | None) -> Batch | None:
     hide_identifiers(desk.database, desk.match_rules)
     with desk.database.read() as conn:
-        marks, asked = (ahead and ahead.taken(conn, limit)) or (None, None)
+        marks, asked, compared = (ahead and ahead.taken(conn, limit)) or (None, None, None)
         if marks is None:
             marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
     if not marks:
         return None
     if ahead:
         ahead.begin(marks, limit)
-    while (solved := solve(desk, [one for one, _ in marks], most=_most(marks, only), asked=asked)) is None:
+    while (
+        solved := solve(desk, [one for one, _ in marks], most=_most(marks, only), asked=asked, compared=compared)
+    ) is None:
         marks = marks[: len(marks) // 2]
+    if ahead:
+        ahead.compare(desk.how, {(one.left, one.right) for one in solved.judged}, MOST_PAIRS)
     faultpoint.reach("match.batch.compared")
     # to the disk before consumers read it: numbers that a power cut takes back would be given to other changes
     with desk.database.write(durable=True) as conn:
@@ -146,17 +155,19 @@ def solve(
     overlay: Overlay = NOTHING,
     most: int = sys.maxsize,
     asked: Shared | None = None,
+    compared: Comparison | None = None,
 ) -> Solved | None:
     """What matching these records again gives; *overlay* holds links that are not stored (a preview).
 
-    *asked* is what their nodes share, if that is known. None: more than *most* pairs would have to be compared.
+    *asked* is what their nodes share, *compared* some of their pairs, if that is known. None: more than *most* pairs
+    would have to be compared.
     """
     with desk.database.read() as conn:
         states = catalogue.states_of_records(conn, record_ids)
         states, supposed, proposal = suppose(conn, desk, states, overlay.profiles, asked)
         if len(proposal.new) > most:
             return None
-        comparing = _compare(conn, desk, proposal, supposed)
+        comparing = _compare(conn, desk, proposal, supposed, compared)
     faultpoint.reach("match.batch.read")
     desk.lap("propose")
     judged = comparing()
@@ -176,23 +187,18 @@ def solve(
 
 
 def _compare(
-    conn: Connection, desk: Desk, proposal: Proposal, supposed: Mapping[int, tuple[Profile, bool]]
+    conn: Connection,
+    desk: Desk,
+    proposal: Proposal,
+    supposed: Mapping[int, tuple[Profile, bool]],
+    before: Comparison | None,
 ) -> Callable[[], list[Judged]]:
-    """Begin to compare the new pairs, where there are many in other processes; what gives the decisions, by pair."""
+    """Begin to compare the new pairs; what gives the decisions, by pair."""
+    if not supposed:
+        return Comparison(conn, desk.how, proposal.new, before).results
     pairs = sorted(proposal.new)
-    if supposed:
-        found = read_profiles(conn, {node for pair in pairs for node in pair} - supposed.keys())
-        return lambda: judging.compare_all(desk.match_rules, bare({**found, **supposed}), pairs, None)
-    packed = catalogue.packed_profiles(conn, {node for pair in pairs for node in pair})
-    packing, read = dictionaries.evidence(conn), dictionaries.bodies(conn, packed.values())
-    size = max(1, -(-len(pairs) // desk.workers.portions(len(pairs))))
-    cut = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-    jobs = [(packing, read, {node: packed[node] for pair in portion for node in pair}, portion) for portion in cut]
-    here = partial(judging.compare_packed, desk.match_rules)
-    begun = desk.workers.begin(partial(judging.compare_elsewhere, desk.rules_path, desk.match_rules.hash), jobs, here)
-    return lambda: [
-        one for job, made in zip(jobs, begun.results(), strict=True) for one in (here(*job) if made is None else made)
-    ]
+    found = read_profiles(conn, {node for pair in pairs for node in pair} - supposed.keys())
+    return lambda: judging.compare_all(desk.match_rules, bare({**found, **supposed}), pairs, None)
 
 
 def suppose(

@@ -99,6 +99,12 @@ class Begun(Generic[R]):
         begun = zip(self._jobs[:rest], self._begun[:rest], strict=True)
         return [_ended(self._here, job, future) for job, future in begun] + here[::-1]
 
+    def drop(self) -> None:
+        """Nobody asks for the results: what no process has taken up yet is not done."""
+        for future in self._begun:
+            if future is not None:
+                future.cancel()
+
 
 class Workers:
     """The processes, started when there is first enough to do. *number* 0 is one per processor core; 1 is none."""

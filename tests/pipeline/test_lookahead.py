@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from db import catalogue, work
+from db.tables import node
 from harvester import pipeline
+from harvester.comparing import Comparison
+from harvester.judging import Pair
 from harvester.lookahead import Lookahead, Marks, Shared, nodes_of, shared
 from harvester.matching import Desk, solve
 from harvester.workers import Workers
@@ -67,7 +71,8 @@ def now(union: Union) -> tuple[Marks, Shared]:
 
 def taken(union: Union, ahead: Lookahead, limit: int = BATCH) -> tuple[Marks, Shared] | None:
     with union.pipeline.database.read() as conn:
-        return ahead.taken(conn, limit)
+        found = ahead.taken(conn, limit)
+        return found and found[:2]
 
 
 def first(union: Union) -> Marks:
@@ -109,6 +114,54 @@ def test_a_neighbour_that_was_deleted_meanwhile_is_not_compared(union: Union, wo
     assert solved is not None
     assert solved.judged
     assert not any(record.node_id in (one.left, one.right) for one in solved.judged)
+
+
+def compared(union: Union, ahead: Lookahead, decided: Set[Pair] = frozenset()) -> Comparison:
+    """The next batch's pairs, while this one would be written."""
+    ahead.compare(desk(union).how, decided, 1000)
+    assert ahead.compared is not None
+    return ahead.compared
+
+
+def test_pairs_of_the_next_batch_are_compared_while_this_one_is_written(union: Union, workers: Workers) -> None:
+    ahead = asked(union, workers, first(union))
+    begun = compared(union, ahead)
+    marks = now(union)[0]
+    solved = solve(desk(union), [one for one, _ in marks], compared=begun)
+    anew = solve(desk(union), [one for one, _ in marks])
+    assert solved is not None
+    assert anew is not None
+    assert begun.pairs == {(one.left, one.right) for one in solved.judged}
+    assert solved.judged == anew.judged
+
+
+def test_pairs_that_this_batch_decides_are_not_compared_for_the_next(union: Union, workers: Workers) -> None:
+    pairs = now(union)[1].pairs
+    decided = {min(pairs)}
+    assert compared(union, asked(union, workers, first(union)), decided).pairs == pairs - decided
+
+
+def test_what_was_compared_of_a_profile_that_is_another_by_now_is_not_heeded(union: Union, workers: Workers) -> None:
+    ahead = asked(union, workers, first(union))
+    begun = compared(union, ahead)
+    left, right = min(begun.pairs)
+    with union.pipeline.database.write() as conn:  # an id that went to another profile, as SQLite may do
+        other = select(node.c.profile).where(node.c.id == max(begun.pairs)[1]).scalar_subquery()
+        conn.execute(update(node).where(node.c.id == right).values(profile=other))
+    marks = now(union)[0]
+    solved = solve(desk(union), [one for one, _ in marks], compared=begun)
+    anew = solve(desk(union), [one for one, _ in marks])
+    assert solved is not None
+    assert anew is not None
+    assert solved.judged == anew.judged
+    before = {(one.left, one.right): one for one in begun.results()}
+    assert before[left, right] not in solved.judged
+
+
+def test_more_pairs_than_a_batch_may_have_are_not_compared_beforehand(union: Union, workers: Workers) -> None:
+    ahead = asked(union, workers, first(union))
+    ahead.compare(desk(union).how, frozenset(), 1)
+    assert ahead.compared is None
 
 
 def test_a_database_that_is_away_leaves_the_question_to_who_asks_next(tmp_path: Path, workers: Workers) -> None:
