@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from db.tables import change, cluster_event, metadata, payload, zstd_dictionary
 from harvester import deciding, inspecting, purging, storing
 from harvester.cli import induk
 from harvester.errors import UsageError
+from harvester.pipeline import MATCH_LOCK
 from tests.pipeline.lone import Lone, dublin_core, lone
 
 pytestmark = pytest.mark.slow
@@ -219,3 +221,14 @@ def test_z079_a_harvester_that_reads_no_leader_would_keep_it(tmp_path: Path, mon
     monkeypatch.setattr(storing, "admit", lambda page, source, purged: Admitted(page))
     with pytest.raises(AssertionError):
         test_z079_a_leader_that_says_deleted_is_a_deletion_unless_the_source_says_it_means_nothing(tmp_path, "d")
+
+
+def test_a_purge_stands_in_line_while_a_batch_is_matched(tmp_path: Path, database_url: str) -> None:
+    with lone(tmp_path, 3, database=database_url) as partner, partner.opened() as opened:
+        address = next(f"kampus/{name}" for name in partner.server.oracle("kampus"))
+        with ThreadPoolExecutor(1) as other:
+            with opened.database.lock(MATCH_LOCK):
+                begun = other.submit(purging.forget, opened, address, "sari")
+                while not opened.database.give_way(patience=0):  # as a match does between two batches
+                    assert not begun.done()
+            assert begun.result().run
