@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harvester import settings as configuration
@@ -40,7 +40,10 @@ def from_csv(settings: Settings, path: Path, *, dry_run: bool = False) -> tuple[
             problems.append(f"{path.name}:{line}: {problem}")
             continue
         known.add(row["code"])
-        partners.append(_partner(row))
+        try:
+            partners.append(_partner(row, configuration.mapping_folders(settings.folder)))
+        except ConfigError as error:
+            problems.append(f"{path.name}:{line}: {error}")
     if problems or not partners:
         problems = problems or [f"{path.name}: there is no row"]
         raise ConfigError(f"{len(problems)} mistakes, nothing was written", problems=tuple(problems))
@@ -82,18 +85,19 @@ def _mistake(row: Mapping[str, str], known: set[str]) -> str:
     return ""
 
 
-def identifier_rule(protocol: str, preset: str) -> str:
+def identifier_rule(protocol: str, preset: str, folders: Sequence[Path] = ()) -> str:
     """The identifier rule of a new source: that of its preset where the software changes what stands before it.
 
     A partner that is there already keeps its addresses: another rule would give every record a new one.
+
+    Raises:
+        ConfigError: there is no such preset, shipped or in *folders*, or it has mistakes.
     """
-    if protocol != "oai-pmh":
-        return ""
-    named = for_source(preset, "oai_dc").identifier_rule
-    return named if named == "header-number" else ""
+    named = for_source(preset, "oai_dc", folders).identifier_rule
+    return named if protocol == "oai-pmh" and named == "header-number" else ""
 
 
-def _partner(row: Mapping[str, str]) -> Partner:
+def _partner(row: Mapping[str, str], folders: Sequence[Path]) -> Partner:
     code = row["code"]
     protocol, preset = row.get("protocol") or "oai-pmh", row.get("preset") or "generic"
     source = Source(
@@ -101,7 +105,7 @@ def _partner(row: Mapping[str, str]) -> Partner:
         protocol=protocol,
         url=row.get("url", ""),
         preset=preset,
-        identifier_rule=identifier_rule(protocol, preset),
+        identifier_rule=identifier_rule(protocol, preset, folders),
     )
     name = row.get("name") or code
     return Partner(

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-import mappings as mapping_package
 from db import catalogue, control, desk, ledger, work
 from harvester import mapping_tools
 from harvester.clock import SystemClock
@@ -18,7 +17,6 @@ from harvester.errors import UsageError
 from harvester.formats import formats
 from harvester.merge import survivorship
 from harvester.model import Address, NormalizedRecord, Source, Window
-from harvester.normalize import mapping as mappings
 from harvester.normalize.apply import Context, normalize
 from harvester.pipeline import Pipeline, recipe, source_of
 from harvester.sources import Environment
@@ -104,9 +102,7 @@ def try_mapping(name: str, path: Path, format: str, number: int, folders: Sequen
         damaged = [one.message for page in pages for one in page.damages]
         raise UsageError(f"no record {number}: {len(found)} can be read", place=path.name, hint="; ".join(damaged[:3]))
     one = found[number - 1]
-    shipped = Path(str(mapping_package.__file__)).with_name("presets")
-    is_preset = any((folder / f"{name}.yaml").is_file() for folder in (shipped, *(one / "presets" for one in folders)))
-    how = mappings.for_source(name, one.format, folders) if is_preset else mappings.load(name, folders)
+    how = mapping_tools.mapping_of(name, one.format, tuple(folders))
     parsed: Any = formats.get(one.format)(one.payload)
     made = normalize(parsed, how, Context(source="try", identifier=one.identifier, partner="try"), trace=True)
     return {

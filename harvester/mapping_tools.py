@@ -24,6 +24,7 @@ from harvester.normalize.coverage import unread
 from harvester.normalize.describe import describe
 from harvester.normalize.functions import functions
 from harvester.normalize.layers import BASE, FAMILY_OF_FORMAT, KEYS, PRESET_KEYS
+from harvester.normalize.library import NAME
 from harvester.normalize.paths import FAMILIES
 from harvester.normalize.targets import TARGETS
 from harvester.pipeline import Pipeline, recipe
@@ -218,7 +219,7 @@ def diff(
     shown: list[Other] = []
     for one in records:
         total += 1
-        found = _compared(one, *(_how(name, one.format, tuple(folders)) for name in (before, after)))
+        found = _compared(one, *(mapping_of(name, one.format, tuple(folders)) for name in (before, after)))
         counts.update(row["field"] for row in found.changes)
         changed, failed = changed + bool(found.changes), failed + bool(found.failure)
         if (found.changes or found.failure) and len(shown) < samples:
@@ -231,17 +232,63 @@ def diff(
 _compiled: dict[tuple[str, str, tuple[Path, ...]], mappings.Mapping] = {}
 
 
-def _how(name: str, format: str, folders: tuple[Path, ...]) -> mappings.Mapping:
+def mapping_of(name: str, format: str, folders: tuple[Path, ...]) -> mappings.Mapping:
     """The mapping or preset *name*, or the one in the file of that name, for a format."""
     key = (name, format, folders)
     if key not in _compiled:
-        path = Path(name)
-        if path.suffix == ".yaml":
-            if not path.is_file():
-                raise ConfigError("there is no such mapping file", place=name)
-            name, folders = path.stem, (path.resolve().parent, *folders)
-        _compiled[key] = mappings.for_source(name, format, folders)
+        stem, places = named(name, folders)
+        _compiled[key] = mappings.for_source(stem, format, places)
     return _compiled[key]
+
+
+def named(name: str, folders: Sequence[Path]) -> tuple[str, tuple[Path, ...]]:
+    """The mapping's name, and where to look for it: of a file, its folder first.
+
+    Raises:
+        ConfigError: there is no such file, or none of a mapping may be called so.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml") and path.name == name:
+        return name, tuple(folders)
+    if not path.is_file():
+        raise ConfigError("there is no such mapping file", place=name)
+    if path.suffix != ".yaml" or not NAME.fullmatch(path.stem):
+        raise ConfigError(
+            "the name of a mapping file is of letters, digits, dots, - and _, and ends in .yaml", place=path.name
+        )
+    return path.stem, (path.resolve().parent, *folders)
+
+
+def load(name: str, folders: Sequence[Path]) -> mappings.Mapping:
+    """The mapping or preset *name*, or the one in the file of that name, with all its formats.
+
+    Raises:
+        ConfigError: there is no such mapping, or it has mistakes.
+    """
+    return mappings.load(*named(name, folders))
+
+
+def check(names: Sequence[str], folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Every mistake in these mappings or files: file, line (0: of none in particular) and message."""
+    found: dict[str, None] = {}
+    for name in names:
+        try:
+            load(name, folders)
+        except ConfigError as error:
+            found |= dict.fromkeys(error.problems or (str(error),))
+    return [_mistake(one) for one in found]
+
+
+def _mistake(problem: str) -> dict[str, Any]:
+    file, _, rest = problem.partition(":")
+    line, _, message = rest.partition(": ")
+    known = line.isdecimal()
+    return {
+        "file": file if known else "",
+        "line": int(line) if known else 0,
+        "message": message if known else problem,
+        "text": problem,
+    }
 
 
 def _compared(one: Received, before: mappings.Mapping, after: mappings.Mapping) -> Other:
@@ -295,7 +342,7 @@ def document(name: str, folders: Sequence[Path]) -> list[dict[str, str]]:
     Raises:
         ConfigError: there is no such mapping, or it has mistakes.
     """
-    first = mappings.load(name, folders)
+    first = load(name, folders)
     return [{"family": one.format_family, **line._asdict()} for one in (first, *first.others) for line in describe(one)]
 
 

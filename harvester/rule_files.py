@@ -11,6 +11,7 @@ from harvester.match import rules as match_rules
 from harvester.merge import survivorship
 from harvester.normalize import mapping
 from harvester.settings import Settings
+from harvester.settings import mapping_folders as beside
 
 
 def load_rules(settings: Settings) -> tuple[match_rules.Rules, survivorship.Rules]:
@@ -26,12 +27,14 @@ def rules_path(settings: Settings, name: str) -> Path | None:
 
 
 def check_mappings(settings: Settings) -> None:
-    """Raise a ConfigError with every mistake in the mappings that the sources use."""
+    """Raise a ConfigError with every mistake in the mappings and presets of one's own that the sources use."""
     problems: list[str] = []
+    folders = mapping_folders(settings)
+    own = {path.stem for folder in folders for path in folder.glob("*.yaml")}
     for source in settings.sources:
-        if source.mapping:
+        if name := source.mapping or (source.preset if source.preset in own else ""):
             try:
-                mapping.load(source.mapping, mapping_folders(settings))
+                mapping.load(name, folders)
             except ConfigError as error:
                 problems += [one for one in error.problems if one not in problems]
     if problems:
@@ -40,7 +43,7 @@ def check_mappings(settings: Settings) -> None:
 
 def mapping_folders(settings: Settings) -> tuple[Path, ...]:
     """Where mappings are looked for before the shipped ones."""
-    return tuple(path for path in (settings.folder / "mappings",) if path.is_dir())
+    return beside(settings.folder)
 
 
 def version() -> str:

@@ -149,7 +149,8 @@ def load(
 ) -> Settings:
     """The checked settings of *path*, of $INDUK_CONFIG or of induk.yaml in the working folder, in this order.
 
-    *presets*, *protocols* and *outputs* are the names that exist; None accepts every name. Nothing but these files
+    *presets*, *protocols* and *outputs* are the names that exist; None accepts every name, and a mapping or preset
+    beside the file is known by its own. Nothing but these files
     is read, no secret, no network.
 
     Raises:
@@ -163,7 +164,8 @@ def load(
             hint="`induk init` writes one; --config or INDUK_CONFIG names one elsewhere",
         )
     problems: list[str] = []
-    known = {"preset": presets, "protocol": protocols, "output": outputs}
+    own = [one.stem for place in mapping_folders(path.parent) for one in place.glob("*.yaml")]
+    known = {"preset": presets and (*presets, *own), "protocol": protocols, "output": outputs}
     file = read(path, path.name, problems)
     checked = validate(SettingsFile, file, known, problems) if file else None
     partners = _partners(path.parent, checked or SettingsFile(), known, problems)
@@ -172,6 +174,11 @@ def load(
     return Settings.model_construct(
         **{name: getattr(checked, name) for name in SettingsFile.model_fields}, path=path.absolute(), partners=partners
     )
+
+
+def mapping_folders(folder: Path) -> tuple[Path, ...]:
+    """Where mappings and presets of one's own lie, beside induk.yaml."""
+    return tuple(path for path in (folder / "mappings", folder / "mappings" / "presets") if path.is_dir())
 
 
 def _partners(folder: Path, settings: SettingsFile, known: Known, problems: list[str]) -> tuple[Partner, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +21,39 @@ def command() -> None:
 
 def _folders(shell: Shell) -> tuple[Path, ...]:
     """Mappings beside induk.yaml, where there is one; mistakes in it, and in partner files, are no matter here."""
-    from harvester import rule_files
+    from harvester.settings import mapping_folders
     from harvester.settings_schema import CONFIG_NAME
 
     try:
-        return tuple(rule_files.mapping_folders(settings_of(shell)))
+        return mapping_folders(settings_of(shell).folder)
     except ConfigError:
         if shell.config:
             raise
-        beside = Path(os.environ.get("INDUK_CONFIG") or CONFIG_NAME).parent / "mappings"
-        return (beside,) if beside.is_dir() else ()
+        return mapping_folders(Path(os.environ.get("INDUK_CONFIG") or CONFIG_NAME).parent)
 
 
 @command.command()
 @click.argument("names", nargs=-1)
 @common
-def check(shell: Shell, names: tuple[str, ...]) -> None:
-    """Check mapping files (none: all that ship); every mistake at once, as file:line with a suggestion."""
-    from harvester.normalize import mapping
+def check(shell: Shell, names: tuple[str, ...]) -> int:
+    """Check mappings by name or as .yaml files (none: all that ship and one's own); every mistake, as file:line."""
+    from harvester import mapping_tools
 
-    problems: list[str] = []
-    wanted = names or shipped()
-    for name in wanted:
-        try:
-            mapping.load(name, _folders(shell))
-        except ConfigError as error:
-            problems += [one for one in error.problems if one not in problems]
-    if problems:
-        raise ConfigError(f"{len(problems)} mistakes", problems=tuple(problems))
-    shell.emit({"checked": list(wanted)}, lambda: shell.say(_("good: {names}", names=", ".join(wanted))))
+    folders = _folders(shell)
+    wanted = names or known(folders)
+    mistakes = mapping_tools.check(wanted, folders)
+    problems = tuple(one.pop("text") for one in mistakes)
+    if problems and not shell.json:
+        raise ConfigError(f"{len(problems)} mistakes", problems=problems)
+    answer = {"checked": wanted, "problems": mistakes}
+    shell.emit(answer, lambda: shell.say(_("good: {names}", names=", ".join(wanted))))
+    return 2 if problems else 0
+
+
+def known(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The names of the mappings and presets that ship with Induk, then those beside induk.yaml."""
+    own = sorted(path.stem for folder in folders for path in folder.glob("*.yaml"))
+    return tuple(dict.fromkeys((*shipped(), *own)))
 
 
 def shipped() -> tuple[str, ...]:
@@ -63,12 +68,14 @@ def shipped() -> tuple[str, ...]:
 @click.argument("names", nargs=-1)
 @common
 def test(shell: Shell, names: tuple[str, ...]) -> int:
-    """Run the tests inside mapping files (none: all that ship)."""
-    from harvester.normalize import check, mapping
+    """Run the tests inside mappings by name or as .yaml files (none: all that ship and one's own)."""
+    from harvester import mapping_tools
+    from harvester.normalize import check
 
     rows: list[dict[str, Any]] = []
-    for name in names or shipped():
-        found = mapping.load(name, _folders(shell))
+    folders = _folders(shell)
+    for name in names or known(folders):
+        found = mapping_tools.load(name, folders)
         failures = check.run_tests(found)
         rows.append({"mapping": name, "failures": [str(one) for one in failures]})
     failed = [one for row in rows for one in row["failures"]]

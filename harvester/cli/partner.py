@@ -50,7 +50,7 @@ def add(
         _show_profile(shell, profile)
         url, preset = profile.url, preset or profile.preset
     preset = preset or "generic"
-    rule = enlisting.identifier_rule(protocol, preset)
+    rule = enlisting.identifier_rule(protocol, preset, settings.mapping_folders(known.folder))
     source = Source(code=code, protocol=protocol, url=url, preset=preset, internal=internal, identifier_rule=rule)
     made = Partner(code=code, name_id=name_id or code, name_en=name_en or name_id or code, sources=(source,))
     if shell.dry_run:

@@ -179,7 +179,8 @@ def preset_layer(preset: str, format: str, library: Library, found: list[str], s
         if inner not in KEYS:
             problems.add(("formats", key, inner), f"unknown key {inner!r}", suggestion(inner, list(KEYS)))
     extends = str(block.get("extends") or BASE[family])
-    base = mapping_layer(extends, library, found, (*seen, preset), file.place("formats", key, "extends"))
+    place = file.place("formats", key, "extends")
+    base = _extended(extends, FAMILIES_OF[family], library, found, (*seen, preset), place)
     if base.family != FAMILIES_OF[family]:
         problems.add(("formats", key, "extends"), f"{extends} reads {base.family}, not {FAMILIES_OF[family]}")
     block = {"identifier": body.get("identifier"), **block}

@@ -12,7 +12,7 @@ from harvester.normalize.tables import Table, table_of
 from harvester.registry import suggestion
 from harvester.yaml_file import YamlFile, parse, read
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Source(NamedTuple):
@@ -69,7 +69,7 @@ class Library:
             source = self._given[key]
             self._used[key] = source
             return parse(source.text, name=source.label)
-        if _NAME.fullmatch(name):
+        if NAME.fullmatch(name):
             for folder in folders:
                 path = folder / f"{name}.yaml"
                 if path.is_file():
