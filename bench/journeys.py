@@ -107,9 +107,9 @@ def whole(file: str, home: str, url: str) -> dict[str, Any]:
     made = joined(file, home, url)
 
     def work() -> dict[str, Any]:
-        made.harvest()
+        loaded = timed(lambda: made.harvest() and {})["wall"]
         found = made.match()
-        return {"pairs": found["pairs"] / found["records"]}
+        return {"loaded": loaded, "pairs": found["pairs"] / found["records"]}
 
     return {**timed(work), **size(Path(home) / "induk.db", file)}
 
