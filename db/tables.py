@@ -646,6 +646,142 @@ suspect_mark = Table(
     Column("derivation_id", Id, ForeignKey("derivation.id"), nullable=False),
 )
 
+# clusters of which no feed tells that a match has looked at them: another person's word, a hidden year
+suspect_due = Table(
+    "suspect_due",
+    metadata,
+    _id(),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False),
+)
+
+identifier = Table(  # a cataloguer said: wrong on this record, not to be used for matching
+    "ignored_identifier",
+    metadata,
+    Column("decision_id", Id, ForeignKey("human_decision.id"), primary_key=True),
+    Column("source", Bytewise, primary_key=True),
+    Column("identifier", Bytewise, primary_key=True),
+    Column("kind", Bytewise, primary_key=True),
+    Column("value", Bytewise, primary_key=True),
+    Index("ix_ignored_identifier_address", "source", "identifier"),
+    sqlite_with_rowid=False,
+)
+
+imported_id = Table(  # ids of a union catalogue that was here before: they lead to where their records are now
+    "imported_id",
+    metadata,
+    Column("name", Bytewise, primary_key=True),
+    Column("source", Bytewise, primary_key=True),
+    Column("identifier", Bytewise, primary_key=True),
+    Column("decision_id", Id, ForeignKey("human_decision.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+label = Table(
+    "label",
+    metadata,
+    _id(),
+    Column("left_source", Bytewise, nullable=False),
+    Column("left_identifier", Bytewise, nullable=False),
+    Column("right_source", Bytewise, nullable=False),
+    Column("right_identifier", Bytewise, nullable=False),
+    Column("duplicate", Boolean, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+# ---- catalogue: what it became -----------------------------------------------------------------------
+
+cluster = Table(
+    "cluster",
+    metadata,
+    _id(),
+    Column("state", Text, nullable=False),  # active | gone
+    Column("size", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("doc_hash", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+    Column("node_id", Id, ForeignKey("node.id"), nullable=False, index=True),
+)
+
+former_membership = Table(  # where a deleted record stood: it comes back to the same id
+    "former_membership",
+    metadata,
+    Column("record_id", Id, ForeignKey("record.id"), primary_key=True),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+)
+
+cluster_event = Table(
+    "cluster_event",
+    metadata,
+    _id(),
+    Column("cluster_id", Id, ForeignKey("cluster.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # born | joined | left | merged | split | gone | returned | linked | undone
+    Column("actor", Text, nullable=False),
+    Column("run_id", Id, nullable=False, index=True),
+    Column("at", Text, nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),  # JSON, packed; from it, to be looked for:
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
+    Column("source", Bytewise, nullable=False, server_default=""),  # of the record
+    Column("record", Bytewise, nullable=False, server_default=""),  # its address, and that of the other of its pair
+    Column("other", Bytewise, nullable=False, server_default=""),
+    Column("rule", Text, nullable=False, server_default=""),  # the feature that spoke most, or a person's action
+    Column("score", Float),
+    Index("ix_cluster_event_source", "source", "id"),
+    Index("ix_cluster_event_actor", "actor", "id"),
+)
+
+cluster_redirect = Table(
+    "cluster_redirect",
+    metadata,
+    Column("old_id", Id, primary_key=True, autoincrement=False),
+    Column("new_id", Id, nullable=False, index=True),
+    Column("at", Text, nullable=False),
+)
+
+union_record = Table(
+    "union_record",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # JSON, packed
+    Column("dictionary_id", Id, ForeignKey("zstd_dictionary.id")),
+)
+
+cluster_brief = Table(
+    "cluster_brief",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("year", Integer),
+    Column("material", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("partners", Integer, nullable=False),
+)
+
+suspect = Table(  # what is odd about clusters, as far as the feed had come: worked out anew when it is lost
+    "suspect",
+    metadata,
+    Column("cluster_id", Id, ForeignKey("cluster.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+suspect_mark = Table(
+    "suspect_mark",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("derivation_id", Id, ForeignKey("derivation.id"), nullable=False),
+)
+
 suspect_due = (
     Table(  # clusters of which no feed tells that a match has looked at them: another person's word, a hidden year
         "suspect_due",
