@@ -20,7 +20,7 @@ from db.feed_reader import FeedReader
 from db.prepared import digest
 from harvester import faultpoint
 from harvester.drawing import member
-from harvester.errors import ConfigError, Halted
+from harvester.errors import ConfigError, Halted, OutputError
 from harvester.merge import survivorship
 from harvester.merge.marc import Wording, to_marc
 from harvester.model import Catalogue, MarcRecord, Member, NormalizedRecord, Partner, UnionRecord, Value
@@ -95,6 +95,22 @@ def publish(
         Halted: the feed is held, and the output would have to be compared or made anew.
     """
     output = open_output(pipeline, name, environ)
+    try:
+        return _published(pipeline, name, output, verify=verify, repair=repair)
+    except OutputError as error:
+        number = _waiting(pipeline, name)
+        hint = f"changes that wait for it: {number}; the next run goes on from there"
+        raise OutputError(error.message, place=error.place, hint=hint) from error
+
+
+def _waiting(pipeline: Pipeline, name: str) -> int:
+    """How many released changes the output has not got."""
+    reached = stored_state(pipeline, name).state.reached
+    with pipeline.database.read() as conn:
+        return max(0, int(changes.feed_state(conn)["released"]) - reached)
+
+
+def _published(pipeline: Pipeline, name: str, output: Output, *, verify: bool, repair: bool) -> Published:
     with pipeline.database.lock(PUBLISH_LOCK + name):
         stored = stored_state(pipeline, name)
         now = fingerprints(pipeline)

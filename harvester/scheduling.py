@@ -286,17 +286,25 @@ def _match(pipeline: Pipeline) -> tuple[dict[str, Any], str]:
 
 
 def _publish(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str, str]:
-    """Bring every configured output up to date; one that fails goes on next time from where it stands."""
+    """Bring every configured output up to date, side by side: none waits for one that does not answer.
+
+    One that fails goes on next time from where it stands.
+    """
     from harvester import publishing
 
-    found: dict[str, str] = {}
-    for name in pipeline.settings.outputs:
+    def one(name: str) -> str:
         try:
             publishing.publish(pipeline, name, environ)
-            found[name] = ""
         except IndukError as error:
-            found[name] = str(error)
-    return found
+            return str(error)
+        except Exception as error:  # noqa: BLE001  a fault of ours in one output must not cost the others their night
+            pipeline.log("output_crashed", output=name, error=repr(error), traceback=traceback.format_exc())
+            return f"an error of Induk itself: {type(error).__name__}: {error}"
+        return ""
+
+    names = list(pipeline.settings.outputs)
+    with ThreadPoolExecutor(max(1, len(names)), thread_name_prefix="publish") as pool:
+        return dict(zip(names, pool.map(one, names), strict=True))
 
 
 def close_dead(pipeline: Pipeline) -> int:

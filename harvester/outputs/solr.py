@@ -252,7 +252,7 @@ def _owners(documents: Iterable[Document]) -> Counter[str]:
 def open_solr(opening: Opening) -> Solr:
     """A core at *url* (…/solr/biblio).
 
-    Options: max_bytes, max_documents, commit_within (ms), tries, wait and timeout (seconds), ignore (fields).
+    Options: max_bytes, max_documents, commit_within (ms), tries, wait, timeout and patience (seconds), ignore (fields).
 
     Raises:
         ConfigError: no url, or a setting of the wrong type.
@@ -266,7 +266,9 @@ def open_solr(opening: Opening) -> Solr:
             option(opening, "commit_within", 60_000),
         )
         client = SolrClient(opening.url, opening.clock, _auth(opening), option(opening, "tries", 15))
-        client.wait, client.timeout = option(opening, "wait", 60.0), option(opening, "timeout", 60.0)
+        client.wait = option(opening, "wait", client.wait)
+        client.timeout = option(opening, "timeout", client.timeout)
+        client.patience = option(opening, "patience", client.patience)
         client.log = opening.log
         ignored = frozenset(option(opening, "ignore", list[str]()))
     except msgspec.ValidationError as error:

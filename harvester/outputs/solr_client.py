@@ -23,7 +23,7 @@ class DocumentRefused(IndukError):
 
 
 class SolrClient:
-    """One core; every request has a time limit in seconds and is repeated while the server is busy or away."""
+    """One core; a request has a time limit in seconds and is repeated while the server is busy or away, for a while."""
 
     def __init__(self, url: str, clock: Clock, auth: tuple[str, str] | None = None, tries: int = 15) -> None:
         parts = urlsplit(url)
@@ -31,8 +31,9 @@ class SolrClient:
         self.place = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         self._clock = clock
         self._tries = max(1, tries)
-        self.wait = 60.0
+        self.wait = 20.0
         self.timeout = 60.0
+        self.patience = 180.0  # seconds that a run loses in all to a server that does not answer
         self.log: Callable[..., None] = lambda event, **values: None  # each try that failed: minutes pass
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment must not catch loopback
@@ -68,9 +69,10 @@ class SolrClient:
     def _ask(
         self, path: str, parameters: Mapping[str, str], body: bytes | None, form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        trouble = ""
-        for attempt in range(self._tries):
-            pause = self.wait
+        attempt = 0
+        while True:
+            attempt += 1
+            pause, began = self.wait, self._clock.monotonic()
             try:
                 answer = self._session.post(
                     f"{self.url}/{path}",
@@ -86,11 +88,14 @@ class SolrClient:
                 pause = _retry_after(answer.headers.get("Retry-After", ""), pause)
             except requests.RequestException as error:
                 trouble = type(error).__name__
-            if attempt + 1 < self._tries:
-                tried = f"{attempt + 1} of {self._tries}"
-                self.log("output_try_failed", output=self.place, trouble=trouble, tries=tried, again_in=f"{pause:g} s")
-                self._clock.sleep(pause)
-        raise OutputError(f"does not answer after {self._tries} tries: {trouble}", place=self.place)
+            self.patience -= self._clock.monotonic() - began
+            if attempt == self._tries or self.patience <= 0:
+                raise OutputError(f"does not answer after {attempt} tries: {trouble}", place=self.place)
+            pause = min(pause, self.patience)
+            self.patience -= pause
+            tried = f"{attempt} of {self._tries}"
+            self.log("output_try_failed", output=self.place, trouble=trouble, tries=tried, again_in=f"{pause:g} s")
+            self._clock.sleep(pause)
 
     def _read(self, answer: requests.Response) -> dict[str, Any]:
         try:

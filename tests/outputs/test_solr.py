@@ -235,6 +235,19 @@ def test_z126_a_busy_server_is_asked_again_and_a_dead_one_loses_nothing(solr: So
     assert publisher.state.position == 2
 
 
+def test_a_server_that_stays_busy_costs_a_run_three_minutes_in_all(solr: SolrServer) -> None:
+    union = Union()
+    publisher = Publisher(solr, union)
+    union.commit({"1": [held_by("ui/10")]})
+    solr.busy = 3
+    publisher.publish()
+    solr.busy = 1_000_000
+    union.commit({"2": [held_by("ui/11")]})
+    with pytest.raises(OutputError, match="HTTP 503"):
+        publisher.publish()
+    assert sum(publisher.clock.slept) == pytest.approx(180, abs=5)
+
+
 def test_requests_keep_to_the_limits_and_a_cluster_larger_than_one_goes_in_parts() -> None:
     with SolrServer(max_bytes=12_000) as solr:
         union = Union()
