@@ -15,7 +15,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from db import catalogue, links, review
+from db import catalogue, desk, links, review
 from db.catalogue import RecordState
 from db.links import Decided
 from harvester import deciding, worklist
@@ -69,7 +69,7 @@ def queue(pipeline: Pipeline, limit: int = 50, *, kinds: Sequence[str] = KINDS, 
             found += _pairs(conn, pipeline, kinds, limit, partner)
         if "cluster" in kinds:
             found += _clusters(conn, pipeline, limit, partner)
-        chosen = sorted(found, key=lambda one: (-one.value, one.left, one.right))[:limit]
+        chosen = sorted(found, key=lambda one: (-one.value, *map(Address.parse, (one.left, one.right))))[:limit]
         briefs = catalogue.briefs(conn, {key for one in chosen for key in one.clusters})
     return [_titled(one, briefs) for one in chosen]
 
@@ -123,8 +123,7 @@ def _pairs(conn: Connection, pipeline: Pipeline, kinds: Iterable[str], limit: in
     rules = pipeline.match
     horizon, taken, found = EXAMINED, 0, 0
     while found < limit:
-        ranked = ((_worth(one, rules), -one.left_node, -one.right_node, one) for one in review.pairs(conn, kinds))
-        best = [(row[0], row[3]) for row in heapq.nlargest(horizon, ranked, key=lambda row: row[:3])]
+        best = _best(conn, rules, kinds, horizon)
         seen = {_clusters_of(one) for _, one in best[:taken]}
         for start in range(taken, len(best), SLICE):
             found_here = list(_undecided(*_items(conn, best[start : start + SLICE], seen, partner), conn))
@@ -134,7 +133,37 @@ def _pairs(conn: Connection, pipeline: Pipeline, kinds: Iterable[str], limit: in
                 return
         if len(best) < horizon:
             return
-        horizon, taken = horizon * 10, horizon
+        horizon, taken = horizon * 10, len(best)
+
+
+def _best(conn: Connection, rules: Rules, kinds: Iterable[str], number: int) -> list[tuple[float, review.Waiting]]:
+    """The pairs that are worth most with their worth, *number* of them and what is worth as much as the last.
+
+    Of equal worth in the order of their addresses: the numbers of nodes follow the order in which records arrived.
+    """
+    found: list[tuple[float, review.Waiting]] = []
+    enough = 4 * number
+    for one in review.pairs(conn, kinds):
+        found.append((_worth(one, rules), one))
+        if len(found) > enough:
+            found = _not_worth_less(found, number)
+            enough = 4 * max(number, len(found))
+    found = _not_worth_less(found, number)
+    homes = desk.standing(conn, {node for _, one in found for node in (one.left_node, one.right_node)})
+
+    def rank(row: tuple[float, review.Waiting]) -> tuple[float, list[Address]]:
+        ends = (homes[node][0] for node in (row[1].left_node, row[1].right_node) if node in homes)
+        return -row[0], sorted(ends)
+
+    return sorted(found, key=rank)
+
+
+def _not_worth_less(found: list[tuple[float, review.Waiting]], number: int) -> list[tuple[float, review.Waiting]]:
+    """Those that are worth as much as the *number*-th best, or more."""
+    if len(found) <= number:
+        return found
+    least = heapq.nlargest(number, (worth for worth, _ in found))[-1]
+    return [row for row in found if row[0] >= least]
 
 
 def _worth(one: review.Waiting, rules: Rules) -> float:

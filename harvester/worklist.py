@@ -13,6 +13,7 @@ from db import review
 from db import suspects as stored
 from db.engine import Database
 from harvester.match.rules import Rules
+from harvester.model import Address
 from harvester.reviewing_suspects import AROUND, Around, Suspicion, suspicions
 
 EXAMINED = 1000  # of each kind, when everything is looked at
@@ -93,4 +94,4 @@ def _again(line: Suspicion, around: Around) -> Suspicion:
 
 
 def _ranked(lines: list[Suspicion]) -> list[Suspicion]:
-    return sorted(lines, key=lambda one: (-one.worth, one.cluster))[:KEPT]
+    return sorted(lines, key=lambda one: (-one.worth, *map(Address.parse, (one.left, one.right)), one.cluster))[:KEPT]

@@ -198,6 +198,22 @@ def test_what_was_judged_hides_nothing_that_still_waits(union: Union) -> None:
     assert [one.left for one in reviewing.queue(union.pipeline, 1, kinds=("review", "veto"))] == [waits[-1].left]
 
 
+def test_pairs_of_equal_worth_come_in_the_order_of_their_addresses_whoever_came_first(
+    union: Union, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.reviewing.EXAMINED", 3)
+    books = two_editions_of_each(SUBJECTS)
+    for address in sorted(books, key=lambda one: one[::-1], reverse=True):  # as if each had come on a night of its own
+        union.put(address, books[address])
+        union.harvest()
+    union.match()
+    waits = reviewing.queue(union.pipeline, 50, kinds=("review", "veto"))
+    assert len({one.value for one in waits}) == 1
+    assert [one.left for one in waits] == sorted(one.left for one in waits)
+    for number in range(1, 12):
+        assert reviewing.queue(union.pipeline, number, kinds=("review", "veto")) == waits[:number]
+
+
 def test_the_most_valuable_pair_comes_first_however_many_score_higher(union: Union) -> None:
     union.night(two_editions_of_each(SUBJECTS))
     # a lower score, since the pages differ a little, but ten records hang on it
