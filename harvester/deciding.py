@@ -23,7 +23,7 @@ from harvester.deciding_undo import undo_decisions, undo_of_events
 from harvester.drawing import member
 from harvester.errors import UsageError
 from harvester.heeding import Pinned, without
-from harvester.identifiers import isbns
+from harvester.identifiers import canonical
 from harvester.merge import survivorship
 from harvester.model import Address, Member, NormalizedRecord, Pin, Profile
 from harvester.pipeline import Pipeline
@@ -347,6 +347,8 @@ def wrong_identifier(
         common = constants.of_records(conn, [state.record_id])[state.record_id]
     record = _decode_record(body) if body else NormalizedRecord()
     found = _carried(record, kind, value, address)
+    if found in {(one, canonical(one, text)) for one, text in already}:
+        raise UsageError(f"{found[0]} {found[1]} is left out of matching already", place=address)
     made = profiled(without(record, already | {found}), pipeline.match, common)
     profile = msgspec.msgpack.decode(made.profile, type=Profile)
 
@@ -360,9 +362,9 @@ def wrong_identifier(
 
 def _carried(record: NormalizedRecord, kind: str, value: str, address: str) -> tuple[str, str]:
     """The identifier that the person means, as the record has it."""
-    same = {value, value.replace("-", "").strip(), *(one.value for one in isbns(value))}
+    same = {value.replace("-", "").strip(), canonical(kind, value).replace("-", "")}
     for one in record.identifiers:
-        if one.kind == kind and not same.isdisjoint((one.value, one.value.replace("-", ""))):
+        if one.kind == kind and one.value.replace("-", "") in same:
             return one.kind, one.value
     has = ", ".join(f"{one.kind} {one.value}" for one in record.identifiers) or "none"
     raise UsageError(f"the record has no {kind} {value}", place=address, hint=f"it has: {has}")
@@ -388,8 +390,11 @@ def decision(pipeline: Pipeline, number: int) -> dict[str, Any]:
 
 
 def told(one: Decided) -> dict[str, Any]:
-    """A decision as plain data."""
-    return {**one._asdict(), "sides": [[str(address) for address in side] for side in one.sides]}
+    """A decision as plain data; a wrong identifier in the form that records have."""
+    body = one.body
+    if one.action == "wrong":
+        body = {**body, "value": canonical(body["kind"], body["value"])}
+    return {**one._asdict(), "body": body, "sides": [[str(address) for address in side] for side in one.sides]}
 
 
 def contradictions(pipeline: Pipeline) -> list[str]:

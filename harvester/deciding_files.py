@@ -24,8 +24,9 @@ from sqlalchemy import Connection
 from db import catalogue, links, work
 from db.links import Decided, Draft
 from harvester import yaml_file
-from harvester.deciding import typed
+from harvester.deciding import told, typed
 from harvester.errors import ConfigError, UsageError
+from harvester.identifiers import canonical
 from harvester.model import Address, Value
 from harvester.pipeline import Pipeline
 
@@ -83,7 +84,8 @@ def _exported(pipeline: Pipeline) -> Iterator[tuple[Decided, dict[str, Any]]]:
         last = batch[-1].id
         for one in batch:
             if one.action in ACTIONS:
-                yield one, _plain(one)
+                plain = one._replace(body=told(one)["body"])
+                yield plain, _plain(plain)
 
 
 def _plain(one: Decided) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def import_links(pipeline: Pipeline, text: str, author: str, *, preview: bool = 
         for one in held
         for at in {one.at, "" if one.state in links.IN_FORCE else one.at}
     }
-    fresh = [one for one in drafts if _key_of(*one) not in there]
+    fresh = list({key: one for one in drafts if (key := _key_of(*one)) not in there}.values())
     return _store(pipeline, fresh, len(drafts) - len(fresh), preview)
 
 
@@ -171,7 +173,9 @@ def _all(conn: Connection) -> Iterator[Decided]:
 
 
 def _key(action: str, author: str, at: str, sides: Iterable[Iterable[Address]], body: Mapping[str, Any]) -> str:
-    own = {name: body[name] for name in ("field", "donor", "value", "kind") if name in body}
+    own = {name: body[name] for name in ("field", "donor", "value", "kind", "id") if name in body}
+    if action == "wrong":  # older databases hold some as they were typed
+        own["value"] = canonical(str(own["kind"]), str(own["value"]))
     return json.dumps([action, author, at, sorted(sorted(map(str, side)) for side in sides), own], sort_keys=True)
 
 
@@ -251,6 +255,8 @@ def _draft(row: Any, number: int, author: str) -> tuple[Draft, str]:
         raise UsageError(f"`body` of {row['action']} needs {', '.join(sorted(wanted))}", place=place)
     if row["action"] == "pin":
         body = {**body, **({"value": typed(body["field"], body.get("value"))} if "donor" not in body else {})}
+    if row["action"] == "wrong":
+        body = {**body, "value": canonical(str(body["kind"]), str(body["value"]))}
     who, why, at = (str(row.get(name) or "") for name in ("author", "reason", "at"))
     if at and not _is_time(at):
         raise UsageError(f"at: {at!r} is no time such as 2026-11-22T08:00:00Z", place=place)

@@ -14,6 +14,7 @@ from db import constants, ledger, links, placing
 from db.catalogue import RecordState
 from db.engine import Database
 from db.upsert import Row
+from harvester.identifiers import canonical
 from harvester.match.rules import Rules
 from harvester.merge import survivorship
 from harvester.model import Address, Member, NormalizedRecord, Pin
@@ -72,8 +73,9 @@ def hide_identifiers(database: Database, rules: Rules) -> None:
 
 
 def without(record: NormalizedRecord, wrong: set[tuple[str, str]]) -> NormalizedRecord:
-    """*record* without these identifiers (kind, value)."""
-    kept = tuple(one for one in record.identifiers if (one.kind, one.value) not in wrong)
+    """*record* without these identifiers (kind, value); older databases hold some as they were typed."""
+    meant = wrong | {(kind, canonical(kind, value)) for kind, value in wrong}
+    kept = tuple(one for one in record.identifiers if (one.kind, one.value) not in meant)
     return msgspec.structs.replace(record, identifiers=kept)
 
 

@@ -7,6 +7,7 @@ but never matched.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -159,3 +160,15 @@ def standard_number(terms: str) -> str:
         return ""
     found = [one.value for one in (*isbns(terms), *issns(terms)) if one.status == "valid"]
     return found[0] if found else ""
+
+
+def canonical(kind: str, value: str) -> str:
+    """*value* as records have it, however it was typed: an ISBN as its 13 digits, a DOI without its address."""
+    found = _OF_KIND[kind](value) if kind in _OF_KIND else ()
+    numbers = [one for one in (found if isinstance(found, tuple) else (found,)) if one]
+    return numbers[0].value if len(numbers) == 1 else value.strip()
+
+
+_OF_KIND: dict[str, Callable[[str], tuple[Identifier, ...] | Identifier | None]] = {
+    "isbn": isbns, "issn": issns, "ismn": ismns, "lccn": lccn, "oclc": oclc, "doi": doi, "handle": handle,
+}  # fmt: skip

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from db import links
+from db.links import Draft
 from harvester import deciding, deciding_files, inspecting
 from harvester.errors import ConfigError, UsageError
+from harvester.model import Address
 from tests.pipeline.shelf import Book, Union
 
 PELANGI = Book("Laskar pelangi", isbn="9789793062792")
@@ -155,3 +158,62 @@ def test_a_time_that_is_none_and_a_record_in_two_old_clusters_are_refused(union:
         deciding_files.import_union(union.pipeline, twice, "admin", "")
     assert caught.value.place == "4"
     assert deciding.decisions(union.pipeline) == []
+
+
+# ---- identifiers that were typed -----------------------------------------------------------------------
+
+BARE = Book("Laskar pelangi", author="", isbn="9789793062792", year="", pages="", publisher="")
+SPELLINGS = ("979-3062-79-7", "9793062797", "978-979-3062-79-2", "9789793062792")
+
+
+def wrong(value: str) -> str:
+    return f"- action: wrong\n  records: [[bukit/1]]\n  body: {{kind: isbn, value: '{value}'}}\n"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_imported_wrong_isbn_counts_and_is_shown_as_records_have_it(other: Union, spelling: str) -> None:
+    other.night({"alun/1": BARE, "bukit/1": BARE})
+    assert other.together("alun/1", "bukit/1")
+    assert deciding_files.import_links(other.pipeline, wrong(spelling), "admin").decisions == 1
+    other.match()
+    assert not other.together("alun/1", "bukit/1")
+    assert [one["body"]["value"] for one in deciding.decisions(other.pipeline)] == ["9789793062792"]
+
+
+def test_a_wrong_isbn_is_one_decision_however_it_is_spelled(other: Union) -> None:
+    other.night({"alun/1": BARE, "bukit/1": BARE})
+    done = deciding_files.import_links(other.pipeline, "".join(map(wrong, SPELLINGS)), "admin")
+    assert (done.decisions, done.known) == (1, 3)
+    again = deciding_files.import_links(other.pipeline, wrong(SPELLINGS[2]), "admin")
+    assert (again.decisions, again.known) == (0, 1)
+    for spelling in SPELLINGS:
+        with pytest.raises(UsageError, match="isbn 9789793062792 is left out of matching already"):
+            deciding.wrong_identifier(other.pipeline, "bukit/1", "isbn", spelling, "ana", "")
+    assert len(deciding.decisions(other.pipeline)) == 1
+
+
+def test_two_spellings_in_an_older_database_count_as_the_identifier_that_they_mean(other: Union) -> None:
+    other.night({"alun/1": BARE, "bukit/1": BARE})
+    where = Address("bukit", "1")
+    with other.pipeline.database.write() as conn:
+        for value in SPELLINGS[:2]:
+            draft = Draft("wrong", "", "ana", "set", ((where,),), {"kind": "isbn", "value": value})
+            links.ignore(conn, links.add(conn, draft, other.pipeline.now(), run_id=None), where, "isbn", value)
+    other.night({"bukit/1": BARE._replace(note="lagi")})
+    assert not other.together("alun/1", "bukit/1")
+    first, second = deciding.decisions(other.pipeline)
+    assert first["body"]["value"] == second["body"]["value"] == "9789793062792"
+    exported = "".join(deciding_files.export(other.pipeline))
+    assert "979-3062-79-7" not in exported
+    deciding.undo(other.pipeline, first["id"], "ana", "")
+    assert not other.together("alun/1", "bukit/1")
+    deciding.undo(other.pipeline, second["id"], "ana", "")
+    assert other.together("alun/1", "bukit/1")
+
+
+def test_a_record_may_have_had_two_older_ids(other: Union) -> None:
+    rows = "".join(
+        f"- action: old_id\n  records: [[bukit/1]]\n  body: {{import: union, id: {name}}}\n" for name in ("A17", "A18")
+    )
+    assert deciding_files.import_links(other.pipeline, rows, "admin").decisions == 2
+    assert deciding_files.import_links(other.pipeline, rows, "admin").known == 2
