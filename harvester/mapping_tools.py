@@ -275,7 +275,7 @@ def check(names: Sequence[str], folders: Sequence[Path]) -> list[dict[str, Any]]
         try:
             load(name, folders)
         except ConfigError as error:
-            found |= dict.fromkeys(error.problems or (str(error),))
+            found |= dict.fromkeys(error.problems)
     return [_mistake(one) for one in found]
 
 
