@@ -17,6 +17,8 @@ from harvester.formats.xml_mend import declared_encoding
 from harvester.formats.xml_safe import parse
 
 _NAMESPACE = re.compile(rb"\sxmlns(?::([\w.-]+))?\s*=\s*(\"[^\"<>]*\"|'[^'<>]*')")
+_NAME = re.compile(rb"<[\w.:-]+")
+_SECTIONS = ((b"<", b">"), (b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))  # none is scanned before it is whole
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 _EXTENSION = re.compile(rb"<(/?)(?:[\w.-]+:)?extension(?=[\s>])")
 _MARC_PART = re.compile(rb"<(?:[\w.-]+:)?(?:leader|controlfield|datafield)\b")
@@ -50,14 +52,14 @@ class _Scanner:
 
     def __init__(self, tag: str) -> None:
         self._token = _tokens(tag)
-        self._tag = tag
+        self._tag, self._name = tag, tag.encode("ascii")
         self._buffer = b""
         self._offset = 0
         self._scanned = 0
         self._start: int | None = None
         self._in_head = True
         self._doctype = False
-        self._sample = b""
+        self._sample, self._encoding = b"", "utf-8"
         self._namespaces: dict[bytes, bytes] = {}
         self._within = 0
         self.found = 0
@@ -66,6 +68,7 @@ class _Scanner:
     def feed(self, chunk: bytes) -> Iterator[Piece]:
         if len(self._sample) < 1000:
             self._sample += chunk[:1000]
+            self._encoding = declared_encoding(self._sample)
         self._buffer += chunk
         yield from self._scan(self._complete())
         if not self.refused:
@@ -74,11 +77,16 @@ class _Scanner:
     def _complete(self) -> int:
         """How far the buffer can be scanned: to the tag, comment or CDATA section that is not yet whole."""
         end = len(self._buffer)
-        for opening, closing in ((b"<", b">"), (b"<!--", b"-->"), (b"<![CDATA[", b"]]>")):
+        for opening, closing in _SECTIONS if self._marked(end) else _SECTIONS[:1]:
             last = self._buffer.rfind(opening, self._scanned)
             if last >= 0 and self._buffer.find(closing, last) < 0:
                 end = min(end, last)
         return end
+
+    def _marked(self, end: int) -> bool:
+        """Whether there may be a comment or a CDATA section before *end*. One character is found at once."""
+        buffer, at = self._buffer, self._scanned
+        return buffer.find(b"!", at, end) >= 0 and buffer.find(b"<!", at, end) >= 0
 
     def close(self) -> Iterator[Piece]:
         yield from self._scan(len(self._buffer))
@@ -90,7 +98,7 @@ class _Scanner:
             yield from damages(0, self._sample, "garbage", message)
 
     def _scan(self, end: int) -> Iterator[Piece]:
-        for match in self._token.finditer(self._buffer, self._scanned, end):
+        for match in self._tokens_before(end):
             self._scanned = match.end()
             if match["end"] is None or (match["rest"] or b"").endswith(b"/"):
                 continue
@@ -101,6 +109,20 @@ class _Scanner:
             if self.refused:
                 return
         self._scanned = max(self._scanned, end)
+
+    def _tokens_before(self, end: int) -> Iterator[re.Match[bytes]]:
+        """The tokens up to *end*; without comments and CDATA sections around, only where the name stands."""
+        buffer, at, name = self._buffer, self._scanned, self._name
+        if self._marked(end):
+            yield from self._token.finditer(buffer, at, end)
+            return
+        behind = at
+        while (at := buffer.find(name, at, end)) >= 0:
+            opening = buffer.rfind(b"<", behind, at)
+            match = self._token.match(buffer, opening, end) if opening >= 0 else None
+            if match:
+                yield match
+            at = behind = match.end() if match else at + len(name)
 
     def _opened(self, position: int) -> Iterator[Piece]:
         if self._in_head:
@@ -146,9 +168,7 @@ class _Scanner:
             return
         payload = self._buffer[self._start : position]
         self.found += 1
-        yield Span(
-            self._offset + self._start, with_namespaces(payload, self._namespaces, declared_encoding(self._sample))
-        )
+        yield Span(self._offset + self._start, with_namespaces(payload, self._namespaces, self._encoding))
         self._start = None
 
     def _damaged(self, position: int, payload: bytes, reason: str, message: str) -> Iterator[Piece]:
@@ -209,13 +229,15 @@ def _balanced(tokens: list[re.Match[bytes]], number: int) -> int | None:
 
 def with_namespaces(span: bytes, namespaces: dict[bytes, bytes], encoding: str = "utf-8") -> bytes:
     """*span* with the *namespaces* that it uses and does not declare itself, and its encoding if that is not UTF-8."""
-    cut = re.match(rb"<[\w.:-]+", span)
+    cut = _NAME.match(span)
     end = cut.end() if cut else 0
     first = span[: span.find(b">") + 1]
     added = b""
     for prefix, value in namespaces.items():
         name = b"xmlns:" + prefix if prefix else b"xmlns"
-        if re.search(rb"\s" + re.escape(name) + rb"\s*=", first) or (prefix and prefix + b":" not in span):
+        if prefix and prefix + b":" not in span:
+            continue
+        if name in first and re.search(rb"\s" + re.escape(name) + rb"\s*=", first):
             continue
         added += b" " + name + b"=" + value
     plain = encoding in ("utf-8", "ascii") or encoding.startswith("utf-16")
