@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, exists, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text, true, union
 from sqlalchemy.exc import DBAPIError
 
 from db import changes
@@ -43,7 +43,7 @@ from db.tables import (
     window_other,
 )
 
-PORTION = 5000  # rows of one transaction
+PORTION = 5000  # rows that one transaction looks at
 
 
 class Policy:
@@ -176,10 +176,8 @@ def _rejected(table: Any) -> ColumnElement[bool]:
 
 
 def _payloads() -> ColumnElement[bool]:
-    return and_(
-        ~exists().where(record_version.c.payload == payload.c.hash),
-        ~exists().where(record.c.stored_hash == payload.c.hash),
-    )
+    """What a record has now are the bytes of its newest version, which stays."""
+    return ~exists().where(record_version.c.payload == payload.c.hash)
 
 
 def _nobody(node_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -246,19 +244,15 @@ def _count(database: Database, step: Step) -> int:
 
 
 def _drop(database: Database, step: Step) -> int:
+    """Go through the table by its key, a range in each transaction: writers get in between, no row is met twice."""
     table, condition = step()
-    gone = 0
+    key = next(iter(table.primary_key.columns))
+    gone, rest = 0, true()
     while True:
         with database.write() as conn:
-            done = conn.execute(_portion(conn, table, condition))
-        gone += done.rowcount
-        if done.rowcount < PORTION:
+            last = conn.execute(select(key).where(rest).order_by(key).offset(PORTION - 1).limit(1)).scalar()
+            here = rest if last is None else and_(rest, key <= last)
+            gone += conn.execute(delete(table).where(here, condition)).rowcount
+        if last is None:
             return gone
-
-
-def _portion(conn: Connection, table: Any, condition: ColumnElement[bool]) -> Delete:
-    """Delete up to PORTION of the rows: writers get in between."""
-    columns = list(table.primary_key.columns)
-    first = select(*columns).where(condition).limit(PORTION).subquery()
-    same = and_(*(column == first.c[column.name] for column in columns))
-    return delete(table).where(exists(select(1).select_from(first).where(same)))
+        rest = key > last

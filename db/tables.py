@@ -201,7 +201,7 @@ page = Table(
     Column("token_hash", LargeBinary, nullable=False),
     Column("records_hash", LargeBinary, nullable=False),
     Column("records", Integer, nullable=False),
-    Column("run_id", Id, ForeignKey("run.id"), nullable=False),
+    Column("run_id", Id, ForeignKey("run.id"), nullable=False, index=True),
     Column("at", Text, nullable=False),
     UniqueConstraint("window_id", "attempt", "number"),
 )
@@ -287,6 +287,7 @@ record_version = Table(
     Column("datestamp", Text, nullable=False),
     Column("run_id", Id, ForeignKey("run.id"), nullable=False, index=True),
     Column("at", Text, nullable=False),
+    Index("ix_record_version_payload", "payload"),  # who still needs the bytes: asked for each payload by a prune
     sqlite_with_rowid=False,
 )
 
@@ -328,6 +329,7 @@ quarantine = Table(
     Column("tries", Integer, nullable=False),
     Column("state", Text, nullable=False),  # open | resolved | ignored
     UniqueConstraint("source_id", "digest"),
+    Index("ix_quarantine_address", "source_id", "identifier"),
     CheckConstraint("state IN ('open','resolved','ignored')", name="state"),
 )
 
