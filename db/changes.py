@@ -168,12 +168,15 @@ def since(conn: Connection, seq: int, limit: int = 1000) -> list[Row]:
     last = state["released"]
     if state["held"] and state["seq"] > last > seq:
         last = _before_held(conn, seq, last)
-    base = select(change).where(change.c.seq > seq, change.c.seq <= last)
-    rows = [dict(row) for row in conn.execute(base.order_by(change.c.seq).limit(limit)).mappings()]
+    rows = _between(conn, seq, last, limit)
     if rows and rows[-1]["seq"] != rows[-1]["batch"]:
-        rest = base.where(change.c.seq > rows[-1]["seq"], change.c.batch == rows[-1]["batch"])
-        rows += [dict(row) for row in conn.execute(rest.order_by(change.c.seq)).mappings()]
+        rows += _between(conn, rows[-1]["seq"], min(last, rows[-1]["batch"]), None)
     return rows
+
+
+def _between(conn: Connection, seq: int, last: int, limit: int | None) -> list[Row]:
+    query = select(change).where(change.c.seq > seq, change.c.seq <= last).order_by(change.c.seq).limit(limit)
+    return [dict(row) for row in conn.execute(query).mappings()]
 
 
 def _before_held(conn: Connection, seq: int, released: int) -> int:
