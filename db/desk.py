@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, select
 
 from db import catalogue
 from db.engine import within
@@ -206,16 +206,17 @@ def ledger(
         )
         .join(source, source.c.id == record.c.source_id)
         .join(membership, membership.c.record_id == record.c.id, isouter=True)
-        .where(
-            source.c.code.in_(sources),
-            or_(source.c.code > after[0], and_(source.c.code == after[0], record.c.identifier > after[1])),
-        )
-        .order_by(source.c.code, record.c.identifier)
-        .limit(limit)
+        .order_by(record.c.identifier)
     )
     if only is not None:
         query = query.where(within(conn, record.c.id, only))
-    return [dict(row) for row in conn.execute(query).mappings()]
+    found: list[Row] = []
+    for code in sorted(set(sources)):  # one after the other: a page begins in the index, wherever that is
+        if code >= after[0] and len(found) < limit:
+            mine = select(source.c.id).where(source.c.code == code).scalar_subquery()
+            here = query.where(record.c.source_id == mine, record.c.identifier > (after[1] if code == after[0] else ""))
+            found += [dict(row) for row in conn.execute(here.limit(limit - len(found))).mappings()]
+    return found
 
 
 def in_clusters(conn: Connection, sources: Sequence[str], cluster_ids: Iterable[int]) -> set[int]:
@@ -235,7 +236,10 @@ def numbered(conn: Connection, sources: Sequence[str], beginning: str, limit: in
     name = record.c.identifier
     for code in sources:
         mine = select(source.c.id).where(source.c.code == code).scalar_subquery()
-        ends = conn.execute(select(func.min(name), func.max(name)).where(record.c.source_id == mine)).one()
+        # one by one: SQLite would read the whole source for the two together
+        ends = [
+            conn.execute(select(end(name)).where(record.c.source_id == mine)).scalar() for end in (func.min, func.max)
+        ]
         heads = {"", *(one[: one.rfind(":") + 1] for one in ends if one)}
         for head in sorted(heads):
             first = head + beginning
