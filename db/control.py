@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -92,10 +92,18 @@ def purged(conn: Connection, source_id: int) -> frozenset[bytes]:
     return frozenset(bytes(row[0]) for row in conn.execute(query))
 
 
-def rejected_payloads(conn: Connection, source_id: int) -> frozenset[bytes]:
-    """The content hashes that are not taken from the source, since a run that brought them was reverted."""
+def rejected_payloads(conn: Connection, source_id: int, among: Collection[bytes] | None = None) -> frozenset[bytes]:
+    """The content hashes that a reverted run brought, which the source gives in vain: all, or those *among* some."""
     query = select(rejected_payload.c.payload_hash).where(rejected_payload.c.source_id == source_id)
+    if among is not None:
+        query = query.where(within(conn, rejected_payload.c.payload_hash, among))
     return frozenset(bytes(row[0]) for row in conn.execute(query))
+
+
+def rejects(conn: Connection, source_id: int) -> bool:
+    """Whether there are such hashes at all."""
+    query = select(rejected_payload.c.source_id).where(rejected_payload.c.source_id == source_id).limit(1)
+    return conn.execute(query).first() is not None
 
 
 # ---- halted runs -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from db import candidates
 from db.engine import within
-from db.tables import harvest_window, key_stat, match_key, match_queue, record, run, source
+from db.tables import harvest_window, key_stat, match_key, match_queue, record, record_version, run, source
 from db.upsert import Row
 
 CAUSE = "gate"
@@ -26,8 +26,10 @@ def full(conn: Connection, window_ids: Sequence[int]) -> bool:
 
 def meeting(conn: Connection, source_id: int, run_id: int) -> tuple[int, int]:
     """(records that the run changed, at most SAMPLE; how many of them share a live key with another source's)."""
-    changed = select(record.c.id, record.c.node_id).where(record.c.changed_run == run_id, record.c.state == "active")
-    rows = conn.execute(changed.where(record.c.source_id == source_id).order_by(record.c.id).limit(SAMPLE)).all()
+    brought = select(record_version.c.record_id).where(record_version.c.run_id == run_id)  # there is an index of that
+    changed = select(record.c.id, record.c.node_id).where(record.c.id.in_(brought), record.c.changed_run == run_id)
+    here = changed.where(record.c.state == "active", record.c.source_id + 0 == source_id)  # + 0: not by that index
+    rows = conn.execute(here.order_by(record.c.id).limit(SAMPLE)).all()
     suspended = exists().where(key_stat.c.hash == match_key.c.hash)
     keys = select(match_key.c.hash, match_key.c.node_id).where(~suspended)
     mine = conn.execute(keys.where(within(conn, match_key.c.node_id, {row.node_id for row in rows}))).all()

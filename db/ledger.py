@@ -273,16 +273,13 @@ def deleted_since(conn: Connection, source_id: int, since: str) -> int:
     """How many tombstones runs gave the source since *since* (ISO 8601), without a person's approval."""
     query = (
         select(func.count())
-        .select_from(
-            record_version.join(record, record.c.id == record_version.c.record_id).join(
-                run, run.c.id == record_version.c.run_id
-            )
-        )
+        .select_from(run.join(record_version, run.c.id == record_version.c.run_id))
         .where(
-            record.c.source_id == source_id,
+            run.c.source_id == source_id,
+            run.c.kind.in_(("harvest", "import", "audit")),
+            run.c.ended_at.is_(None) | (run.c.ended_at >= since),
             record_version.c.state == "deleted",
             record_version.c.at >= since,
-            run.c.kind.in_(("harvest", "import", "audit")),
         )
     )
     return int(conn.execute(query).scalar_one())

@@ -39,10 +39,10 @@ class Draft(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """What the ledger holds of a page's records, and the content hashes that reverted runs had brought."""
+    """What the ledger holds of a page's records, and whether reverted runs had brought any."""
 
     known: Mapping[str, Known]
-    rejected: frozenset[bytes]
+    rejects: bool
 
 
 def begin(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> Draft:
@@ -61,7 +61,7 @@ def begin(job: Job, page: Page, checkpoint: Mapping[str, Any]) -> Draft:
 
 def _before(conn: Connection, job: Job, page: Page) -> _Before:
     known = ledger.known(conn, job.source_id, {one.identifier for one in page.records})
-    return _Before(known, control.rejected_payloads(conn, job.source_id))
+    return _Before(known, control.rejects(conn, job.source_id))
 
 
 class _Ready(NamedTuple):
@@ -119,7 +119,7 @@ def _sorted(job: Job, draft: Draft, made: Made) -> _Ready:
             before = _before(conn, job, page)
     known = before.known
     sorted_page = sort_page(live, known, job.recipe, draft.hashes, made)
-    result, refused = _without_rejected(sorted_page, known, before.rejected)
+    result, refused = _without_rejected(job, sorted_page, known) if before.rejects else (sorted_page, 0)
     alive = {one.identifier for one in live}
     told = [
         (known[name].record_id, datestamp)
@@ -163,8 +163,10 @@ def _in_transaction(job: Job, commit: Callable[[Connection], None]) -> None:
         commit(conn)
 
 
-def _without_rejected(result: Sorted, known: Mapping[str, Known], rejected: frozenset[bytes]) -> tuple[Sorted, int]:
+def _without_rejected(job: Job, result: Sorted, known: Mapping[str, Known]) -> tuple[Sorted, int]:
     """*result* without what a reverted run had brought, which counts as seen only; how many those are."""
+    with job.database.read() as conn:
+        rejected = control.rejected_payloads(conn, job.source_id, {one.payload_hash for one in result.changed})
     refused = [one for one in result.changed if one.payload_hash in rejected]
     if not refused:
         return result, 0
@@ -258,4 +260,5 @@ def delete_absent(
 def rule(conn: Connection, source_id: int, proposed: int, active: int, at: datetime, limits: DeletionLimits) -> Ruling:
     """May *proposed* of *active* records of the source go, after what went in the month before *at*?"""
     month_ago = stamp(at - timedelta(days=30))
-    return rule_on_deletions(proposed, active, ledger.deleted_since(conn, source_id, month_ago), limits)
+    lately = ledger.deleted_since(conn, source_id, month_ago) if proposed else 0
+    return rule_on_deletions(proposed, active, lately, limits)
