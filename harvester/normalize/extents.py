@@ -26,7 +26,7 @@ MOST = 500  # characters that are looked at
 _FILE = re.compile(r"(?:text|image|audio|video|application|other|pdf|html?)(?:/[\w.+-]+)?(?:[; ].*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,5})(?:\s?[-–]\s?([0-9]{1,5}))?")
 _VOLUMES = re.compile(
-    r"(?<![\w.])([0-9]{1,3})\s*"
+    r"([0-9](?<![\w.][0-9])[0-9]{0,2})\s*"  # a digit first: nothing is tried where none stands
     r"(?:jilid|jil|jld|vols?|volumes?|v|bd|bde|bände|tomes?|t|juz|bagian|bks?|buku|osaa|delar|bind)\b\.?",
     re.IGNORECASE,
 )
@@ -56,10 +56,11 @@ def _pages(text: str) -> int | None:
     found: list[int] = []
     for match in _PAGES.finditer(text):
         numbers = match["numbers"]
-        for first, last in _NUMBER.findall(numbers):
+        pairs = _NUMBER.findall(numbers)
+        for first, last in pairs:
             # "hlm. 12-30" of an article counts the pages between; an ascending range is one.
             found.append(int(last) - int(first) + 1 if last and int(last) >= int(first) > 1 else int(last or first))
-        if not re.search(r"[0-9]", numbers):
+        if not pairs:
             found += [value for word in re.findall(r"[ivxlcIVXLC]+", numbers) if (value := roman(word))]
     if not found and (bare := re.fullmatch(r"\s*(?:pp\.?\s*)?(?:[ivxlc]+\s*[,+]\s*)?([0-9]{2,4})\s*\.?\s*", text)):
         found = [int(bare[1])]  # a column of pages: "529", "xiv, 529"; old catalogues: "pp. 24."
