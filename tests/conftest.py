@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from db import migrate
 from db.engine import Database
-from tests import canaries
+from tests import canaries, schema
 from tests.servers import postgres
 
 NEEDS = {
@@ -116,6 +115,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def database(database_url: str) -> Iterator[Database]:
     """An upgraded, empty database."""
     opened = Database(database_url)
-    migrate.upgrade(opened)
+    schema.prepare(opened)
     yield opened
     opened.close()

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from db import dump, migrate, verify, work
+from db import dump, verify, work
 from db.engine import Database
 from harvester import faultpoint, log, pipeline, settings
 from harvester.clock import SystemClock
 from harvester.model import Clock, Partner, Source
-from tests import canaries
+from tests import canaries, schema
 from tests.servers import postgres
 
 _context = multiprocessing.get_context("forkserver")
@@ -45,7 +45,7 @@ class Consortium:
         text = CONFIG.format(url=url, batch=batch) + SECRETS.format(**told)
         (folder / "induk.yaml").write_text(text, encoding="utf-8")
         database = Database(url)
-        migrate.upgrade(database)
+        schema.prepare(database)
         database.close()
 
     def add(self, code: str, *, partner: Mapping[str, Any] | None = None, **source: Any) -> None:

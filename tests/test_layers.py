@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 BASE = {
@@ -58,7 +57,9 @@ def layer(module: str) -> tuple[str, str]:
     return ("top", area) if area in TOP else ("pipeline", "pipeline")
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
+    """Read by the first test that asks, not by every process that only collects."""
     found = {}
     for package in ("harvester", "db"):
         for path in (ROOT / package).rglob("*.py"):
@@ -82,21 +83,19 @@ def imports(tree: ast.Module, known: dict[str, ast.Module]) -> set[str]:
     return {name for name in names if name.split(".")[0] in ("harvester", "db", "mappings")}
 
 
-MODULES = modules()
-
-
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_a_module_imports_only_from_below(name: str) -> None:
-    mine, area = layer(name)
-    for other in sorted(imports(MODULES[name], MODULES)):
-        theirs, their_area = layer(other)
-        if area == their_area:
-            continue
-        assert theirs in ALLOWED[mine], f"{name} ({mine}) imports {other} ({theirs})"
+def test_a_module_imports_only_from_below() -> None:
+    wrong = []
+    for name, tree in modules().items():
+        mine, area = layer(name)
+        for other in sorted(imports(tree, modules())):
+            theirs, their_area = layer(other)
+            if area != their_area and theirs not in ALLOWED[mine]:
+                wrong.append(f"{name} ({mine}) imports {other} ({theirs})")
+    assert wrong == []
 
 
 def test_only_db_runs_sql_and_no_stage_sees_it() -> None:
-    for name, tree in MODULES.items():
+    for name, tree in modules().items():
         mine, _ = layer(name)
         if mine in ("db", "pipeline", "top", "settings"):
             continue
@@ -106,9 +105,9 @@ def test_only_db_runs_sql_and_no_stage_sees_it() -> None:
 
 
 def test_there_is_no_import_cycle() -> None:
-    graph = {name: imports(tree, MODULES) & MODULES.keys() for name, tree in MODULES.items()}
+    graph = {name: imports(tree, modules()) & modules().keys() for name, tree in modules().items()}
     # a package's __init__ is imported with each of its modules, but it is no cycle to import a sibling through it
-    top_level = {name: {other for other in top_imports(MODULES[name]) if other in graph} for name in graph}
+    top_level = {name: {other for other in top_imports(modules()[name]) if other in graph} for name in graph}
     state: dict[str, int] = {}
 
     def visit(name: str, path: list[str]) -> None:
@@ -128,7 +127,7 @@ def test_there_is_no_import_cycle() -> None:
 def top_imports(tree: ast.Module) -> set[str]:
     """What is imported when the module is: not inside functions."""
     outer = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    return imports(outer, MODULES)
+    return imports(outer, modules())
 
 
 def test_importing_a_module_does_nothing_but_define_and_register() -> None:
@@ -143,7 +142,7 @@ def test_importing_a_module_does_nothing_but_define_and_register() -> None:
         ast.AugAssign,
     )
     control = (ast.If, ast.For, ast.Expr, ast.With, ast.Delete, ast.Try)
-    for name, tree in MODULES.items():
+    for name, tree in modules().items():
         if name == "harvester.__main__":  # python -m harvester: to run is what it is for
             continue
         for node in tree.body:

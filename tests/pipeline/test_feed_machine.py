@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from db import changes, migrate
-from db.engine import Database
+from db import changes
 from harvester import deciding, publishing
 from harvester import settings as settings_module
 from harvester.errors import UsageError
@@ -79,7 +78,6 @@ class Feed(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="induk-feed-"))
-        shutil.copy(template(), self.folder / "induk.db")
         self.union = Union(self.folder / "union", f"sqlite:///{self.folder / 'induk.db'}")
         self.union.night({one: BOOKS[number % 3] for number, one in enumerate(ADDRESSES)})
         self.consumers = [Consumer(), Consumer()]
@@ -215,20 +213,6 @@ class Feed(RuleBasedStateMachine):
     def what_consumers_hold_is_valid(self) -> None:
         for one in getattr(self, "consumers", ()):
             one.valid()
-
-
-_template: list[Path] = []
-
-
-def template() -> Path:
-    """An upgraded, empty database file: copied, as making one takes longer than all that is done to it."""
-    if not _template:
-        path = Path(tempfile.mkdtemp(prefix="induk-feed-")) / "induk.db"
-        database = Database(f"sqlite:///{path}")
-        migrate.upgrade(database)
-        database.close()
-        _template.append(path)
-    return _template[0]
 
 
 _quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
