@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,10 +38,11 @@ class Pair(NamedTuple):
     unseen: str = ""
 
 
-def pairs() -> list[Pair]:
-    """The pairs of kinds.yaml, and those labelled before the rules saw them."""
+@cache
+def pairs(name: str) -> list[Pair]:
+    """The pairs of kinds.yaml, or of a file of those labelled before the rules saw them."""
     found = []
-    for row in [row for name in FILES for row in yaml_file.read(HERE / name).value]:
+    for row in yaml_file.read(HERE / name).value:
         for number, (expect, left, right) in enumerate(_sides(row)):
             label = f"{row['kind']}: {row['label']} {number or ''}"
             both = row.get("both", [])
@@ -88,43 +90,44 @@ def dublin_core(lines: list[str]) -> bytes:
     return f"<oai_dc:dc {spaces}>{body}</oai_dc:dc>".encode()
 
 
-PAIRS = pairs()
-
-
-@pytest.fixture(scope="module")
-def profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Profile]:
-    """The profiles of all sides, "3L" and "3R" being those of the fourth pair."""
-    path = tmp_path_factory.mktemp("kinds") / "records.jsonl"
-    sides = [(f"{n}{side}", lines) for n, one in enumerate(PAIRS) for side, lines in zip("LR", one[3:5], strict=True)]
+def profiles(held: list[Pair], path: Path) -> dict[str, Profile]:
+    """The profiles of all sides, "3L" and "3R" being those of the fourth pair; their records are written to *path*."""
+    sides = [(f"{n}{side}", lines) for n, one in enumerate(held) for side, lines in zip("LR", one[3:5], strict=True)]
     simple = {name: lines for name, lines in sides if lines[0].startswith("dc:")}
     rows = [json.dumps(marc(name, lines)) + "\n" for name, lines in sides if name not in simple]
     path.write_text("".join(rows), encoding="utf-8")
     gathered = evaluating.gather(path, RULES)
     assert not gathered.unreadable
-    held = [HarvestedRecord(name, "oai_dc", dublin_core(lines)) for name, lines in simple.items()]
+    harvested = [HarvestedRecord(name, "oai_dc", dublin_core(lines)) for name, lines in simple.items()]
     marc21 = mappings.load("marc21")
-    return gathered.profiles | {one.identifier: profile(evaluating.normalized(one, marc21), RULES) for one in held}
+    return gathered.profiles | {one.identifier: profile(evaluating.normalized(one, marc21), RULES) for one in harvested}
 
 
 def test_every_kind_has_pairs_of_both_labels() -> None:
-    held = Counter((one.kind, one.expect) for one in PAIRS)
+    held = Counter((one.kind, one.expect) for name in FILES for one in pairs(name))
     for kind in ("score", "film", "map", "serial", "language"):
         assert held[kind, "apart"] + held[kind, "one"] >= 20, held
         assert held[kind, "one"] >= 4, held
 
 
-def _number(number: int, one: Pair) -> Any:
-    missed = [pytest.mark.xfail(reason=one.unseen, strict=True)] if one.unseen else []
-    return pytest.param(number, marks=missed, id=one.label)
+@pytest.mark.parametrize("name", FILES)
+def test_a_pair_is_judged_as_the_librarian_does(tmp_path: Path, name: str) -> None:
+    """Every pair of the file but those `unseen`, which are known to be judged otherwise: a mended one must say so."""
+    held = pairs(name)
+    made = profiles(held, tmp_path / "records.jsonl")
+    told = [_misjudged(one, made[f"{n}L"], made[f"{n}R"]) for n, one in enumerate(held)]
+    assert [f"{one.label}: {why}" for one, why in zip(held, told, strict=True) if why and not one.unseen] == []
+    assert [one.label for one, why in zip(held, told, strict=True) if one.unseen and not why] == []
 
 
-@pytest.mark.parametrize("number", [_number(*one) for one in enumerate(PAIRS)])
-def test_a_pair_is_judged_as_the_librarian_does(profiles: dict[str, Profile], number: int) -> None:
-    decision = explain(profiles[f"{number}L"], profiles[f"{number}R"], RULES)
-    told = [(one.feature, one.left, one.right, one.outcome, one.points) for one in decision.evidence if one.outcome]
-    if PAIRS[number].expect == "apart":
-        assert decision.verdict != "merge", told
-        return
-    seen = decision.verdict == "merge" or decision.score >= RULES.review_at
-    assert seen and (PAIRS[number].kind != "reading" or decision.verdict == "merge"), (decision.reason, told)
-    assert share_a_key(*(keys(profiles[f"{number}{side}"], RULES) for side in "LR"))
+def _misjudged(pair: Pair, left: Profile, right: Profile) -> str:
+    """What was decided of the pair against its label; empty when it is as the librarian says."""
+    decision = explain(left, right, RULES)
+    evidence = [(one.feature, one.left, one.right, one.outcome, one.points) for one in decision.evidence if one.outcome]
+    told = f"{decision.verdict} {decision.score} {decision.reason} {evidence}"
+    if pair.expect == "apart":
+        return told if decision.verdict == "merge" else ""
+    seen = decision.verdict == "merge" or (pair.kind != "reading" and decision.score >= RULES.review_at)
+    if not seen:
+        return told
+    return "" if share_a_key(keys(left, RULES), keys(right, RULES)) else "no key brings them together"

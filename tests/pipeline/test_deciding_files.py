@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_file_is_refused_and_nothing_is_stored(other: Union, text: str) -> None:
-    with pytest.raises(ConfigError):
-        deciding_files.import_links(other.pipeline, text, "admin")
-    assert deciding.decisions(other.pipeline) == []
+def test_a_wrong_file_is_refused_and_nothing_is_stored(other: Union) -> None:
+    taken = []
+    for what, text in WRONG.items():
+        with suppress(ConfigError):
+            deciding_files.import_links(other.pipeline, text, "admin")
+            taken.append(what)
+        assert deciding.decisions(other.pipeline) == [], what
+    assert taken == []
 
 
 def test_a_list_written_by_hand_without_times_says_a_thing_once(other: Union) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from db import catalogue, changes, ledger, work
 from harvester import explaining, inspecting
 from harvester.demo import quirks
-from harvester.demo.sample import EVENING, Sample
+from harvester.demo.sample import EVENING, Sample, truth
 from harvester.demo.simulator import Simulator
 from harvester.demo.store import SampleClock, Store
+from harvester.model import Address
+from harvester.pipeline import Pipeline
 from tests.journey import Consortium, enrol_sample
 
 
@@ -62,50 +65,45 @@ def test_a_night_without_changes_makes_no_version_and_no_feed_row(consortium: Co
     assert consortium.dump() == before
 
 
-def test_the_demo_catalogue_merges_the_same_manifestations_and_keeps_others_apart(consortium: Consortium) -> None:
-    from itertools import combinations
-
-    from harvester.demo.sample import truth
-    from harvester.model import Address
-
+def test_the_first_night_merges_the_same_manifestations_and_explains_itself(
+    consortium: Consortium, sample: Sample
+) -> None:
     consortium.night()
-    found = consortium.ask(lambda conn: catalogue.members(conn, catalogue.active_ids(conn, 0, 100_000)))
+    held = consortium.ask(lambda conn: catalogue.members(conn, catalogue.active_ids(conn, 0, 100_000)))
+    groups = [[Address(one.source, one.identifier) for one in members] for members in held.values()]
+    _same_manifestations_stand_together_and_others_apart(groups)
+    with consortium.opened() as opened:
+        _a_merge_is_explained_by_the_evidence_that_was_stored(opened, next(one for one in groups if _of_two(one)))
+        for code in sample.served:
+            _a_record_has_a_holding_and_a_trace(opened, f"{code}/{sorted(sample.oracle(code))[0]}")
+
+
+def _same_manifestations_stand_together_and_others_apart(groups: list[list[Address]]) -> None:
     labels = truth()
-    merged = {
-        pair
-        for members in found.values()
-        for pair in combinations(sorted(Address(one.source, one.identifier) for one in members), 2)
-    }
-    here = sorted(Address(one.source, one.identifier) for members in found.values() for one in members)
+    merged = {pair for members in groups for pair in combinations(sorted(members), 2)}
+    here = sorted(one for members in groups for one in members)
     same = {pair for pair in combinations(here, 2) if labels[pair[0]] == labels[pair[1]]}
     wrong = merged - same
     assert not wrong, sorted(wrong)[:5]
     assert len(merged & same) >= 0.6 * len(same)
 
 
-def test_a_merge_is_explained_by_the_evidence_that_was_stored(consortium: Consortium) -> None:
-    consortium.night()
-    opened = consortium.open()
-    held = consortium.ask(lambda conn: catalogue.members(conn, catalogue.active_ids(conn, 0, 100_000)))
-    pair = next(members for members in held.values() if len({one.source for one in members}) > 1)
-    answer = explaining.explain(opened, pair[0].address, pair[1].address)
+def _of_two(group: list[Address]) -> bool:
+    return len({one.source for one in group}) > 1
+
+
+def _a_merge_is_explained_by_the_evidence_that_was_stored(opened: Pipeline, group: list[Address]) -> None:
+    answer = explaining.explain(opened, *map(str, group[:2]))
     assert answer["same_cluster"]
     assert answer["equal_profiles"] or answer["today"]["evidence"]
     stored = answer["then"]
     if stored and stored["verdict"] == "merge":
         assert stored["score"] == pytest.approx(sum(one["points"] for one in stored["evidence"]), abs=0.01)
-    opened.database.close()
 
 
-def test_every_active_record_has_a_holding_and_a_trace(consortium: Consortium, sample: Sample) -> None:
-    consortium.night()
-    opened = consortium.open()
-    for code in sample.served:
-        identifier = sorted(sample.oracle(code))[0]
-        shown = inspecting.record(opened, f"{code}/{identifier}")
-        assert shown["normalized"]["holdings"]
-        assert any(step["field"].startswith("title") for step in inspecting.trace(opened, f"{code}/{identifier}"))
-    opened.database.close()
+def _a_record_has_a_holding_and_a_trace(opened: Pipeline, address: str) -> None:
+    assert inspecting.record(opened, address)["normalized"]["holdings"]
+    assert any(step["field"].startswith("title") for step in inspecting.trace(opened, address))
 
 
 # ---- one partner, scripted faults ----------------------------------------------------------------------

@@ -113,30 +113,28 @@ def test_who_holds_an_isbn_is_told_with_policy_and_date_and_as_not_live(api: Api
     assert api.raw("/api/holdings", isbn="9789793062792", cluster="1").status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        ({"q": "laskar"}, ["Laskar pelangi"]),
-        ({"q": "LASKAR, Pelangi!"}, ["Laskar pelangi"]),
-        ({"q": "cerita blora"}, ["Tjerita dari Blora"]),
-        ({"q": "pramoedya toer"}, ["Bumi manusia", "Tjerita dari Blora"]),
-        ({"q": "pramudya tur", "year_to": 1960}, ["Tjerita dari Blora"]),
-        ({"q": "pela*"}, ["Laskar pelangi"]),
-        ({"q": "pela"}, []),
-        ({"q": "9789793062792"}, ["Laskar pelangi"]),
-        ({"q": "hirata", "partner": "bukit"}, ["Laskar pelangi"]),
-        ({"q": "toer", "partner": "bukit"}, []),
-        ({"q": "toer", "material": "map"}, []),
-        ({"q": "...."}, []),
-        ({"q": "laskar\" OR title:bumi NEAR(x) -- ' ; DROP TABLE cluster"}, []),
-        ({"q": "* & | ! ( ) : <-> ''"}, []),
-    ],
-    ids=str,
-)
-def test_search_finds_the_same_on_both_databases(api: Api, asked: dict[str, Any], found: list[str]) -> None:
-    answer = api("/api/search", **asked)
-    assert sorted(one["title"] for one in answer["hits"]) == found
-    assert answer["total"] == len(found)
+SEARCHES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"q": "laskar"}, ["Laskar pelangi"]),
+    ({"q": "LASKAR, Pelangi!"}, ["Laskar pelangi"]),
+    ({"q": "cerita blora"}, ["Tjerita dari Blora"]),
+    ({"q": "pramoedya toer"}, ["Bumi manusia", "Tjerita dari Blora"]),
+    ({"q": "pramudya tur", "year_to": 1960}, ["Tjerita dari Blora"]),
+    ({"q": "pela*"}, ["Laskar pelangi"]),
+    ({"q": "pela"}, []),
+    ({"q": "9789793062792"}, ["Laskar pelangi"]),
+    ({"q": "hirata", "partner": "bukit"}, ["Laskar pelangi"]),
+    ({"q": "toer", "partner": "bukit"}, []),
+    ({"q": "toer", "material": "map"}, []),
+    ({"q": "...."}, []),
+    ({"q": "laskar\" OR title:bumi NEAR(x) -- ' ; DROP TABLE cluster"}, []),
+    ({"q": "* & | ! ( ) : <-> ''"}, []),
+]
+
+
+def test_search_finds_the_same_on_both_databases(api: Api) -> None:
+    answers_ = [api("/api/search", **asked) for asked, _ in SEARCHES]
+    assert [sorted(one["title"] for one in answer["hits"]) for answer in answers_] == [found for _, found in SEARCHES]
+    assert [answer["total"] for answer in answers_] == [len(found) for _, found in SEARCHES]
 
 
 def test_search_follows_edits_merges_and_deletions(api: Api) -> None:
@@ -263,9 +261,6 @@ def test_answers_are_what_the_description_says(api: Api) -> None:
         msgspec.json.decode(api.raw(path).content, type=kind)
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=99999", "offset=10001", "year_from=x", "q=" + "a" * 501, ""], ids=lambda one: one[:20]
-)
-def test_a_question_beyond_its_bounds_is_refused(api: Api, query: str) -> None:
-    text = query if "q=" in query else f"q=x&{query}" if query else ""
-    assert api.raw(f"/api/search?{text}").status_code == 422
+def test_a_question_beyond_its_bounds_is_refused(api: Api) -> None:
+    beyond = ["q=x&limit=0", "q=x&limit=99999", "q=x&offset=10001", "q=x&year_from=x", "q=" + "a" * 501, ""]
+    assert {query: api.raw(f"/api/search?{query}").status_code for query in beyond} == dict.fromkeys(beyond, 422)
