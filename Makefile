@@ -6,6 +6,8 @@ CORPUS ?=
 STRICT ?= 0
 export PYTHONUTF8 = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# containers often set it, and then each of the tests' processes compiles all that it imports
+unexport PYTHONDONTWRITEBYTECODE
 # a proxy of the environment must never catch the servers that the tests start on loopback
 export no_proxy = 127.0.0.1,localhost,::1
 export NO_PROXY = 127.0.0.1,localhost,::1

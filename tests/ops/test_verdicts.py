@@ -91,6 +91,7 @@ def test_within_its_nights_of_tolerance_a_partner_is_listed_and_beyond_them_the_
     assert codes == [(0, "tolerated", 1), (0, "tolerated", 2), (1, "down", 3), (1, "down", 4)]
 
 
+@pytest.mark.slow
 def test_z118_the_same_failure_for_30_nights_is_news_once_and_over_once(make: Make) -> None:
     union = make("alun", "bukit", records=2)
     union.work()

@@ -215,6 +215,7 @@ def test_a_count_that_is_not_made_would_have_found_the_same() -> None:
                         assert after <= {one.constant}, (one, records, moved)
 
 
+@pytest.mark.slow
 def test_what_a_mapping_says_of_its_records_is_a_librarians_word(tmp_path: Path) -> None:
     """EPrints records are online because its preset says so; that they are theses every record says itself."""
     union = Consortium(tmp_path / "union", f"sqlite:///{tmp_path / 'induk.db'}")

@@ -55,6 +55,7 @@ def test_two_nights_leave_exactly_what_the_partners_hold(consortium: Consortium,
         assert consortium.faults() == []
 
 
+@pytest.mark.slow
 def test_a_night_without_changes_makes_no_version_and_no_feed_row(consortium: Consortium) -> None:
     consortium.night()
     before = consortium.dump()

@@ -130,6 +130,7 @@ def test_within_the_limits_it_is_served_at_once(union: Consortium) -> None:
     assert done.swapped == done.sources[code]["changed"] > 0
 
 
+@pytest.mark.slow
 def test_interrupted_it_goes_on_where_it_was_and_gives_the_same(
     union: Consortium, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_interrupted_it_goes_on_where_it_was_and_gives_the_same(
     assert second.swapped == second.sources[code]["changed"] > 40
 
 
+@pytest.mark.slow
 def test_swapping_that_was_cut_off_is_finished_by_the_next_call(
     union: Consortium, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_reader_goes_on_while_rules_are_promoted(union: Consortium, tmp_path: 
     assert union.ask(catalogue.funnel) != held
 
 
+@pytest.mark.slow
 def test_a_file_changed_by_hand_is_refused_until_it_is_promoted(union: Consortium, tmp_path: Path) -> None:
     path = other_rules(tmp_path, 60)
     with union.opened() as made:
@@ -198,6 +199,7 @@ def test_without_earlier_rules_there_is_no_way_back(union: Consortium) -> None:
         simulating.rollback(union.settings(), {}, union.clock)
 
 
+@pytest.mark.slow
 def test_promote_takes_its_file_as_simulate_does_and_rollback_says_first_what_it_would_do(
     union: Consortium, tmp_path: Path
 ) -> None:

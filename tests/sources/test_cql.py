@@ -39,6 +39,7 @@ prefixes = st.lists(st.tuples(st.one_of(st.just(""), names), hard), max_size=2).
 queries = st.builds(Query, trees, prefixes, st.lists(st.builds(SortKey, names, modifiers), max_size=2).map(tuple))
 
 
+@pytest.mark.slow
 @given(queries)
 @settings(max_examples=400, deadline=None)
 def test_what_is_built_is_read_back_as_the_same_tree(query: Query) -> None:

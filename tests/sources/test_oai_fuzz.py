@@ -69,6 +69,7 @@ def run(mutants: int) -> tuple[int, float]:
     return readable, longest
 
 
+@pytest.mark.slow
 def test_mutants_are_read_or_refused_and_a_whole_page_accounts_for_every_record() -> None:
     readable, longest = run(4000)
     assert readable > 3000
