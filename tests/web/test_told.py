@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from db import ledger, work
-from harvester import accounts, pipeline
+from harvester import accounts, deciding_files, pipeline
 from harvester.i18n import sentences
 from harvester.match.rules import SHIPPED
 from harvester.model import Damage
@@ -100,3 +100,18 @@ def test_two_records_stand_side_by_side_as_marc_with_their_differences_marked(un
     assert "<mark>" not in rows["245"]
     assert re.findall("<mark>(.*?)</mark>", rows["250"]) == ["3"]
     assert "$aPengantar ilmu hukum" in rows["245"]
+
+
+def test_a_decision_on_a_pair_is_told_with_its_reason_and_that_it_waits_for_the_next_match(union: Union) -> None:
+    accounts.add(union.pipeline.database, union.pipeline.clock, "ani", "admin", (), password("ani"))
+    union.night({"alun/1": HUKUM, "bukit/1": HUKUM._replace(edition="Edisi 3"), "bukit/2": HUKUM._replace(year="1990")})
+    links = "- {action: must, reason: '', records: [[alun/1, bukit/1]]}\n"
+    links += "- {action: must, reason: seri, records: [[bukit/1, bukit/2]]}\n"
+    deciding_files.import_links(union.pipeline, links, "ani")
+    waits = "; the next match carries it out"
+    assert f"{waits}</p>" in seen(union, "/explain?left=alun/1&right=bukit/1", "en")
+    assert f"{waits}: seri</p>" in seen(union, "/explain?left=bukit/1&right=bukit/2", "en")
+    union.match()
+    told = seen(union, "/explain?left=bukit/1&right=bukit/2", "en")
+    assert ": seri</p>" in told
+    assert waits not in told
