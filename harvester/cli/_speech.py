@@ -83,6 +83,13 @@ def say(code: str, kind: str = "") -> str:
     return code if _spoken[0] == "en" else sayer(_, told)(f"{kind} {code}" if kind else code)
 
 
+def worded(field: str, value: str) -> str:
+    """A value of a record, as explanations show it, for a reader: languages by name, the year as printed."""
+    from harvester.web import codes
+
+    return codes.worded(field, value, _, say)
+
+
 def value_of(feature: str, value: str) -> str:
     """What the pages call a compared value, such as that of the material; in English as it is stored."""
     from harvester.web.codes import compared

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harvester.cli._decided import show_result, signed
-from harvester.cli._speech import _, say
+from harvester.cli._speech import _, say, worded
 from harvester.cli.common import Shell, common, open_pipeline
 from harvester.cli.record import inspecting_rows
 
@@ -36,10 +36,16 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     shell.table(["member", "partner"], [[one["address"], one["partner"]] for one in answer["members"]])
     shell.table(["field", "value"], inspecting_rows(answer["union"]["record"]))
     rows = [
-        [say(one.get("field", "")), one.get("value", ""), one.get("donor"), say(one.get("rule", ""))]
+        [_field(one["field"]), worded(one["field"], one.get("value", "")), one.get("donor"), say(one.get("rule", ""))]
         for one in answer["union"].get("survivors", [])
     ]
     shell.table(["field", "value", "donor", "rule"], rows)
+
+
+def _field(name: str) -> str:
+    """The name of a field, and of its part that another record filled in."""
+    field, _dot, part = name.partition(".")
+    return f"{say(field)} ({say(part)})" if part else say(field)
 
 
 @command.command()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harvester.cli._speech import _, say
+from harvester.cli._speech import _, say, worded
 from harvester.cli.common import Shell, common, open_pipeline, whoami
 
 
@@ -43,13 +43,36 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
 
 
 def inspecting_rows(normalized: dict[str, Any]) -> list[list[str]]:
-    """The fields of a normalized record as (field, value) lines."""
+    """The fields of a normalized record as (field, value) lines for a reader, codes in words."""
+    import msgspec
+
+    from harvester.merge.offers import show
+    from harvester.model import NormalizedRecord
+
+    record = msgspec.convert(normalized, NormalizedRecord)
     rows: list[list[str]] = []
-    for name, value in normalized.items():
-        for one in value if isinstance(value, list | tuple) else [value]:
-            text = ", ".join(f"{key}: {part}" for key, part in one.items()) if isinstance(one, dict) else str(one)
-            rows.append([say(name), text])
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if value == getattr(NormalizedRecord(), name) and name != "material":
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            rows.append([say(name), " ".join([worded(name, show(one)), *_beside(one)])])
     return rows
+
+
+def _beside(value: Any) -> list[str]:
+    """What the line of a value leaves out: who a person is to the work, whose heading it is, a wrong check digit."""
+    from harvester.model import Contributor, Identifier, Subject
+
+    if isinstance(value, Contributor):
+        marks = [value.dates, "" if value.role in ("author", "creator") else say(value.role), value.original]
+    elif isinstance(value, Identifier):
+        marks = ["" if value.status == "valid" else say(value.status)]
+    elif isinstance(value, Subject):
+        marks = [value.scheme]
+    else:
+        return []
+    return [f"({', '.join(mark for mark in marks if mark)})"] if any(marks) else []
 
 
 @command.command()

@@ -6,8 +6,12 @@ import gzip
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from harvester.cli._speech import speak
+from harvester.cli.record import inspecting_rows
+from harvester.model import Contributor, Identifier, NormalizedRecord, Subject
 from tests.cli.test_commands import Call
 from tests.pipeline.shelf import Book, Union
 
@@ -177,3 +181,39 @@ def test_search_says_when_nothing_is_found_or_asked(call: Call) -> None:
     code, _, err = call("search", "hirata", "--partner", "bukti")
     assert (code, "bukit" in err) == (2, True)
     assert call("search", "hirata", "--limit", "1001")[0] == 2
+
+
+def test_a_cluster_is_shown_as_a_reader_would_read_it(call: Call, union: Union) -> None:
+    said = call("cluster", "show", str(union.cluster_of("alun/1")))[1]
+    lines = [line.split("\t") for line in said.splitlines()]
+    for field, value in [
+        ("material", "book"),
+        ("level", "monograph"),
+        ("identifiers", "ISBN 9789793062792"),
+        ("title", "Laskar pelangi"),
+        ("contributors", "Hirata, Andrea"),
+        ("dates", "2005"),
+        ("extent", "534 hlm."),
+    ]:
+        assert [field, value] in lines  # the merged record
+        assert any(line[:2] == [field, value] and len(line) == 4 for line in lines)  # who gave it
+    for raw in ("kind: isbn", "year_from", "proper:", "2005 · ", " · 534"):
+        assert raw not in said
+    told = call("record", "show", "alun/1", "--lang", "id")[1]
+    assert "jenis bahan\tbuku" in told
+    assert "534 hlm." in told
+
+
+def test_a_reader_is_told_who_a_person_is_whose_heading_it_is_and_which_number_is_wrong() -> None:
+    record = NormalizedRecord(
+        contributors=(Contributor("Xueyan", role="translator", original="雪雁"), Contributor("Dewdney, Anna")),
+        subjects=(Subject("Llamas", scheme="fast"), Subject("Llama")),
+        identifiers=(Identifier("isbn", "9789793062793", status="invalid"),),
+        languages=("chi",),
+    )
+    speak("en")
+    rows = inspecting_rows(msgspec.to_builtins(record))
+    assert [value for _, value in rows] == [
+        "book", "ISBN 9789793062793 (invalid)", "Xueyan (translator, 雪雁)", "Dewdney, Anna", "Chinese",
+        "Llamas (fast)", "Llama",
+    ]  # fmt: skip
