@@ -52,6 +52,13 @@ def upsert(
     _run(conn, table, columns, rows, f"ON CONFLICT ({target}) DO UPDATE SET {changed}", likely)
 
 
+def count_up(conn: Connection, table: Table, columns: tuple[str, str], keys: Sequence[int]) -> None:
+    """Insert (key, 1) for each of *keys*; where one has come meanwhile, add one to its count. Hardly ever one has."""
+    key, counter = columns
+    rest = f'ON CONFLICT ("{key}") DO UPDATE SET "{counter}" = "{table.name}"."{counter}" + 1'
+    _run(conn, table, columns, [(one, 1) for one in keys], rest, likely=True)
+
+
 def update(
     conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], key: str = "id"
 ) -> None:

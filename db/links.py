@@ -109,13 +109,14 @@ def add(conn: Connection, draft: Draft, now: str, *, run_id: int | None, part_of
     return made
 
 
-def end(conn: Connection, ids: Iterable[int], by: int) -> None:
-    """Undo decisions that are in force, on behalf of the decision *by*."""
-    conn.execute(
+def end(conn: Connection, ids: Iterable[int], by: int) -> int:
+    """Undo decisions that are in force, on behalf of the decision *by*; returns how many were."""
+    ended = conn.execute(
         update(human_decision)
         .where(within(conn, human_decision.c.id, ids), human_decision.c.state.in_(IN_FORCE))
         .values(state="undone", undone_by=by)
     )
+    return ended.rowcount
 
 
 def revive(conn: Connection, ids: Iterable[int]) -> None:

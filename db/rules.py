@@ -29,6 +29,13 @@ def current(
     return int(row.id)
 
 
+def in_force(conn: Connection, match_hash: str, merge_hash: str) -> bool:
+    """Whether these rules are those of the current derivation."""
+    row = conn.execute(select(derivation).where(derivation.c.state == "current")).first()
+    hashes = bytes.fromhex(match_hash), bytes.fromhex(merge_hash)
+    return row is None or (bytes(row.match_hash), bytes(row.survivorship_hash)) == hashes
+
+
 def start(conn: Connection, hashes: tuple[bytes, bytes], texts: tuple[str, str], code: str, now: str) -> int:
     """Make a new current derivation of these rules; returns its id."""
     kinds = ("match", "survivorship")

@@ -261,11 +261,10 @@ def mark_dirty(conn: Connection, record_ids: Iterable[int]) -> None:
     ids = sorted(set(record_ids))
     if not ids:
         return
-    again = conn.execute(
-        update(match_queue).where(within(conn, match_queue.c.record_id, ids)).values(version=match_queue.c.version + 1)
-    )
-    likely = again.rowcount == 0
-    bulk.insert_new(conn, match_queue, ("record_id", "version"), [(one, 1) for one in ids], likely=likely)
+    again = update(match_queue).where(within(conn, match_queue.c.record_id, ids))
+    again = again.values(version=match_queue.c.version + 1).returning(match_queue.c.record_id)
+    held = {row[0] for row in conn.execute(again)}
+    bulk.count_up(conn, match_queue, ("record_id", "version"), [one for one in ids if one not in held])
 
 
 def dirty(conn: Connection, limit: int) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from db import catalogue, changes, links, work
 from db.catalogue import RecordState
 from db.links import Decided, Draft
+from harvester import promoted
 from harvester.deciding_overruled import overruled
 from harvester.errors import Locked, UsageError
 from harvester.heeding import Pinned
@@ -113,7 +114,7 @@ def carry_out(
     with pipeline.database.ahead(), _match_lock(pipeline) as held:
         stored = _store(pipeline, plan, expected_version or {}, waits=not held)
         if not held:
-            note = "another process is matching: the decision is stored, and its match carries it out"
+            note = "another process is matching, or other rules are in force by now: the next match carries it out"
             return Result(stored.decision_id, False, True, stored.before, stored.before, notes=(*plan.notes, note))
         trouble = _apply(pipeline, plan, stored)
     return _done(pipeline, plan, stored, trouble)
@@ -202,7 +203,8 @@ def _store(pipeline: Pipeline, plan: Plan, expected: Mapping[int, int], *, waits
         run_id = work.open_run(conn, "decide", None, now)
         first = links.add(conn, plan.drafts[0], now, run_id=run_id)
         others = [links.add(conn, draft, now, run_id=run_id, part_of=first) for draft in plan.drafts[1:]]
-        links.end(conn, plan.ends, first)
+        if links.end(conn, plan.ends, first) < len(plan.ends):
+            raise UsageError("somebody else has undone that meanwhile", hint="`induk link list` says who")
         links.revive(conn, plan.revives)
         plan.write(conn, [first, *others])
         against = _overruled(conn, plan.addresses, (), frozenset(), {first, *others, *plan.revives})
@@ -305,7 +307,10 @@ def _stored_groups(conn: Connection, ids: Iterable[int]) -> tuple[Group, ...]:
 
 @contextmanager
 def _match_lock(pipeline: Pipeline) -> Iterator[bool]:
-    """Hold the match lock, waiting up to five seconds for it; False when another process keeps it."""
+    """Hold the match lock, waiting up to five seconds; False when another process keeps it or brought other rules.
+
+    By the old rules nothing is matched any more: a decision waits for the next match then.
+    """
     clock = pipeline.clock
     until = clock.monotonic() + WAIT_SECONDS
     with ExitStack() as stack:
@@ -319,4 +324,4 @@ def _match_lock(pipeline: Pipeline) -> Iterator[bool]:
                 clock.sleep(PAUSE_SECONDS)
             else:
                 break
-        yield True
+        yield not promoted.overtaken(pipeline.database, pipeline.match, pipeline.merge)

@@ -105,13 +105,14 @@ def match_batch(
 
 
 def _match_batch(desk: Desk, limit: int, only: Sequence[int] | None, ahead: Lookahead | None) -> Batch | None:
-    hide_identifiers(desk.database, desk.match_rules)
     with desk.database.read() as conn:
         marks, asked, compared = (ahead and ahead.taken(conn, limit)) or (None, None, None)
         if marks is None:
             marks = work.dirty(conn, limit) if only is None else work.dirty_among(conn, only)
     if not marks:
         return None
+    # after the marks: who calls an identifier wrong from now on marks its record again
+    hide_identifiers(desk.database, desk.match_rules)
     if ahead:
         ahead.begin(marks, limit)
     while (

@@ -195,6 +195,7 @@ def harvest_one(
     source = source or source_of(pipeline.settings, code)[0]
     _refuse_renamed(pipeline, source)
     with pipeline.database.lock(HARVEST_LOCK + code):
+        promoted.refuse_overtaken(pipeline.database, pipeline.match, pipeline.merge)
         job = job_of(pipeline, source, order, progress)
         set_held_back(pipeline, code)
         outcome = harvest_source(job, open_harvester or (lambda: open_source(pipeline, source)))
@@ -378,6 +379,7 @@ def match(
     totals = {"records": 0, "pairs": 0, "merges": 0, "changes": 0}
     laps = Laps(clock=time.perf_counter)
     with pipeline.database.lock(MATCH_RUN_LOCK):
+        promoted.refuse_overtaken(pipeline.database, pipeline.match, pipeline.merge)
         _set_all_back(pipeline)
         run_id = pipeline.database.persist(lambda: open_match(pipeline))
         faultpoint.reach("match.run.opened")

@@ -10,11 +10,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from db import derivations
+from db import derivations, rules
 from db.engine import Database
 from harvester.errors import Locked
 from harvester.match import rules as match_rules
 from harvester.match.rules import Rules
+from harvester.merge import survivorship
 from harvester.settings import Settings
 
 MATCH_RUN_LOCK = "match-run"  # held for a whole run: a second one exits with 75; taken before MATCH_LOCK
@@ -58,6 +59,18 @@ def take(settings: Settings) -> None:
             found.unlink()
         else:
             found.replace(target)
+
+
+def overtaken(database: Database, match: Rules, merge: survivorship.Rules) -> bool:
+    """Whether other rules were put in force since these were read; asked under a lock that keeps them in force."""
+    with database.read() as conn:
+        return not rules.in_force(conn, match.hash, merge.hash)
+
+
+def refuse_overtaken(database: Database, match: Rules, merge: survivorship.Rules) -> None:
+    """Raise Locked where other rules were put in force since: what is made by these would stand among theirs."""
+    if overtaken(database, match, merge):
+        raise Locked("other rules were put in force meanwhile", hint="the next run goes by them")
 
 
 def settle(settings: Settings, database: Database) -> None:

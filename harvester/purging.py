@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from db import ledger, purge, work
+from harvester import promoted
 from harvester.admitting import address as hashed
 from harvester.errors import UsageError
 from harvester.matching import match_batch
@@ -69,6 +70,7 @@ def forget(pipeline: Pipeline, address: str, author: str, *, preview: bool = Fal
         database.ahead(),
         database.lock(MATCH_LOCK, wait=MATCH_PATIENCE),
     ):
+        promoted.refuse_overtaken(database, pipeline.match, pipeline.merge)
         with database.write(durable=True) as conn:
             run_id = work.open_run(conn, "purge", source_id, pipeline.now())
             purge.remember(conn, source_id, hashed(wanted.source, wanted.identifier), pipeline.now())
