@@ -29,12 +29,13 @@ def kinds(found: tuple[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
     return text, tuple(flag.partition("::")[0] for flag in flags)
 
 
-@pytest.mark.parametrize(
-    ("group", "label", "text"), READINGS, ids=[f"{g['group']}: {label}" for g, label, _ in READINGS]
-)
-def test_a_field_is_read_in_the_charset_that_it_is_really_in(group: dict[str, Any], label: str, text: str) -> None:
-    raw = written(text, group["written"])
-    assert kinds(decode_text(raw, group["declared"])) == (text, tuple(group["flags"]))
+def test_a_field_is_read_in_the_charset_that_it_is_really_in() -> None:
+    wrong = []
+    for group, label, text in READINGS:
+        read = kinds(decode_text(written(text, group["written"]), group["declared"]))
+        if read != (text, tuple(group["flags"])):
+            wrong.append((group["group"], label, read))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("case", BYTES)
