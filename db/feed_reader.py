@@ -57,7 +57,12 @@ class FeedReader:
 
     def touched(self, since: str, until: str, partner: str, material: str, after: int, limit: int) -> Sequence[Touch]:
         """The last change of each cluster in the stretch of time, by seq: see harvester.model.Catalogue."""
-        query = self._last_changes().where(change.c.seq > after, change.c.at >= since)
+        # times never go back along the feed: what is before the first of them is not read
+        first = select(change.c.seq).where(change.c.at >= since).order_by(change.c.at, change.c.seq).limit(1)
+        begin = self._conn.execute(first).scalar()
+        if begin is None:
+            return []
+        query = self._last_changes().where(change.c.seq >= max(begin, after + 1), change.c.at >= since)
         if until:
             query = query.where(change.c.at <= until)
         if partner:
