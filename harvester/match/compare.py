@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from msgspec.structs import astuple
 
 from harvester.match.comparisons import Compare
-from harvester.match.plans import MAX_PLANS, Found, Interaction, Plan, Table, When
+from harvester.match.plans import MAX_ENDS, MAX_PLANS, End, Found, Interaction, Plan, Table, When
 from harvester.match.rules import Rules
 from harvester.model import Decision, Evidence, Profile, Verdict
 
@@ -50,8 +50,7 @@ def _decision(left: Profile, right: Profile, rules: Rules, *, stop: bool, kept: 
         if early := _early_veto(walked):
             return Decision("veto", score, early)
         return Decision("distinct", score, _reason(walked, worst=True))
-    verdict, score, cause, more, outcomes = _judge((left, right), rules, plan, walked, score)
-    reason = cause or _reason(walked, worst=verdict != "merge")
+    verdict, score, reason, more, outcomes = _end(left.generic or right.generic, rules, table, walked)
     if kept and (not stop or score >= rules.review_at):
         return Decision(verdict, score, reason, _told(left, right, table, outcomes) + more)
     return Decision(verdict, score, reason)
@@ -70,9 +69,9 @@ def self_merges(profile: Profile, rules: Rules) -> bool:
         if len(table.alone) >= MAX_PLANS:
             table.alone.clear()
         plan = _plan(profile, profile, table)
-        walked, score, stopped = _walk(profile, profile, plan, rules.review_at)
-        merges = _judge((profile, profile), rules, plan, walked, score)[0] == "merge"
-        found = table.alone[kind] = merges and not stopped
+        walked, _, stopped = _walk(profile, profile, plan, rules.review_at)
+        merges = not stopped and _end(profile.generic, rules, table, walked).verdict == "merge"
+        found = table.alone[kind] = merges
     return found
 
 
@@ -162,29 +161,43 @@ def _holding(interactions: tuple[Interaction, ...], outcomes: dict[str, str]) ->
     return found
 
 
-def _judge(
-    pair: tuple[Profile, Profile], rules: Rules, plan: Plan, walked: list[Found], score: float
-) -> tuple[Verdict, float, str, tuple[Evidence, ...], dict[str, str]]:
-    """Verdict, final score, what forced it ("" : points alone), evidence beyond single features, and the outcomes."""
+def _end(generic: bool, rules: Rules, table: Table, walked: list[Found]) -> End:
+    """What a walk to the end comes to; remembered: most pairs that are kept are answered as others were."""
+    key: tuple[bool | Found, ...] = (generic, *walked)
+    found = table.ends.get(key)
+    if found is None:
+        if len(table.ends) >= MAX_ENDS:
+            table.ends.clear()
+        found = table.ends[key] = _ended(generic, rules, table, walked)
+    return found
+
+
+def _ended(generic: bool, rules: Rules, table: Table, walked: list[Found]) -> End:
     outcomes = _outcomes(walked)
     more = [
         Evidence("interaction", "", "", interaction.name, interaction.points)
-        for interaction in _holding(plan.interactions, outcomes)
+        for interaction in _holding(table.interactions, outcomes)
     ]
-    score += sum([item.points for item in more])
+    score = sum(found.points for found in walked) + sum(item.points for item in more)
     printing = outcomes.get("impression") in ("different", "one_side")
-    cap = _cap(pair, rules, walked, printing) if score >= rules.merge_at else ""
+    cap = _cap(generic, rules, walked, printing) if score >= rules.merge_at else ""
     if cap:
         more.append(Evidence(cap, "", "", "below the merge line", rules.merge_at - 1 - score))
         score = rules.merge_at - 1
     veto = _early_veto(walked) or (_late_veto(walked, outcomes) if score >= rules.review_at else "")
     if not veto and printing and rules.impression == "distinct":
         veto = "another printing (policy impression: distinct)"
+    verdict = _verdict(veto, score, rules)
+    reason = veto or (cap if verdict != "merge" else "") or _reason(walked, worst=verdict != "merge")
+    return End(verdict, score, reason, tuple(more), outcomes)
+
+
+def _verdict(veto: str, score: float, rules: Rules) -> Verdict:
     if veto:
-        return "veto", score, veto, tuple(more), outcomes
+        return "veto"
     if score >= rules.merge_at:
-        return "merge", score, "", tuple(more), outcomes
-    return ("review" if score >= rules.review_at else "distinct"), score, cap, tuple(more), outcomes
+        return "merge"
+    return "review" if score >= rules.review_at else "distinct"
 
 
 def holds(when: When, outcomes: dict[str, str]) -> bool:
@@ -203,9 +216,8 @@ def _late_veto(walked: list[Found], outcomes: dict[str, str]) -> str:
     return ""
 
 
-def _cap(pair: tuple[Profile, Profile], rules: Rules, walked: list[Found], printing: bool) -> str:
+def _cap(generic: bool, rules: Rules, walked: list[Found], printing: bool) -> str:
     """Why a pair with the score of a merge is for review all the same, or ""."""
-    generic = pair[0].generic or pair[1].generic
     if sum([found.support for found in walked]) < (rules.support_generic if generic else rules.support_needed):
         return "too little besides the title agrees"
     if printing and rules.impression == "review":

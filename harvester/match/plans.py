@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harvester.match.comparisons import Compare, Comparison
-from harvester.model import Evidence
+from harvester.model import Evidence, Verdict
 
 When = tuple[tuple[str, frozenset[str]], ...]
 
@@ -53,9 +53,9 @@ Weighed = tuple[float, str, str]
 NOTHING: Weighed = (0.0, "", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the outcomes of one stage come to; those that are `missing` do not count."""
+    """What the outcomes of one stage come to; those that are `missing` do not count. Each is equal to itself only."""
 
     points: float
     support: int
@@ -111,13 +111,23 @@ class Plan(NamedTuple):
     stages: tuple[Stage, ...]
     most: float  # that all behind stage 0 can add
     doubts: tuple[tuple[Compare, dict[str, float], float], ...]
-    interactions: tuple[Interaction, ...]  # that can hold
+
+
+class End(NamedTuple):
+    """What a walk to the end comes to: final score, evidence beyond single features, and all outcomes."""
+
+    verdict: Verdict
+    score: float
+    reason: str
+    more: tuple[Evidence, ...]
+    outcomes: dict[str, str]
 
 
 # How the evidence of a feature is told: name, what is shown and how, points by outcome, and what tells of nothing.
 Told = tuple[str, Callable[[Sequence[Any]], Any], Callable[[Any], str], dict[str, float], Evidence]
 MAX_PLANS = 20_000
 MAX_ANSWERS = 1_000  # of a stage of a plan
+MAX_ENDS = 2_000
 
 
 class Table(NamedTuple):
@@ -132,6 +142,7 @@ class Table(NamedTuple):
     doubts: dict[tuple[Interaction, ...], tuple[float, tuple[Doubt, ...]]]  # with these bonuses; remembered
     plans: dict[int, Plan]
     parts: dict[tuple[int, tuple[str, ...], tuple[str, ...]], Stage]  # of plans, by stage, features and interactions
+    ends: dict[tuple[bool | Found, ...], End]  # by a generic title, and what each stage has found; remembered
     alone: dict[tuple[Hashable, ...], bool]  # whether profiles like this one merge with their equals; remembered
 
     def plan(self, fields: int) -> Plan:
@@ -158,8 +169,7 @@ class Table(NamedTuple):
         for doubt in reversed([one for one in told if one.feature.asked(fields)]):
             doubts.append((doubt.feature.comparison.compare, doubt.losses, most))
             most += doubt.most
-        interactions = tuple(one for one in self.interactions if one.possible(known))
-        return Plan(tuple(stages), most, tuple(reversed(doubts)), interactions)
+        return Plan(tuple(stages), most, tuple(reversed(doubts)))
 
     def _part(self, number: int, features: list[Feature], bonuses: list[Interaction]) -> Stage:
         """A stage of a plan, made once for all that ask these *features* then: thousands of plans share hundreds."""

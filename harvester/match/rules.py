@@ -291,7 +291,7 @@ class _Reader:
             silent = Evidence(one.name, "", "", "missing", one.points["missing"])
             told.append((one.name, *shown(one.comparison.shows), one.points, silent))
         either = mask(tuple({name for one in in_order for name in one.comparison.either}))
-        return Table(stages, remainders, interactions, bonuses, tuple(told), either, {}, {}, {}, {})
+        return Table(stages, remainders, interactions, bonuses, tuple(told), either, {}, {}, {}, {}, {})
 
     def so_far(self, interaction: Interaction, stage: int) -> Interaction:
         """*interaction* with only those of its conditions that are known after *stage*."""

@@ -43,8 +43,6 @@ def material(left: Profile, right: Profile) -> str:
 @comparison(0, "equal different", both="level")
 def level(left: Profile, right: Profile) -> str:
     """Monograph, serial or part of a host."""
-    if not left.level or not right.level:
-        return "missing"
     return "equal" if left.level == right.level else "different"
 
 
@@ -73,8 +71,6 @@ def language(left: Profile, right: Profile) -> str:
     unsure: none is shared, but one source says the same of nearly all its records; titled: so it does, and the title is
     in the language of the other record.
     """
-    if not left.languages or not right.languages:
-        return "missing"
     assumed = left.language_assumed or right.language_assumed
     if left.languages == right.languages:
         return "missing" if assumed else "equal"
@@ -96,8 +92,6 @@ def _titled(assumed: Profile, other: Profile) -> bool:
 @comparison(0, "equal different", both="score_format")
 def score_format(left: Profile, right: Profile) -> str:
     """Full score, vocal score, parts …"""
-    if not left.score_format or not right.score_format:
-        return "missing"
     mine, theirs = left.score_format.split(), right.score_format.split()
     return "different" if frozenset(mine).isdisjoint(theirs) else "equal"
 
@@ -105,8 +99,6 @@ def score_format(left: Profile, right: Profile) -> str:
 @comparison(1, "equal different", both="country")
 def country(left: Profile, right: Profile) -> str:
     """The country of publication."""
-    if not left.country or not right.country:
-        return "missing"
     return "equal" if left.country == right.country else "different"
 
 
@@ -119,8 +111,6 @@ def thin(left: Profile, right: Profile) -> str:
 @comparison(2, "equal different", both="host", shows="host host_part")
 def host(left: Profile, right: Profile) -> str:
     """The host of a part and the place in it."""
-    if not left.host or not right.host:
-        return "missing"
     if left.host_part and right.host_part and left.host_part != right.host_part:
         return "different"
     short, long = sorted((left.host, right.host), key=len)

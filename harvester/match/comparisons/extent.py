@@ -14,7 +14,7 @@ def pages(left: Profile, right: Profile) -> str:
         return "volumes" if (mine and right.volumes > 1) or (theirs and left.volumes > 1) else "missing"
     if mine == theirs:
         return "equal"
-    gap, most = abs(mine - theirs), max(mine, theirs)
+    gap, most = abs(mine - theirs), mine if mine > theirs else theirs
     if gap <= 3 or gap * 25 <= most:
         return "close"
     return "near" if gap * 10 <= most else "far"
@@ -24,8 +24,6 @@ def pages(left: Profile, right: Profile) -> str:
 def volumes(left: Profile, right: Profile) -> str:
     """The number of volumes, where both say one; `close` when less than half of them are missing on one side."""
     few, many = sorted((left.volumes, right.volumes))
-    if not few:
-        return "missing"
     if few == many:
         return "equal"
     return "close" if few * 2 > many else "different"
@@ -34,8 +32,6 @@ def volumes(left: Profile, right: Profile) -> str:
 @comparison(1, "equal close different", both="height")
 def height(left: Profile, right: Profile) -> str:
     """Height in centimetres; one centimetre is a matter of rounding."""
-    if not left.height or not right.height:
-        return "missing"
     gap = abs(left.height - right.height)
     return ("equal", "close")[gap] if gap < 2 else "different"
 
@@ -44,8 +40,6 @@ def height(left: Profile, right: Profile) -> str:
 def playing_time(left: Profile, right: Profile) -> str:
     """The minutes of a film or recording; `close` within 8 %, as PAL runs 4 % faster than the film."""
     few, many = sorted((left.minutes, right.minutes))
-    if not few:
-        return "missing"
     if many - few <= 2:
         return "equal"
     return "close" if (many - few) * 100 <= many * 8 else "different"

@@ -23,7 +23,7 @@ def author(left: Profile, right: Profile) -> str:
         return _unnamed(left, right)
     if left.born and right.born and abs(left.born - right.born) > 1:
         return "namesake"
-    if sorted(mine) == sorted(theirs):
+    if mine == theirs or sorted(mine) == sorted(theirs):
         return "equal" if left.author_kind == right.author_kind == "person" else "body"
     if names_alike(mine, theirs):
         return "alike"
@@ -99,8 +99,6 @@ def _counterpart(word: str, candidates: list[str]) -> str | None:
 @comparison(3, "shared different", both="responsibility")
 def responsibility(left: Profile, right: Profile) -> str:
     """Whether the statements of responsibility have a significant word in common."""
-    if not left.responsibility or not right.responsibility:
-        return "missing"
     if meet(left.responsibility, right.responsibility):
         return "shared"
     if meet(left.responsibility, right.names) or meet(right.responsibility, left.names):

@@ -43,8 +43,6 @@ def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
 @comparison(3, "equal alike different", both="place")
 def place(left: Profile, right: Profile) -> str:
     """The first place of publication."""
-    if not left.place or not right.place:
-        return "missing"
     if left.place == right.place:
         return "equal"
     if fuzz.partial_ratio(*sorted((left.place, right.place))) >= 80:

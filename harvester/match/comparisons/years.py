@@ -28,8 +28,6 @@ def year(left: Profile, right: Profile) -> str:
     printing: another year, but one side states a printing (cetakan) that explains it; near: at most 10 years.
     """
     mine, theirs = left.year, right.year
-    if not mine or not theirs:
-        return "missing"
     if mine == theirs:
         return "equal"
     uncertain = left.year_to or right.year_to
@@ -39,10 +37,10 @@ def year(left: Profile, right: Profile) -> str:
         return "coded"
     if uncertain:
         return "unsure"
-    if meet_years(left, right):
+    if meet(left.years, right.years):
         return "shared"
     gap = abs(mine - theirs)
-    if gap <= PRINTING_YEARS and _same_edition(left, right) and left.impression != right.impression:
+    if gap <= PRINTING_YEARS and left.impression != right.impression and _same_edition(left, right):
         return "printing"
     if gap == 1:
         return "one"
@@ -51,11 +49,6 @@ def year(left: Profile, right: Profile) -> str:
 
 def _overlap(left: Profile, right: Profile) -> bool:
     return left.year <= (right.year_to or right.year) and right.year <= (left.year_to or left.year)
-
-
-def meet_years(left: Profile, right: Profile) -> bool:
-    """Whether any stated year of one side is one of the other's."""
-    return any(value in right.years for value in left.years)
 
 
 @comparison(0, "equal first one_side different", either="edition")
