@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from harvester.match.keys import keys
+from harvester.match.keys import plain_keys
 from harvester.match.rules import Rules
 from harvester.model import BlockingKey, Profile
 
@@ -20,15 +21,21 @@ class Candidates(NamedTuple):
 
 def candidates(profiles: Mapping[str, Profile], rules: Rules) -> Candidates:
     """Block *profiles* (by name); a key that too many unlike titles carry proposes nothing."""
-    carriers: dict[tuple[str, int], list[str]] = {}
-    likenesses: dict[tuple[str, int], set[int]] = {}
+    carriers: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    kinds: dict[int, str] = {}
     for name in sorted(profiles):
-        for key in keys(profiles[name], rules):
-            place = (key.kind, key.hash)
-            carriers.setdefault(place, []).append(name)
-            likenesses.setdefault(place, set()).add(key.likeness)
-    suspended = {place: len(unlike) for place, unlike in likenesses.items() if len(unlike) > rules.suspend_at[place[0]]}
-    pairs = {pair for place, names in carriers.items() if place not in suspended for pair in combinations(names, 2)}
+        for kind, key, like in plain_keys(profiles[name]):
+            carriers[key].append((name, like))
+            kinds[key] = kind
+    pairs: set[tuple[str, str]] = set()
+    suspended: dict[tuple[str, int], int] = {}
+    for key, found in carriers.items():
+        limit = rules.suspend_at[kinds[key]]
+        unlike = len({like for _, like in found}) if len(found) > limit else 0
+        if unlike > limit:
+            suspended[kinds[key], key] = unlike
+        elif len(found) > 1:
+            pairs.update(combinations([name for name, _ in found], 2))
     return Candidates(frozenset(pairs), suspended)
 
 
