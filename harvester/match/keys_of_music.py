@@ -9,6 +9,7 @@ _TONES = frozenset("bcdefgh")
 _INFLECTED = {"flat": "flat", "sharp": "sharp", "bemol": "flat", "bemolle": "flat", "diese": "sharp", "diesis": "sharp"}
 _MODES = {"major": "", "dur": "", "majeur": "", "maggiore": "", "minor": "minor", "moll": "minor", "mineur": "minor"}
 _MODES["minore"] = "minor"
+_TELLING = frozenset((*_MODES, "in"))
 _ROMANCE = {"do": "c", "ut": "c", "re": "d", "mi": "e", "fa": "f", "sol": "g", "la": "a", "si": "b"}
 _GERMAN = {tone + "is": tone + "sharp" for tone in "cdfga"} | {tone + "es": tone + "flat" for tone in "cdg"}
 _GERMAN |= {"es": "eflat", "as": "aflat", "b": "bflat", "h": "b", **{tone: tone for tone in "acdefg"}}
@@ -23,6 +24,8 @@ def with_keys(tokens: list[str], raw: str, material: str) -> list[str]:
 
     *raw* is the title as it is written: "vitamin C major sources" of a book is in no key, "Sonate, C-Dur" is.
     """
+    if _TELLING.isdisjoint(tokens):
+        return tokens
     keyed = not _MODES.keys().isdisjoint(tokens)
     if not keyed and ("in" not in tokens or _TONES.isdisjoint(tokens)):
         return tokens

@@ -111,7 +111,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         year_to=_uncertain_end(record, year),
         years=_years(year, dates.copyright_year or 0),
         country=record.country.strip(),
-        place=next((_folded(item.place) for item in record.publications if item.place), ""),
+        place=_place(record),
         publisher=publisher,
         pages=_pages(record),
         volumes=record.extent.volumes or 0,
@@ -121,7 +121,7 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         impression=record.impression.number or (-1 if record.impression.text else 0),
         series=_series_words(record.series),
         series_numbers=_series_numbers(record.series, known),
-        languages=tuple(sorted(set(record.languages) - _NO_LANGUAGE))[:6],
+        languages=_languages(record.languages),
         institution=institution_words(thesis.institution, known) if thesis else (),
         degree=fold(thesis.degree) if thesis else "",
         student=_student(record),
@@ -208,8 +208,23 @@ def _is_generic(area: TitleArea, known: Vocabulary) -> bool:
     return True
 
 
-def _years(*stated: int) -> tuple[int, ...]:
-    return tuple(sorted(set(stated) - {0}))
+def _years(year: int, copyrighted: int) -> tuple[int, ...]:
+    if year and copyrighted and year != copyrighted:
+        return (year, copyrighted) if year < copyrighted else (copyrighted, year)
+    return (year or copyrighted,) if year or copyrighted else ()
+
+
+def _place(record: NormalizedRecord) -> str:
+    for item in record.publications:
+        if item.place:
+            return _folded(item.place)
+    return ""
+
+
+def _languages(coded: tuple[str, ...]) -> tuple[str, ...]:
+    if len(coded) == 1:
+        return () if coded[0] in _NO_LANGUAGE else coded
+    return tuple(sorted(set(coded) - _NO_LANGUAGE))[:6]
 
 
 def _uncertain_end(record: NormalizedRecord, year: int) -> int:
@@ -247,13 +262,19 @@ def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
 def _series_words(series: tuple[Series, ...]) -> tuple[str, ...]:
     if not series:
         return ()
-    return tuple(sorted({word for item in series[:4] for word in _title_words(item.title)}))[:16]
+    found: set[str] = set()
+    for item in series[:4]:
+        found.update(_title_words(item.title))
+    return tuple(sorted(found))[:16]
 
 
 def _series_numbers(series: tuple[Series, ...], known: Vocabulary) -> tuple[str, ...]:
     if not series:
         return ()
-    return tuple(sorted({found for item in series[:4] for found in series_numbers(item.number, known)}))[:8]
+    found: list[str] = []
+    for item in series[:4]:
+        found += series_numbers(item.number, known)
+    return tuple(sorted(set(found)))[:8] if len(found) > 1 else tuple(found)
 
 
 @lru_cache(maxsize=4_000)  # the records of a series come by the hundred
@@ -267,7 +288,10 @@ _folded = lru_cache(maxsize=2_000)(fold)  # of places, which are few
 def _student(record: NormalizedRecord) -> str:
     if record.thesis and record.thesis.student_id:
         return fold(record.thesis.student_id).replace(" ", "")
-    return next((fold(value).replace(" ", "") for name, value in record.local if name == "nim"), "")
+    for name, value in record.local:
+        if name == "nim":
+            return fold(value).replace(" ", "")
+    return ""
 
 
 _SCALE = re.compile(r"1\s*:\s*([0-9][0-9 .,'’]*)")

@@ -128,7 +128,7 @@ def title_area(title: Title, vocabulary: Vocabulary, material: str = "") -> Titl
         tokens=tokens,
         words=tuple(dict.fromkeys(all_spelled(reader.words)))[:MAX_WORDS],
         numbers=tuple(sorted(set(reader.numbers))) if reader.numbers else (),
-        parts=tuple(dict.fromkeys(parts or reader.parts)),
+        parts=tuple(dict.fromkeys(parts or reader.parts)) if parts or reader.parts else (),
         part_names=tuple(sorted({name for name in names if name})) if names else (),
         extra=tuple([f"{kind}:{value}" for kind, value in sorted(reader.extra.items())]) if reader.extra else (),
         open_at=_omission(raw, vocabulary),
@@ -207,13 +207,13 @@ def _is_name(text: str, vocabulary: Vocabulary) -> bool:
 
 def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3; "Bd. 1-3" → 1-3); its words when it holds none."""
-    found = _numbers_or_words(text, vocabulary)
+    found = _numbers_or_words(fold(text).split(), vocabulary)
     return ["-".join(found)] if len(found) == 2 and tuple(found) in ranges(text) else found
 
 
-def _numbers_or_words(text: str, vocabulary: Vocabulary) -> list[str]:
-    tokens = fold(text).split()
-    telling = [HALVES.get(token, token) for token in tokens if token not in vocabulary.parts] or tokens
+def _numbers_or_words(tokens: list[str], vocabulary: Vocabulary) -> list[str]:
+    parts = vocabulary.parts
+    telling = [HALVES.get(token, token) for token in tokens if token not in parts] or tokens
     found = [known or token for token in telling if (known := number(token)) or any(map(str.isdigit, token))]
     return found or ([" ".join(telling)] if telling else [])
 
@@ -238,13 +238,14 @@ def series_numbers(text: str, vocabulary: Vocabulary) -> list[str]:
         return [text.lstrip("0") or "0"]
     if not text:
         return []
-    lettered = [digits + letter for digits, letter in _LETTERED.findall(fold(text))]
-    return lettered or _numbers_or_words(text, vocabulary)
+    folded = fold(text)
+    lettered = [digits + letter for digits, letter in _LETTERED.findall(folded)]
+    return lettered or _numbers_or_words(folded.split(), vocabulary)
 
 
 def joined_initials(words: list[str]) -> list[str]:
     """*words* with runs of two and more single letters joined: u s g p o → usgpo."""
-    if len([word for word in words if len(word) == 1]) < 2:
+    if [*map(len, words)].count(1) < 2:
         return words
     result: list[str] = []
     run: list[str] = []
@@ -262,7 +263,7 @@ def joined_initials(words: list[str]) -> list[str]:
 
 def with_whole_years(words: list[str]) -> list[str]:
     """*words* with the end of a range of years written out (1914 18 → 1914 1918) and thousands joined."""
-    digits = [word for word in words if word.isdigit()]
+    digits = [*filter(str.isdigit, words)]
     if len(digits) < 2 or ("000" not in digits and not {2, 4}.issubset(map(len, digits))):
         return words
     result: list[str] = []
@@ -342,9 +343,9 @@ class _TitleWords:
     def companion(self, tokens: list[str]) -> None:
         """The answer key, workbook or study guide that the title and the names of parts speak of."""
         known = self._vocabulary.companions_from
-        begun = self._vocabulary.companion_words.intersection(tokens)
-        if not begun:
+        if self._vocabulary.companion_words.isdisjoint(tokens):
             return
+        begun = self._vocabulary.companion_words.intersection(tokens)
         padded = f" {' '.join(tokens)} "
         found = [one for word in begun for one in known[word] if f" {one.phrase} " in padded]
         if found:
@@ -358,6 +359,8 @@ class _TitleWords:
         for index, token in enumerate(tokens):
             if skip:
                 skip -= 1
+            elif token in _SILENT and token not in counted:
+                continue
             elif token[0] in (_LETTERS if len(token) > 5 else _NO_FIGURE) and not (
                 token in _TELLING or token in counted
             ):
@@ -411,6 +414,8 @@ _BEFORE_YEARS = frozenset(("tahun", "thn", "th", "year", "jahr", "annee", "ano",
 _NO_FIGURE = frozenset("abdefghjkmnopqrstuwyz")  # letters with which no number begins, arabic or roman …
 _LETTERS = _NO_FIGURE.union("ivxlc")  # … and with which none of more than five begins
 _TELLING = _ORDINALS | _BEFORE_YEARS | STOP_WORDS
+# Stop words that are nothing else, wherever they stand.
+_SILENT = frozenset(word for word in STOP_WORDS - _ORDINALS - _BEFORE_YEARS if len(word) > 1 and not roman(word))
 _STEPS = frozenset(("pre", "upper", "lower", "low", "high"))  # before a level of a course
 _LETTERED_FORMS = "vitamin hepatitis type tipe class kelas group grup plan model seri series"
 _LETTERED_KINDS = frozenset(_LETTERED_FORMS.split())
