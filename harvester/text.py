@@ -88,13 +88,14 @@ def _folded_ascii(text: str) -> str:
     return text.encode().translate(_ASCII, _DELETED).decode("ascii")
 
 
-def words(text: str) -> list[str]:
+def folded_words(text: str) -> list[str]:
     """The words of *text*, folded, in order.
 
-    >>> words("Al-Qur'an dan terjemahannya")
+    >>> folded_words("Al-Qur'an dan terjemahannya")
     ['al', 'quran', 'dan', 'terjemahannya']
     """
-    return fold(text).split()
+    plain = text.isascii() and "#" not in text and "++" not in text
+    return _folded_ascii(text).split() if plain else fold(text).split()
 
 
 def significant(words: Iterable[str], stop: frozenset[str] = STOP_WORDS) -> list[str]:

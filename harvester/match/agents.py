@@ -9,7 +9,7 @@ from harvester.match.arabic import word_skeleton
 from harvester.match.titles import all_spelled, joined_initials, spelled
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Contributor, NormalizedRecord, Publication
-from harvester.text import fold, significant
+from harvester.text import folded_words, significant
 
 MAX_NAMES = 40
 # A student's supervisors and examiners are no creators (design of Indonesian repositories).
@@ -21,7 +21,7 @@ _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 @lru_cache(maxsize=4_000)
 def name_words(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled words of *name* without honorifics and degrees; with them when nothing else is left."""
-    folded = fold(name).split()
+    folded = folded_words(name)
     kept = [word for word in folded if word not in vocabulary.honorifics and not word.isdigit()]
     return tuple(all_spelled(kept or folded))[:12]
 
@@ -42,7 +42,7 @@ def plain_name(agent: Contributor) -> str:
 def first_author(record: NormalizedRecord) -> Contributor | None:
     """The main entry, else the first creator, else the first who made the content; None when nobody is named."""
     makers = [person for person in record.contributors if person.role not in _NOT_CREATORS and person.name]
-    return min(makers, key=_rank, default=None)
+    return min(makers, key=_rank) if len(makers) > 1 else makers[0] if makers else None
 
 
 def _rank(person: Contributor) -> int:
@@ -86,8 +86,8 @@ def responsibility_words(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The spelled significant words of a statement of responsibility, sorted."""
     if not text:
         return ()
-    words = fold(text).split()
-    kept = [word for word in words if word not in vocabulary.silent and len(word) > 2]
+    words, silent = folded_words(text), vocabulary.silent
+    kept = [word for word in words if word not in silent and len(word) > 2]
     if not kept:  # perhaps for want of a significant word
         kept = [word for word in significant(words) if word not in vocabulary.roles and len(word) > 2]
     return tuple(sorted(set(all_spelled(kept))))[:MAX_NAMES]
@@ -103,7 +103,7 @@ def publisher_words(publications: tuple[Publication, ...], vocabulary: Vocabular
 
 @lru_cache(maxsize=4_000)
 def _publisher(name: str, vocabulary: Vocabulary) -> frozenset[str]:
-    folded = " ".join(joined_initials(fold(name).split()))
+    folded = " ".join(joined_initials(folded_words(name)))
     aliases = {alias for form, alias in vocabulary.publisher_aliases.items() if f" {form} " in f" {folded} "}
     return frozenset(spelled(word) for word in significant(folded.split()) if _tells(word, vocabulary)) | aliases
 
@@ -114,7 +114,7 @@ def _tells(word: str, vocabulary: Vocabulary) -> bool:
 
 def institution_words(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Initials of the whole name (or the name itself when it is one word), then its telling words."""
-    words = fold(text).split()
+    words = folded_words(text)
     if not words:
         return ()
     initials = words[0] if len(words) == 1 else "".join(word[0] for word in words if word not in ("dan", "of", "di"))

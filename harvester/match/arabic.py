@@ -37,11 +37,10 @@ def in_script(text: str) -> bool:
     return not text.isascii() and _ARABIC.search(text) is not None
 
 
-def looks_romanized(words: list[str]) -> bool:
-    """Whether the folded *words* could be a romanized Arabic title: an article, or a word with an article grown on."""
+def looks_romanized(words: list[str], text: str) -> bool:
+    """Whether folded *words*, and their *text*, could be a romanized Arabic title: an article, or one grown on."""
     if not _ARTICLES_APART.isdisjoint(words) and not _ARTICLES_APART.isdisjoint(words[:-1]):
         return True
-    text = " ".join(words)
     if _GROWN_ON.search(text):
         return True
     return "din" in text and any(len(word) > 5 and word.endswith(("uddin", "udin", "iddin")) for word in words)

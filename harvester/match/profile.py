@@ -38,7 +38,7 @@ from harvester.match.titles import (
 )
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Identifier, NormalizedRecord, Profile, Series
-from harvester.text import fold, significant
+from harvester.text import fold, folded_words, significant
 
 MAX_VALUES = 30
 # So many significant words of a part's name may stand elsewhere as a title of their own.
@@ -54,6 +54,7 @@ _LEVELS = {
     "c": "collection",
 }
 _NO_LANGUAGE = frozenset(("und", "mul", "zxx", "mis"))
+_KINDS = frozenset(("isbn", "issn", "oclc", "govdoc"))  # with a field of their own
 # Kinds that name the record or its address, not the manifestation.
 _LOCAL = frozenset(("local", "issn-l", "uri", "url", "handle", "barcode", "control", "nim", "call_number"))
 _EDITION_FORMS = (
@@ -72,10 +73,10 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
     area = title_area(record.title, known, record.material)
     identifiers = _identifiers(record)
     author = first_author(record)
-    bones = _skeleton(record, area.tokens)
+    bones = _skeleton(record, area)
     names = all_names(record, known)
     if bones:
-        skeletons = name_skeletons([w for person in record.contributors[:10] for w in fold(person.name).split()])
+        skeletons = name_skeletons([w for person in record.contributors[:10] for w in folded_words(person.name)])
         names = tuple(sorted({*names, *skeletons}))
     dates = record.dates
     host = next((item for item in record.relations if item.relation == "host"), None) if record.relations else None
@@ -86,12 +87,12 @@ def profile(record: NormalizedRecord, rules: Rules, constants: Constants = NONE)
         material=record.material,
         level=_level(record),
         form=carriers.form(record),
-        thin=not any(identifiers.values()) and author is None and not record.title.responsibility and not year,
-        isbns=identifiers["isbn"],
-        issns=identifiers["issn"],
-        ids=identifiers["id"],
-        documents=identifiers["govdoc"],
-        oclcs=identifiers["oclc"],
+        thin=not identifiers and author is None and not record.title.responsibility and not year,
+        isbns=identifiers.get("isbn", ()),
+        issns=identifiers.get("issn", ()),
+        ids=identifiers.get("id", ()),
+        documents=identifiers.get("govdoc", ()),
+        oclcs=identifiers.get("oclc", ()),
         proper=area.proper,
         title=area.full,
         words=area.words,
@@ -144,14 +145,16 @@ def changed(made: Profile, fields: Mapping[str, Any]) -> Profile:
 
 
 def _identifiers(record: NormalizedRecord) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {"isbn": [], "issn": [], "oclc": [], "govdoc": [], "id": []}
+    """What identifies the manifestation, by kind; those that have no field of their own under `id`."""
+    found: dict[str, list[str]] = {}
     for item in record.identifiers:
-        if item.status != "valid" or not item.value or item.kind in _LOCAL or is_bogus(item.value):
+        kind, value = item.kind, item.value
+        if item.status != "valid" or not value or kind in _LOCAL or is_bogus(value):
             continue
-        if item.kind in found:
-            found[item.kind].append(item.value)
-        else:
-            found["id"].append(f"{item.kind}:{_publisher_number(item) if item.kind in _LOOSE else item.value.lower()}")
+        if kind not in _KINDS:
+            value = f"{kind}:{_publisher_number(item) if kind in _LOOSE else value.lower()}"
+            kind = "id"
+        found.setdefault(kind, []).append(value)
     return {
         kind: tuple(sorted(set(values)))[:MAX_VALUES] if len(values) > 1 else tuple(values)
         for kind, values in found.items()
@@ -175,12 +178,13 @@ def _level(record: NormalizedRecord) -> str:
     return "monograph" if published else level
 
 
-def _skeleton(record: NormalizedRecord, words: list[str]) -> str:
+def _skeleton(record: NormalizedRecord, area: TitleArea) -> str:
+    words = area.tokens
     if in_script(record.title.proper):
         return skeleton(words)
     if in_script(record.title.original):
-        return skeleton(fold(record.title.original).split())
-    if looks_romanized(words) or not _ARABIC_LANGUAGES.isdisjoint(record.languages):
+        return skeleton(folded_words(record.title.original))
+    if looks_romanized(words, area.full) or not _ARABIC_LANGUAGES.isdisjoint(record.languages):
         return skeleton(words)
     return ""
 
@@ -192,7 +196,7 @@ def _variants(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> t
         # What one library calls a part of "Studies of education reform" another catalogues under its own title, and a
         # sheet always.
         least = 1 if record.material == "map" else NAMING_WORDS
-        texts += [name for name in title.part_names[:2] if len(significant(fold(name).split())) >= least]
+        texts += [name for name in title.part_names[:2] if len(significant(folded_words(name))) >= least]
     folded = {without_article(fold(text), known) for text in texts if text}
     if not folded:
         return ()
@@ -248,14 +252,15 @@ _FROM_TO = re.compile(r"(?<![0-9])\[?([0-9]{1,2})\]?-([0-9]{2,4})(?![0-9])")
 def _pages(record: NormalizedRecord) -> int:
     """The pagination; "3-307 p." of a monograph ends on 307, it does not count 305 pages."""
     pages = record.extent.pages or 0
-    match = _FROM_TO.search(record.extent.text) if pages and record.level not in ("a", "b") else None
+    told = record.extent.text
+    match = _FROM_TO.search(told) if pages and "-" in told and record.level not in ("a", "b") else None
     return int(match[2]) if match and int(match[2]) - int(match[1]) + 1 == pages else pages
 
 
 def _edition_words(record: NormalizedRecord) -> tuple[str, ...]:
     if not record.edition.text:
         return ()
-    kept = [word for word in significant(fold(record.edition.text).split()) if word not in _EDITION_WORDS]
+    kept = [word for word in significant(folded_words(record.edition.text)) if word not in _EDITION_WORDS]
     return tuple(sorted({word for word in kept if not number(word) and not word.isdigit()}))[:8]
 
 
@@ -279,7 +284,7 @@ def _series_numbers(series: tuple[Series, ...], known: Vocabulary) -> tuple[str,
 
 @lru_cache(maxsize=4_000)  # the records of a series come by the hundred
 def _title_words(title: str) -> tuple[str, ...]:
-    return tuple(all_spelled(significant(fold(title).split())))
+    return tuple(all_spelled(significant(folded_words(title))))
 
 
 _folded = lru_cache(maxsize=2_000)(fold)  # of places, which are few
@@ -301,7 +306,7 @@ def _extra(record: NormalizedRecord, area: TitleArea, known: Vocabulary) -> tupl
     """Marks that part two records when they differ, as kind:value: of school books, maps, versions of a text."""
     marks = [*area.extra, *carriers.marks(record)]
     if record.edition.text:
-        said = {known.edition_forms.get(word, word) for word in fold(record.edition.text).split()}
+        said = {known.edition_forms.get(word, word) for word in folded_words(record.edition.text)}
         version = sorted(known.edition_versions & said)
         if version:
             marks.append("version:" + " ".join(version))

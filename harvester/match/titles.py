@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harvester.match.keys_of_music import with_keys
 from harvester.match.vocabulary import Vocabulary
 from harvester.model import Title
-from harvester.text import STOP_WORDS, fold, respelled, romanize
+from harvester.text import STOP_WORDS, fold, folded_words, respelled, romanize
 
 MAX_WORDS = 40
 SHORTEST = 3  # letters of a title before the mark of a parallel one: "E = mc²" has none
@@ -110,11 +110,14 @@ def title_area(title: Title, vocabulary: Vocabulary, material: str = "") -> Titl
     if "=" in raw:
         at = filed.find(" = ")
         proper, remainder = (filed[:at], "") if at >= SHORTEST else (filed, f" {remainder}".partition(" = ")[0])
-    proper = without_article(fold(proper), vocabulary)
-    full = f"{proper} {fold(remainder)}".strip()
-    tokens = full.split()
+    tokens = folded_words(proper)
+    if len(tokens) > 1 and tokens[0] in vocabulary.articles:
+        del tokens[0]
+    proper, length = " ".join(tokens), len(tokens)
+    tokens += folded_words(remainder)
+    full = " ".join(tokens)
     read = tokens[: MAX_WORDS * 2]
-    reader = _TitleWords(read, vocabulary, proper.count(" ") + bool(proper), ranges(raw))
+    reader = _TitleWords(read, vocabulary, length, ranges(raw))
     reader.read(with_whole_years(with_figures(joined_initials(with_keys(read, raw, material)))))
     if _COUNTED_FIRST.match(filed) and (first := roman(tokens[0])):
         reader.numbers.append(first)
@@ -126,13 +129,18 @@ def title_area(title: Title, vocabulary: Vocabulary, material: str = "") -> Titl
         proper=proper,
         full=full,
         tokens=tokens,
-        words=tuple(dict.fromkeys(all_spelled(reader.words)))[:MAX_WORDS],
+        words=_once(all_spelled(reader.words))[:MAX_WORDS],
         numbers=tuple(sorted(set(reader.numbers))) if reader.numbers else (),
         parts=tuple(dict.fromkeys(parts or reader.parts)) if parts or reader.parts else (),
         part_names=tuple(sorted({name for name in names if name})) if names else (),
         extra=tuple([f"{kind}:{value}" for kind, value in sorted(reader.extra.items())]) if reader.extra else (),
         open_at=_omission(raw, vocabulary),
     )
+
+
+def _once(words: list[str]) -> tuple[str, ...]:
+    """Each of *words* once, in order; most titles have each once."""
+    return tuple(words if len(set(words)) == len(words) else dict.fromkeys(words))
 
 
 # IX. Symphonie, IV. Streichquartett
@@ -201,13 +209,13 @@ def without_article(proper: str, vocabulary: Vocabulary) -> str:
 
 def _is_name(text: str, vocabulary: Vocabulary) -> bool:
     """Whether what stands as the number of a part is none: three words and more without any number."""
-    tokens = fold(text).split()
+    tokens = folded_words(text)
     return len(tokens) > 2 and not any(number(token) or any(map(str.isdigit, token)) for token in tokens)
 
 
 def part_number(text: str, vocabulary: Vocabulary) -> list[str]:
     """The numbers in a part statement ("Bd. II, Teil 3" → 2, 3; "Bd. 1-3" → 1-3); its words when it holds none."""
-    found = _numbers_or_words(fold(text).split(), vocabulary)
+    found = _numbers_or_words(folded_words(text), vocabulary)
     return ["-".join(found)] if len(found) == 2 and tuple(found) in ranges(text) else found
 
 
