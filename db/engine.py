@@ -49,6 +49,8 @@ from harvester.errors import ConfigError, Locked
 
 T = TypeVar("T")
 BUSY_MS = 30_000
+LONG_LOG = 64 << 20
+LOG_MS = 1_000  # for others to end what they read, while nobody writes
 GLANCE = 0.01
 PATIENCE = 2.0  # seconds that a program stands aside: people hinder a night, but do not stop it
 AHEAD = "ahead"
@@ -70,6 +72,7 @@ class Database:
         self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
         self._held: dict[int, Connection] = {}  # advisory locks of this process, by key
         self._guard = threading.Lock()
+        self._log_held = 0  # bytes of SQLite's log that could not be taken out of it
 
     @property
     def path(self) -> Path:
@@ -93,6 +96,25 @@ class Database:
                 conn.execution_options(induk_write=True, induk_durable=durable)
             with conn.begin():
                 yield conn
+            if self.sqlite:
+                self._start_log_anew(conn)
+
+    def _start_log_anew(self, conn: Connection) -> None:
+        """Put what SQLite's log holds into the database, and empty it, once it is LONG_LOG bytes longer than last time.
+
+        SQLite itself starts it anew only where nobody reads or writes at the end of a transaction. While several
+        sources are harvested that never comes, and the log would be several times the database.
+        """
+        log = self.path.with_name(self.path.name + "-wal")
+        with suppress(FileNotFoundError):
+            if log.stat().st_size < self._log_held + LONG_LOG:
+                return
+            raw: Any = conn.connection.driver_connection
+            raw.execute(f"PRAGMA busy_timeout={LOG_MS}")
+            with suppress(sqlite3.OperationalError):
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raw.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            self._log_held = log.stat().st_size  # of one who reads for long
 
     @contextmanager
     def whole(self) -> Iterator[Database]:
