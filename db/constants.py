@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -121,15 +120,6 @@ def changed_since(conn: Connection, source_id: int, run_id: int) -> int:
 def last_record(conn: Connection, source_id: int) -> int:
     """The newest record id of the source."""
     return int(conn.execute(select(func.max(record.c.id)).where(record.c.source_id == source_id)).scalar_one())
-
-
-def active(conn: Connection, source_id: int) -> array[int]:
-    """The ids of the source's active records, ascending: eight bytes each.
-
-    All at once: SQLite would sort all of them for each page that is asked for in order.
-    """
-    query = select(record.c.id).where(record.c.source_id == source_id, record.c.state == "active")
-    return array("q", sorted(conn.execute(query).scalars()))
 
 
 def bodies_of(conn: Connection, record_ids: Collection[int]) -> dict[int, bytes]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
 from db import catalogue, dictionaries, ledger
 from db.catalogue import RecordState
+from db.engine import within
 from db.tables import human_decision, ignored_identifier, label, normalized, payload, record, record_version, source
 from harvester.model import Address
 
@@ -66,8 +67,8 @@ def labels(conn: Connection) -> dict[tuple[Address, Address], bool]:
     }
 
 
-def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -> list[Stored]:
-    """Up to *limit* active records of the source with an id above *after*, ascending."""
+def stored(conn: Connection, record_ids: Iterable[int]) -> list[Stored]:
+    """Those of these records that are active, by id."""
     columns: list[Any] = [
         record.c.id,
         record.c.identifier,
@@ -91,9 +92,8 @@ def stored(conn: Connection, source_id: int, after: int = 0, limit: int = 500) -
             record_version,
             and_(record_version.c.record_id == record.c.id, record_version.c.version == record.c.version),
         )
-        .where(record.c.source_id == source_id, record.c.state == "active", record.c.id > after)
+        .where(within(conn, record.c.id, record_ids), record.c.state == "active")
         .order_by(record.c.id)
-        .limit(limit)
     )
     opened = dictionaries.opener(conn)
     return [

@@ -235,7 +235,7 @@ def _told(database: Database, source_id: int, every: int = 1) -> _Told:
     """Read what the active records of the source say; with *every* about one of so many."""
     places: dict[_Codes, int] = {}
     with database.read() as conn:
-        ids = constants.active(conn, source_id)
+        ids = ledger.active_ids(conn, source_id)
     told = _Told([], array("q"), array("I"))
     asked = [one for one in ids if one % every == 0]
     for start in range(0, len(asked), constants.BODIES):

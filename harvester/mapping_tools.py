@@ -30,6 +30,7 @@ from harvester.normalize.targets import TARGETS
 from harvester.pipeline import Pipeline, recipe
 
 SAMPLES = 3
+PAGE = 500
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
 Reading = Callable[[NormalizedRecord], Iterable[str]]
 # What software fills in by itself: what matching looks at, and what is only reported.
@@ -91,14 +92,13 @@ def _covered(pipeline: Pipeline, code: str, limit: int) -> dict[str, Any]:
 
 def stored(pipeline: Pipeline, code: str, limit: int = 0) -> Iterator[whole.Stored]:
     """The stored records of a source, oldest first; at most *limit* unless that is 0."""
-    last, left = 0, limit
-    while True:
+    with pipeline.database.read() as conn:
+        ids = ledger.active_ids(conn, pipeline.source_ids[code])
+    ids = ids[:limit] if limit else ids
+    for start in range(0, len(ids), PAGE):
         with pipeline.database.read() as conn:
-            page = whole.stored(conn, pipeline.source_ids[code], last, min(left, 500) if limit else 500)
+            page = whole.stored(conn, ids[start : start + PAGE])
         yield from page
-        if not page or (limit and left <= len(page)):
-            return
-        last, left = page[-1].record_id, left - len(page)
 
 
 class Tally:

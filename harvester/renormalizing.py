@@ -183,15 +183,21 @@ def _jobs(
     pipeline: Pipeline, plan: Plan, after: int, batches: list[list[Stored]]
 ) -> Iterator[tuple[list[Stored], Told, Plan]]:
     """What each job normalizes again; *batches* gets the records of each."""
-    while not pipeline.cancel():
+    while True:
         with pipeline.database.read() as conn:
-            batch = whole.stored(conn, plan[1], after, BATCH)
-            before = derivations.warnings(conn, [one.record_id for one in batch])
-        if not batch:
+            ids = ledger.active_ids(conn, plan[1], after)
+        if not ids:
             return
-        after = batch[-1].record_id
-        batches.append(batch)
-        yield batch, before, plan
+        for start in range(0, len(ids), BATCH):
+            if pipeline.cancel():
+                return
+            with pipeline.database.read() as conn:
+                batch = whole.stored(conn, ids[start : start + BATCH])
+                before = derivations.warnings(conn, [one.record_id for one in batch])
+            if batch:
+                batches.append(batch)
+                yield batch, before, plan
+        after = ids[-1]  # some may have come meanwhile
 
 
 def _all_again(batch: Sequence[Stored], before: Told, plan: Plan) -> list[Row | None]:
