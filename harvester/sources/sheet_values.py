@@ -174,7 +174,7 @@ def _classification(cell: Cell, lists: str) -> Values:
     if cell.kind == "date":
         return Values((), ("became-date",))
     text, codes = cell.text, []
-    if re.fullmatch(r"[0-9]{1,3},[0-9]+", text):
+    if re.fullmatch(r"(?:[0-9]{1,3}|2[Xx][0-9]),[0-9]+", text):
         text = text.replace(",", ".")
         codes.append("decimal-comma")
     elif re.fullmatch(r"[0-9]{1,3}\.0", text) and cell.kind == "number":
