@@ -141,7 +141,7 @@ def _holding(donor: Address, holding: Holding, wording: Wording) -> list[Field]:
     place = [("a", institution), ("b", holding.branch), ("c", holding.collection or holding.shelving)]
     place += [("h", holding.call_number), *(("p", item) for item in holding.items)]
     notes = [
-        "" if holding.copies is None else f"{holding.copies} copies",
+        "" if holding.copies is None else "1 copy" if holding.copies == 1 else f"{holding.copies} copies",
         holding.lending,
         f"as of {holding.as_of}" if holding.as_of else "",
     ]

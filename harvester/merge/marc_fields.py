@@ -101,8 +101,8 @@ def _titles(record: NormalizedRecord) -> list[Field]:
     main = next((person for person in record.contributors if person.main), None)
     nonfiling = str(title.nonfiling) if 0 <= title.nonfiling <= 9 else "0"
     link = [("6", "880-01")] if title.original else []
-    parts = [*link, ("a", title.proper), ("b", title.remainder), *(("n", number) for number in title.part_numbers)]
-    parts += [*(("p", name) for name in title.part_names), ("c", title.responsibility)]
+    parts = [*link, ("a", title.proper), *(("n", number) for number in title.part_numbers)]
+    parts += [*(("p", name) for name in title.part_names), ("b", title.remainder), ("c", title.responsibility)]
     fields = [field("245", ("1" if main else "0") + nonfiling, parts)]
     if title.original:
         fields.append(field("880", ("1" if main else "0") + "0", [("6", "245-01"), ("a", title.original)]))

@@ -40,7 +40,7 @@ def holdings_of(given: tuple[Holding, ...], control_number: str, context: Contex
     if "{id}" in context.opac_url:
         number = context.local_id or control_number or context.identifier
         url = context.opac_url.replace("{id}", quote(number, safe=""))
-    return tuple([_completed(holding, url, context) for holding in given or (_NO_HOLDING,)])
+    return tuple([_completed(holding, url, context) for holding in _joined(given) or (_NO_HOLDING,)])
 
 
 def warnings_of(record: NormalizedRecord, flags: Iterable[str], context: Context) -> tuple[Warning, ...]:
@@ -51,12 +51,27 @@ def warnings_of(record: NormalizedRecord, flags: Iterable[str], context: Context
     return tuple(dict.fromkeys(warnings)) if len(warnings) > 1 else tuple(warnings)
 
 
+def _joined(given: tuple[Holding, ...]) -> tuple[Holding, ...]:
+    """*given*, where a bare call number is that of the items that have none: INLISLite writes 090 beside 990."""
+    if len(given) < 2:
+        return given
+    items = [one for one in given if one.items and not one.call_number]
+    bare = [one for one in given if one == Holding(call_number=one.call_number)]
+    if len(bare) != 1 or len(items) != len(given) - 1:
+        return given
+    return tuple([msgspec.structs.replace(one, call_number=bare[0].call_number) for one in items])
+
+
 def _completed(holding: Holding, url: str, context: Context) -> Holding:
+    """*holding* with what the context adds; barcodes count as copies, save beside a serial statement: of volumes."""
+    copies = holding.copies
+    if copies is None and holding.items and not holding.serial_statement:
+        copies = len(set(holding.items))
     return Holding(
         holding.branch,
         holding.collection,
         holding.call_number,
-        holding.copies,
+        copies,
         holding.items,
         holding.shelving,
         holding.lending or context.lending,

@@ -116,7 +116,7 @@ def test_the_host_of_a_part_is_named_by_its_union_id() -> None:
 
 def test_the_description_reads_as_it_was() -> None:
     marc = union_marc(UGM)
-    assert marc["245"].value() == "880-01 Laskar pelangi novel 1 Andrea Hirata"
+    assert marc["245"].value() == "880-01 Laskar pelangi 1 novel Andrea Hirata"
     assert marc["100"]["a"] == "Hirata, Andrea"
     assert [one["a"] for one in marc.get_fields("880")] == ["لاسكر", "اندريا"]
     assert marc["020"]["q"] == "jil. 1"
@@ -160,3 +160,11 @@ def test_codes_are_those_of_marc_and_stand_in_b() -> None:
     places = [read(country)["008"].data[15:18] for country in ("ID", "US", "GB", "SG", "XQ")]
     assert places == ["io ", "xxu", "xxk", "si ", "|||"]  # whole countries, none of their states, never a code of ISO
     assert read("ID")["336"].subfields_as_dict() == {"b": ["txt"], "2": ["rdacontent"]}
+
+
+def test_parts_of_the_title_proper_stand_before_its_remainder_and_one_copy_is_one() -> None:
+    title = Title("Sejarah nasional Indonesia", "zaman kuno", ("Jilid II",), ("Kerajaan",), "Poesponegoro")
+    record = NormalizedRecord(title=title, holdings=(Holding(call_number="959.8", copies=1),))
+    marc = union_marc(Member(Address("a", "1"), record))
+    assert "".join(one.code for one in marc["245"].subfields) == "anpbc"
+    assert marc["852"].get_subfields("z")[0] == "1 copy"

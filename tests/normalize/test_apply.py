@@ -65,6 +65,13 @@ def test_copies_of_koha_are_counted_by_branch_and_call_number():
     assert (second.branch, second.copies, second.lending) == ("FH", 1, "on site")
 
 
+def test_barcodes_of_one_852_are_its_copies_unless_they_are_volumes_of_a_serial():
+    books = marc("245 00 $aHukum adat", "852    $aUNMUL$h340.57$pB1$pB2$pB3", "852    $aUNMUL$bFH$h340.57")
+    assert [one.copies for one in normalize(books, load("marc21"), CONTEXT).record.holdings] == [3, None]
+    serial = marc("245 00 $aPrisma", "852    $aUNMUL$pB1$pB2", "866    $a1971-1998")
+    assert [one.copies for one in normalize(serial, load("marc21"), CONTEXT).record.holdings] == [None]
+
+
 def test_loans_and_005_are_no_new_version_in_koha():
     mapping = for_source("koha", "marcxml")
     before = marc("001 1", "005 20260101000000.0", "245 00 $aX", "952    $pB1$q2026-12-01$r2026-11-01")

@@ -21,7 +21,7 @@ def merge_items(values: list[Holding]) -> list[Holding]:
     """
     if len(values) == 1:
         one = values[0]
-        return [one if one.copies is not None else msgspec.structs.replace(one, copies=1)]
+        return [one if one.copies is not None else msgspec.structs.replace(one, copies=_counted(one))]
     groups: dict[tuple[str, ...], list[Holding]] = {}
     for holding in values:
         groups.setdefault((holding.branch, holding.collection, holding.call_number, holding.shelving), []).append(
@@ -30,6 +30,10 @@ def merge_items(values: list[Holding]) -> list[Holding]:
     merged = []
     for several in groups.values():
         items = tuple(dict.fromkeys(item for one in several for item in one.items))[:MAX_ITEMS]
-        copies = sum(one.copies or 1 for one in several)
+        copies = sum(_counted(one) for one in several)
         merged.append(msgspec.structs.replace(several[0], items=items, copies=copies))
     return merged
+
+
+def _counted(one: Holding) -> int:
+    return one.copies or len(set(one.items)) or 1

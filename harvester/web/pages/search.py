@@ -84,11 +84,12 @@ def _held(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hit(key: int, brief: dict[str, Any], held: Sequence[dict[str, Any]], ways: Mapping[int, str]) -> dict[str, Any]:
-    copies = sum(one["copies"] or 0 for one in held)
+    known = [one["copies"] for one in held if one["copies"] is not None]
     names = ("title", "author", "year", "material", "language", "partners")
     shown = [
         {name: value for name, value in one.items() if name != "record_id"}
         | {"url": one["url"] or ways.get(one["record_id"], "")}
         for one in held
     ]
+    copies = sum(known) if known else None
     return {"cluster": key, **{name: brief[name] for name in names}, "copies": copies, "holdings": shown}
