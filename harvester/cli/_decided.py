@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from harvester.cli._speech import _, told
-from harvester.cli.common import Shell
+from harvester.cli.common import Shell, whoami
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def signed(function: F) -> F:
-    """Give a command --author and --reason."""
-    author = click.option(
-        "--author", envvar="INDUK_AUTHOR", default=_user, help="Who decides; your user name when not given."
-    )
-    return author(click.option("--reason", "-m", default="", help="Why.")(function))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a passwd entry
-        return ""
+    """Give a command --author and --why."""
+    author = click.option("--author", default=whoami, help="Who decides; INDUK_USER or your user name when not given.")
+    return author(click.option("--why", "reason", default="", help="The reason, kept with the decision.")(function))
 
 
 def show_result(shell: Shell, result: Any) -> int:

@@ -96,10 +96,13 @@ class Shell(NamedTuple):
 
 
 def whoami() -> str:
-    """Who decides on this command line: INDUK_USER, else the name of the system's account."""
+    """Who decides on this command line: INDUK_USER, else the name of the system's account, if it has one."""
     import getpass
 
-    return os.environ.get("INDUK_USER", "") or getpass.getuser()
+    try:
+        return os.environ.get("INDUK_USER", "") or getpass.getuser()
+    except (OSError, KeyError):  # a container without a passwd entry
+        return ""
 
 
 def clean(text: str) -> str:

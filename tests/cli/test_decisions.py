@@ -28,7 +28,7 @@ def union(tmp_path: Path) -> Union:
 
 @pytest.fixture
 def call(tmp_path: Path, union: Union, monkeypatch: pytest.MonkeyPatch) -> Call:
-    monkeypatch.setenv("INDUK_AUTHOR", "ana")
+    monkeypatch.setenv("INDUK_USER", "ana")
     return Call(tmp_path)
 
 
@@ -51,7 +51,7 @@ def test_in_indonesian_evidence_reviews_and_contradictions_are_said(call: Call, 
     assert "Perbandingan berhenti di situ" in call("match", "explain", "alun/3", "bukit/3", "--lang", "id")[1]
     assert "tahun: hampir sama" in call("match", "review", "--lang", "id")[1]
     assert "year: near" in call("match", "review", "--lang", "en")[1]
-    call("link", "add", "must", "alun/1", "bukit/1", "-m", "satu buku")
+    call("link", "add", "must", "alun/1", "bukit/1", "--why", "satu buku")
     said = call("link", "add", "never", "alun/1", "bukit/1", "--dry-run", "--lang", "id")[1]
     assert "never (yang ini) mengalahkan keputusan 1 (must oleh ana, " in said
     assert "antara lain alun/1 dan bukit/1" in said
@@ -61,7 +61,7 @@ def test_a_merge_is_shown_first_then_made_listed_and_removed(call: Call, union: 
     seen = call.json("cluster", "merge", "alun/1", "bukit/1", "--dry-run")
     assert (seen["preview"], seen["decision"], seen["pending"]) == (True, None, False)
     assert not union.together("alun/1", "bukit/1")
-    code, out, _ = call("cluster", "merge", "alun/1", "bukit/1", "-m", "satu buku")
+    code, out, _ = call("cluster", "merge", "alun/1", "bukit/1", "--why", "satu buku")
     assert code == 0
     assert "decision 1" in out
     assert union.together("alun/1", "bukit/1")

@@ -224,7 +224,7 @@ def test_an_explanation_says_what_was_decided_then_by_which_rules_and_what_today
     assert "missing" not in told, "what had nothing to compare is no evidence"
     assert "missing" in call("match", "explain", *pair, "-v")[1]
     number = answer["clusters"][0]
-    assert call("cluster", "split", str(number), "-g", pair[0], "--author", "ani", "-m", "two printings")[0] == 0
+    assert call("cluster", "split", str(number), "-g", pair[0], "--author", "ani", "--why", "two printings")[0] == 0
     told = call("match", "explain", *pair)[1]
     for sentence in ("Apart, by decision 1 (ani", "two printings", "Decided in run", f"in two clusters ({number} and "):
         assert sentence in told
