@@ -15,6 +15,7 @@ from db.tables import (
     decision_member,
     human_decision,
     identifier,
+    ignored_identifier,
     label,
     membership,
     record,
@@ -134,6 +135,21 @@ def shared_isbns(conn: Connection, limit: int) -> list[tuple[str, list[int]]]:
     for value, key in conn.execute(query.order_by(identifier.c.cluster_id)):
         held[value].append(key)
     return list(held.items())
+
+
+def wrong_isbns(conn: Connection) -> set[tuple[int, str]]:
+    """(cluster, ISBN) of every record on which a person called the number wrong."""
+    said = ignored_identifier
+    query = (
+        select(membership.c.cluster_id, said.c.value)
+        .select_from(said)
+        .join(human_decision, human_decision.c.id == said.c.decision_id)
+        .join(source, source.c.code == said.c.source)
+        .join(record, and_(record.c.source_id == source.c.id, record.c.identifier == said.c.identifier))
+        .join(membership, membership.c.record_id == record.c.id)
+        .where(said.c.kind == "isbn", human_decision.c.state != "undone")
+    )
+    return {(row[0], row[1]) for row in conn.execute(query)}
 
 
 def judged(conn: Connection) -> set[tuple[int, int]]:

@@ -240,7 +240,7 @@ def _parts(one: Decided, left: set[Address], right: set[Address]) -> bool:
 
 
 def _clusters(conn: Connection, pipeline: Pipeline, limit: int, partner: str) -> Iterator[Item]:
-    lines = worklist.current(conn, pipeline.match, pipeline.derivation_id).lines
+    lines = _unanswered(conn, worklist.current(conn, pipeline.match, pipeline.derivation_id).lines)
     judged = links.labelled(conn, [_sorted(one) for one in lines])
     sound = _confirmed(conn, {one.cluster for one in lines})
     mine = (one for one in lines if not partner or partner in one.partners)
@@ -252,6 +252,19 @@ def _clusters(conn: Connection, pipeline: Pipeline, limit: int, partner: str) ->
         told = tuple(reason.sentence(titles=titles) for reason in why)
         ends, numbers = (one.left, one.right), (one.cluster,)
         yield Item("cluster", one.worth, *ends, numbers, one.records, one.score, told, why=why, names=titles)
+
+
+def _unanswered(conn: Connection, lines: Iterable[Suspicion]) -> list[Suspicion]:
+    """The clusters without what a person has answered: an ISBN called wrong, or one of a cluster that is kept apart."""
+    wrong, apart = review.wrong_isbns(conn), review.judged(conn)
+
+    def asks(key: int, reason: Reason) -> bool:
+        isbn, other = reason.values.get("isbn"), reason.values.get("cluster", 0)
+        answered = not wrong.isdisjoint({(key, isbn), (other, isbn)}) or (min(key, other), max(key, other)) in apart
+        return reason.code not in ("isbn_elsewhere", "isbn_everywhere") or not answered
+
+    left = (replace(one, reasons=tuple(reason for reason in one.reasons if asks(one.cluster, reason))) for one in lines)
+    return sorted((one for one in left if one.reasons), key=lambda one: -one.worth)
 
 
 def _confirmed(conn: Connection, clusters: set[int]) -> set[int]:

@@ -154,6 +154,23 @@ def test_an_isbn_on_unlike_titles_is_shown_on_both_clusters(union: Union) -> Non
     assert any("stands also on cluster" in reason and "Kimia dasar" in reason for reason in reasons)
 
 
+def test_an_isbn_elsewhere_is_asked_no_more_when_a_person_has_answered(union: Union) -> None:
+    chemistry = Book("Kimia dasar", author="Syukri", isbn=PELANGI.isbn, year="1999", pages="200")
+    union.night({"alun/1": PELANGI, "alun/2": PELANGI._replace(note="2"), "bukit/1": chemistry})
+    asked = [one.clusters for one in shown(union, "cluster")]
+    assert len(asked) == 1
+    answers = [
+        lambda: deciding.wrong_identifier(union.pipeline, "bukit/1", "isbn", PELANGI.isbn, "ana", ""),
+        lambda: deciding.wrong_identifier(union.pipeline, "alun/2", "isbn", PELANGI.isbn, "ana", ""),
+        lambda: deciding.never(union.pipeline, "alun/2", "bukit/1", "ana", ""),
+    ]
+    for answer in answers:
+        decision = answer().decision or 0
+        assert shown(union, "cluster") == []
+        deciding.undo(union.pipeline, decision, "ana", "")
+        assert [one.clusters for one in shown(union, "cluster")] == asked
+
+
 def test_the_worklist_kept_over_nights_and_decisions_is_the_one_made_anew(union: Union) -> None:
     union.night({"alun/1": SECOND, "bukit/1": THIRD, "alun/2": PELANGI, "alun/3": PELANGI._replace(note="3")})
     deciding.must(union.pipeline, "alun/1", "bukit/1", "ana", "")
