@@ -44,6 +44,7 @@ class Published(Value, frozen=True):
     before: int
     state: OutputState
     snapshot: bool = False
+    lost: str = ""  # why everything was sent anew: what was no longer at the far side
     drift: Drift | None = None
 
 
@@ -115,7 +116,8 @@ def _published(pipeline: Pipeline, name: str, output: Output, *, verify: bool, r
         stored = stored_state(pipeline, name)
         now = fingerprints(pipeline)
         moved = any(stored.partners.get(code, value) != value for code, value in now.items())
-        start = OutputState() if moved else stored.state
+        lost = output.lost(stored.state) if stored.state.epoch else ""
+        start = OutputState() if moved or lost else stored.state
         with reading(pipeline) as catalogue:
             fresh = (
                 start.epoch != catalogue.epoch or not catalogue.kept_since - 1 <= start.reached <= catalogue.released
@@ -125,7 +127,7 @@ def _published(pipeline: Pipeline, name: str, output: Output, *, verify: bool, r
             state = deliver(output, catalogue, start, lambda one: _save(pipeline, name, Stored(one, now)))
             drift = output.verify(catalogue, repair) if verify else None
         _save(pipeline, name, Stored(state, now))
-    return Published(name, stored.state.position, state, fresh, drift)
+    return Published(name, stored.state.position, state, fresh, lost, drift)
 
 
 def open_output(pipeline: Pipeline, name: str, environ: Mapping[str, str]) -> Output:

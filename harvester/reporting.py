@@ -37,7 +37,7 @@ def _remember(pipeline: Pipeline, night: Night, loose: Mapping[str, Sequence[str
         done = {one.source for one in night.worked if one.run}
         kept = {code: one for code, one in earlier.items() if code not in done}
         body = {"night": night.night, "loose": kept | dict(loose), "matching": night.trouble, "at": pipeline.now()}
-        told = {"outputs": night.published, "changes": night.matched.get("changes", 0)}
+        told = {"outputs": night.published, "renewed": night.renewed, "changes": night.matched.get("changes", 0)}
         nights.keep_notes(conn, NIGHT, body | told)
 
 
@@ -79,7 +79,8 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
     union = {"records": int(funnel["records"]), "clusters": int(funnel["clusters"])}
     union |= {"changes": int(notes.get("changes", 0)), "queued": queued}
     rank = nightly.severity(tasks, recovered, code)
-    return NightReport(night, verdict, code, rank, sources, tasks, totals, union, matching, outputs, recovered, counted)
+    told_of = (totals, union, matching, outputs, dict(notes.get("renewed", {})), recovered, counted)
+    return NightReport(night, verdict, code, rank, sources, tasks, *told_of)
 
 
 class _Facts(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@ class Night(Value, frozen=True):
     matched: Mapping[str, Any] = {}
     trouble: str = ""
     published: Mapping[str, str] = {}  # output → why it failed, empty when it did not
+    renewed: Mapping[str, str] = {}  # output → what it had lost, so that everything was written anew
     stopped: bool = False
 
 
@@ -261,8 +262,8 @@ def work_night(
         return Night(night, tuple(worked), stopped=pipeline.cancel())
     worked = [_upkeep(pipeline, one) for one in worked]
     matched, trouble = _match(pipeline)
-    published = {} if pipeline.cancel() or trouble else _publish(pipeline, environ or os.environ)
-    return Night(night, tuple(worked), matched, trouble, published, pipeline.cancel())
+    published, renewed = ({}, {}) if pipeline.cancel() or trouble else _publish(pipeline, environ or os.environ)
+    return Night(night, tuple(worked), matched, trouble, published, renewed, pipeline.cancel())
 
 
 def _upkeep(pipeline: Pipeline, one: Worked) -> Worked:
@@ -285,16 +286,19 @@ def _match(pipeline: Pipeline) -> tuple[dict[str, Any], str]:
         return {}, "matching is at work in another process, which takes up what was harvested"
 
 
-def _publish(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str, str]:
+def _publish(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Bring every configured output up to date, side by side: none waits for one that does not answer.
 
-    One that fails goes on next time from where it stands.
+    One that fails goes on next time from where it stands. Returns what failed and what had lost something.
     """
     from harvester import publishing
 
+    renewed: dict[str, str] = {}
+
     def one(name: str) -> str:
         try:
-            publishing.publish(pipeline, name, environ)
+            if lost := publishing.publish(pipeline, name, environ).lost:
+                renewed[name] = lost
         except IndukError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001  a fault of ours in one output must not cost the others their night
@@ -304,7 +308,7 @@ def _publish(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str, str]:
 
     names = list(pipeline.settings.outputs)
     with ThreadPoolExecutor(max(1, len(names)), thread_name_prefix="publish") as pool:
-        return dict(zip(names, pool.map(one, names), strict=True))
+        return dict(zip(names, pool.map(one, names), strict=True)), renewed
 
 
 def close_dead(pipeline: Pipeline) -> int:

@@ -69,6 +69,7 @@ def _plain(done: Any) -> dict[str, Any]:
         "reached": done.state.reached,
         "epoch": done.state.epoch,
         "snapshot": done.snapshot,
+        "lost": done.lost,
         "rejected": list(done.state.rejected),
         "drift": drift,
     }
@@ -83,6 +84,8 @@ def _show(shell: Shell, done: Any) -> None:
     if not done.snapshot and done.before == done.state.reached:
         how = _("nothing new")
     shell.say(_("{output}: {how}; stands at {position}", output=done.output, how=how, position=done.state.position))
+    if done.lost:
+        shell.say(_("everything was written anew, since {reason}", reason=told(done.lost)))
     if done.state.rejected:
         shell.say(_("{number} documents are refused; they are tried again each time", number=len(done.state.rejected)))
         rows = [[one.cluster, one.document, one.seq, one.tries, one.reason] for one in done.state.rejected[:SHOWN]]

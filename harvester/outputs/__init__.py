@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from harvester.model import Catalogue
-from harvester.outputs.batch import Batch, Drift, Opening, Rejection
+from harvester.outputs.batch import Batch, Drift, Opening, OutputState, Rejection
 from harvester.registry import Registry
 
 
@@ -21,6 +21,9 @@ class Output(Protocol):
 
     def snapshot(self, catalogue: Catalogue) -> Sequence[Rejection]:
         """Make the place hold exactly *catalogue*: the first time, after a restore, or when the feed was too old."""
+
+    def lost(self, state: OutputState) -> str:
+        """What is plainly gone of all that was delivered up to *state*; not empty, everything is sent anew."""
 
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         """Compare the place with *catalogue*; with *repair* put right what differs, and nothing else."""

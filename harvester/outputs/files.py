@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from harvester.errors import ConfigError, OutputError, RecordError
+from harvester.i18n import N_
 from harvester.model import Catalogue, ClusterDocument
-from harvester.outputs.batch import Batch, Drift, Marc, Opening, Rejection, institutions, option
+from harvester.outputs.batch import Batch, Drift, Marc, Opening, OutputState, Rejection, institutions, option
 from harvester.outputs.privacy import released
 
 if sys.version_info >= (3, 14):
@@ -129,8 +130,8 @@ class Files:
         catalogue = released(catalogue)
         with _disk(self._folder):
             manifest = self._manifest()
-            notes = [note for entry in manifest.files for note in self._damage(entry)]
-            if manifest.epoch != catalogue.epoch:
+            notes = self._gaps(manifest) or [note for entry in manifest.files for note in self._damage(entry)]
+            if manifest.epoch not in ("", catalogue.epoch):
                 notes.append("the files are of another epoch of the catalogue")
             held = {} if notes else self._held(manifest)
         missing, different, wanted = [], [], set[str]()
@@ -148,6 +149,15 @@ class Files:
             missing = []  # nothing can be said of what a damaged file holds
         drift = Drift(tuple(missing), tuple(different), tuple(surplus), (), tuple(notes))
         return self._repaired(drift, catalogue, manifest) if repair and not drift.clean else drift
+
+    def lost(self, state: OutputState) -> str:
+        """What stands there no longer of all that was written up to *state*: files and their names, not their bytes."""
+        with _disk(self._folder):
+            manifest = self._manifest()
+            gaps = self._gaps(manifest)
+        if not gaps and (manifest.epoch != state.epoch or manifest.position < state.reached):
+            gaps = [N_(f"the files end at change {manifest.position}, not at {state.reached}")]
+        return "; ".join(gaps)
 
     # ---- writing -------------------------------------------------------------------------------------
 
@@ -225,12 +235,16 @@ class Files:
         except msgspec.DecodeError as error:
             raise OutputError(f"is no manifest: {error}", place=str(path), hint="remove it to start anew") from error
 
+    def _gaps(self, manifest: Manifest) -> list[str]:
+        """What a consumer of this manifest would miss; nobody can load deltas without the full file before them."""
+        if not manifest.epoch:
+            return [N_(f"{MANIFEST} is missing")]
+        gaps = [N_(f"{one.name} is missing") for one in manifest.files if not (self._folder / one.name).exists()]
+        return gaps if any(one.kind == "full" for one in manifest.files) else [N_("there is no full file"), *gaps]
+
     def _damage(self, entry: FileEntry) -> list[str]:
-        path = self._folder / entry.name
-        if not path.exists():
-            return [f"{entry.name} is missing"]
-        size, digest = _proof(path)
-        return [] if (size, digest) == (entry.bytes, entry.sha256) else [f"{entry.name} is not what was written"]
+        sound = _proof(self._folder / entry.name) == (entry.bytes, entry.sha256)
+        return [] if sound else [N_(f"{entry.name} is not what was written")]
 
     def _held(self, manifest: Manifest) -> dict[str, bytes]:
         """Cluster → digest of its record, as a consumer has it after loading all files."""

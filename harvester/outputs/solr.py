@@ -16,7 +16,7 @@ import msgspec
 from harvester.errors import ConfigError
 from harvester.model import Catalogue, ClusterDocument
 from harvester.outputs import outputs
-from harvester.outputs.batch import Batch, Drift, Opening, Rejection, institutions, option, partner_of
+from harvester.outputs.batch import Batch, Drift, Opening, OutputState, Rejection, institutions, option, partner_of
 from harvester.outputs.deliver import paged
 from harvester.outputs.privacy import released
 from harvester.outputs.solr_client import DocumentRefused, SolrClient, terms
@@ -78,6 +78,10 @@ class Solr:
             self._delete(surplus)
         self._client.commit()
         return rejected
+
+    def lost(self, state: OutputState) -> str:
+        """Nothing: only a comparison tells what an index lacks."""
+        return ""
 
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         """Compare every stored field of every document; *repair* resends or deletes exactly what differs."""

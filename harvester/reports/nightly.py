@@ -83,6 +83,7 @@ class NightReport(msgspec.Struct, frozen=True):
     catalogue: Mapping[str, int]
     matching: str = ""
     outputs: Mapping[str, str] = {}
+    renewed: Mapping[str, str] = {}
     recovered: tuple[str, ...] = ()
     constants: Mapping[str, Mapping[str, str]] = {}
     """Source → field → the value that nearly all its records have, so that matching passes it over."""
@@ -139,6 +140,8 @@ def lines(report: NightReport, language: str) -> list[str]:
     told += [phrase("matching", language, reason=shortened(report.matching, language))] if report.matching else []
     failing = {name: shortened(reason, language) for name, reason in report.outputs.items() if reason}
     told += [phrase("output", language, name=name, reason=failing[name]) for name in sorted(failing)[:3]]
+    for name, reason in sorted(report.renewed.items())[:3]:
+        told.append(phrase("renewed", language, name=name, reason=shortened(reason, language)))
     told += _constants(report, language)
     told += _tasks(report, language)
     return [*told, *_sources(report, language, LONGEST - len(told))]

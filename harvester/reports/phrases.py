@@ -36,6 +36,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "more": ("… and {count} more: {command}", "… dan {count} lagi: {command}"),
     "matching": ("Matching: {reason}", "Pencocokan: {reason}"),
     "output": ("Output {name}: {reason}", "Keluaran {name}: {reason}"),
+    "renewed": (
+        "Output {name} was written anew, since {reason}",
+        "Keluaran {name} ditulis ulang seluruhnya, karena {reason}",
+    ),
     "before": ("last good run {count}", "panen baik terakhir {count}"),
     # tasks
     "task_deletions": (

@@ -44,6 +44,9 @@ class Index:
         self.held = {}
         return self.apply(Batch(catalogue.epoch, 0, 0, "", documents, {}))
 
+    def lost(self, state: OutputState) -> str:
+        return ""
+
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         return Drift()
 

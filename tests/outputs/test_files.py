@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,37 @@ def test_verify_finds_damage_and_drift_and_repairs_them(kind: str, tmp_path: Pat
     assert not folder.output.verify(union).clean
     folder.output.verify(union, repair=True)
     assert folder.output.verify(union).clean
+
+
+def edited(folder: Path, **values: Any) -> None:
+    """The manifest, with what an older one says."""
+    told = msgspec.json.decode((folder / "manifest.json").read_bytes())
+    (folder / "manifest.json").write_bytes(msgspec.json.encode(told | values))
+
+
+LOSSES: dict[str, Any] = {
+    "manifest.json is missing": shutil.rmtree,
+    "full-000000000001.jsonl is missing": lambda folder: next(folder.glob("full-*")).unlink(),
+    "delta-000000000001-000000000002-d4735e3a.jsonl is missing": lambda folder: next(folder.glob("delta-*")).unlink(),
+    "there is no full file": lambda folder: edited(folder, files=[]),
+    "the files end at change 1, not at 2": lambda folder: edited(folder, position=1),
+}
+
+
+@pytest.mark.parametrize("why", LOSSES)
+def test_what_a_folder_lost_is_told_and_verify_says_the_same(why: str, tmp_path: Path) -> None:
+    union = Union()
+    folder = Folder("jsonl", tmp_path / "dump", union)
+    for number in ("1", "2"):
+        union.commit({number: [held_by(f"ui/{number}")]})
+        folder.publish()
+        assert folder.output.lost(folder.state) == ""
+    LOSSES[why](folder.folder)
+    assert folder.output.lost(folder.state) == why
+    if "end at" not in why:
+        assert folder.output.verify(union, repair=True).notes == (why,)
+        assert folder.output.lost(folder.state) == ""
+        assert folder.consumer() == {"1": "Laskar pelangi", "2": "Laskar pelangi"}
 
 
 def test_a_new_full_file_lists_the_old_ones_for_removal(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from db import changes
-from harvester import publishing, settings
+from harvester import publishing, reporting, scheduling, settings
 from harvester.cli import induk
 from harvester.errors import ConfigError, Halted
+from harvester.reports import nightly
 from tests.pipeline.shelf import Book, Union
 
 OUTPUTS = """\
@@ -94,6 +96,33 @@ def test_verify_finds_a_damaged_file_and_repair_writes_it_anew(union: Union) -> 
     again = publish(union, "marc", verify=True).drift
     assert again is not None
     assert again.clean
+
+
+def test_a_folder_that_lost_its_files_is_noticed_and_written_anew(union: Union) -> None:
+    folder = union.consortium.folder / "dump"
+    union.night({"alun/1": LASKAR})
+    publish(union, "dump")
+    union.night({"alun/2": BUMI})
+    for call in (["dump"], ["dump", "--verify"]):
+        shutil.rmtree(folder)  # once with a change that waits, once with nothing new
+        code, text = run(union, *call)
+        told = json.loads(text)
+        assert (code, told["snapshot"], told["lost"]) == (0, True, "manifest.json is missing")
+        assert loaded(folder) == in_catalogue(union)
+        assert run(union, *call)[1].count('"lost": ""') == 1
+    next(folder.glob("full-*")).unlink()
+    night = scheduling.work_night(union.pipeline, [], environ={})
+    assert night.renewed == {"dump": "full-000000000002.jsonl is missing"}
+    assert loaded(folder) == in_catalogue(union)
+    reporting.remember(union.pipeline, night)
+    report = reporting.report(union.pipeline, night.night)
+    assert "Output dump was written anew, since full-000000000002.jsonl is missing" in nightly.lines(report, "en")
+    with union.pipeline.database.write() as conn:
+        changes.hold(conn, "more than 20 % of the clusters changed")
+    union.night({"alun/3": LASKAR._replace(title="Sang pemimpi", isbn="9789793062921")})
+    shutil.rmtree(folder)
+    with pytest.raises(Halted):  # what is held would be shown
+        publish(union, "dump")
 
 
 def test_a_tightened_policy_sends_everything_anew_and_lists_the_old_files_for_removal(union: Union) -> None:

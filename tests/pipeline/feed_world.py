@@ -121,6 +121,9 @@ class Index:
         }
         return []
 
+    def lost(self, state: OutputState) -> str:
+        return ""
+
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         return Drift()
 

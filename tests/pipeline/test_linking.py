@@ -91,6 +91,9 @@ class Shadow:
         self.held = {one.cluster: written(one) for page in catalogue.pages() for one in page}
         return []
 
+    def lost(self, state: OutputState) -> str:
+        return ""
+
     def verify(self, catalogue: Catalogue, repair: bool = False) -> Drift:
         return Drift()
 
