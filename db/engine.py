@@ -107,7 +107,9 @@ class Database:
         """
         log = self.path.with_name(self.path.name + "-wal")
         with suppress(FileNotFoundError):
-            if log.stat().st_size < self._log_held + LONG_LOG:
+            size = log.stat().st_size
+            self._log_held = min(self._log_held, size)  # another program may have emptied it
+            if size < self._log_held + LONG_LOG:
                 return
             raw: Any = conn.connection.driver_connection
             raw.execute(f"PRAGMA busy_timeout={LOG_MS}")

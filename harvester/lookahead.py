@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from db import candidates, catalogue, work
 from db.catalogue import RecordState
 from db.engine import Database
-from harvester.comparing import Comparison, How
 from harvester.judging import Pair
+from harvester.pairs import Comparison, How
 from harvester.workers import Workers
 
 Marks = Sequence[tuple[int, int]]  # record id, version of its mark

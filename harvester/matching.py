@@ -21,7 +21,6 @@ from db import candidates, catalogue, changes, dictionaries, ledger, links, show
 from db.catalogue import Document, Head, RecordState
 from db.engine import Database
 from harvester import announcing, drawing, faultpoint, judging
-from harvester.comparing import Comparison, How
 from harvester.drawing import Outline, Sheet, Style
 from harvester.heeding import People, deciders, hide_identifiers, pins_of, warning
 from harvester.judging import Judged, Pair
@@ -31,6 +30,7 @@ from harvester.match.rules import Rules as MatchRules
 from harvester.merge.survivorship import Rules as MergeRules
 from harvester.merge_log import Log, events
 from harvester.model import Partner, Profile, Value
+from harvester.pairs import Comparison, How
 from harvester.resolving import NOTHING, Field, Grouping, Overlay, Proposal, read_profiles, resolve
 from harvester.workers import Begun, Workers, rules_at
 

@@ -95,8 +95,8 @@ def publish(
         OutputError: the far side does not answer; what is in stays in, and the next call goes on from there.
         Halted: the feed is held, and the output would have to be compared or made anew.
     """
-    output = open_output(pipeline, name, environ)
     try:
+        output = open_output(pipeline, name, environ)
         return _published(pipeline, name, output, verify=verify, repair=repair)
     except OutputError as error:
         number = _waiting(pipeline, name)

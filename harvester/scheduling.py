@@ -35,6 +35,7 @@ SLOT_LOCK = "slot:"
 DAEMON_LOCK = "scheduler"
 TICK_SECONDS = 20
 MORNING = 7  # the hour at which people read what the night was like
+SIDE_BY_SIDE = 6  # outputs: each takes two connections
 A_HOST = 2  # sources of one host at the same time: a slow one must not hold up all the others
 T = TypeVar("T")
 Progress = Callable[[str, Mapping[str, int]], None]
@@ -307,7 +308,7 @@ def _publish(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[dict[str, 
         return ""
 
     names = list(pipeline.settings.outputs)
-    with ThreadPoolExecutor(max(1, len(names)), thread_name_prefix="publish") as pool:
+    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="publish") as pool:
         return dict(zip(names, pool.map(one, names), strict=True)), renewed
 
 

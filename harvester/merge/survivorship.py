@@ -179,7 +179,7 @@ def _beside(
 
 def _at(value: Any, path: Sequence[str]) -> Any:
     for part in path:
-        value = getattr(value, part)
+        value = getattr(value, part) if value is not None else None
     return value
 
 

@@ -45,3 +45,13 @@ def test_who_reads_for_long_keeps_nobody_from_writing_and_the_log_is_emptied_lat
         assert put(database, SHORT // 4) > held
         assert reading.exec_driver_sql("SELECT count(*) FROM thing").scalar_one() == before
     assert put(database, SHORT) == 0
+
+
+def test_a_log_that_another_program_has_emptied_is_kept_short_again(database: Database) -> None:
+    with database.read() as reading:
+        reading.exec_driver_sql("SELECT count(*) FROM thing").scalar_one()
+        assert put(database, 4 * SHORT) >= 4 * SHORT
+    with sqlite3.connect(database.path) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert put(database, SHORT // 4) < SHORT
+    assert put(database, 2 * SHORT) == 0

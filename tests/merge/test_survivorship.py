@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from harvester.errors import ConfigError
 from harvester.merge.offers import show
 from harvester.merge.quality import share
-from harvester.merge.survivorship import fingerprint, load, merge
+from harvester.merge.survivorship import fingerprint, load, merge, parse
 from harvester.model import (
     Address,
     Contributor,
     Dates,
+    Edition,
     Extent,
     Holding,
     Identifier,
@@ -182,6 +183,14 @@ def test_another_record_of_the_same_year_gives_the_printing() -> None:
     union = merge([dated, same, *others], RULES)
     assert (union.record.dates.year_from, union.record.impression) == (2008, Impression("Cet. 20", 20))
     assert rules_of(union, "impression") == {"Cet. 20 · 20": "majority", "Cet. 2": "dropped:beside"}
+
+
+def test_what_a_field_stands_beside_may_be_missing_in_every_record() -> None:
+    shipped = (Path(__file__).parents[2] / "mappings/rules/survivorship.yaml").read_text("utf-8")
+    text = shipped.replace("edition: {rule: most_complete", "edition: {beside: thesis.degree, rule: most_complete")
+    assert text != shipped
+    books = [member("a/1", edition=Edition("Ed. 2")), member("b/1", edition=Edition("Edisi kedua"))]
+    assert merge(books, parse(text)).record.edition.text in ("Ed. 2", "Edisi kedua")
 
 
 def test_a_pinned_date_takes_its_own_printing_along_and_a_pinned_printing_stays() -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from db import catalogue, work
 from db.tables import node
 from harvester import pipeline
-from harvester.comparing import Comparison
 from harvester.judging import Pair
 from harvester.lookahead import Lookahead, Marks, Shared, nodes_of, shared
 from harvester.matching import Desk, solve
+from harvester.pairs import Comparison
 from harvester.workers import Workers
 from tests.pipeline.shelf import Book, Union
 

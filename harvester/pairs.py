@@ -37,6 +37,8 @@ class Comparison:
         self.pairs = frozenset(pairs)
         self._before = before
         self._told = before.unchanged(self) if before else frozenset()
+        if before and not self._told:
+            before.drop()
         rest = sorted(self.pairs - self._told)
         self._here = partial(judging.compare_packed, how.rules)
         self._jobs = self._cut(conn, how.workers, rest)
