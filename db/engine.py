@@ -44,6 +44,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from harvester.errors import ConfigError, Locked
 
@@ -353,6 +356,19 @@ def within(conn: Connection, column: ColumnElement[Any], values: Iterable[Any]) 
         return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
     kind: Any = Text() if isinstance(column.type, Text) else BigInteger()
     return column == any_(cast(bindparam(None, listed, unique=True, type_=ARRAY(kind)), ARRAY(kind)))
+
+
+class hexed(FunctionElement[str]):
+    """Bytes as a text of lower-case hexadecimal digits."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(hexed)
+def _hexed(element: hexed, compiler: SQLCompiler, **kwargs: Any) -> str:
+    digits = compiler.process(element.clauses, **kwargs)
+    return f"lower(hex({digits}))" if compiler.dialect.name == "sqlite" else f"encode({digits}, 'hex')"
 
 
 def listed(conn: Connection, numbers: Iterable[int]) -> ColumnElement[int]:

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, and_, cast, delete, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, delete, exists, or_, select, text, update
 
 from db import catalogue, dictionaries, suspects
 from db.compress import pack
-from db.engine import within
+from db.engine import hexed, within
 from db.tables import (
     cluster_event,
     decision,
@@ -35,6 +35,7 @@ from db.tables import (
     rekeyed,
     reprofiled,
     run,
+    warning,
 )
 from db.upsert import insert_new
 
@@ -65,8 +66,7 @@ def scrub(conn: Connection, source_id: int, code: str, identifier: str, record_i
     counts: dict[str, int] = {}
     hashes: list[bytes] = []
     if record_id is not None:
-        found = conn.execute(select(record_version.c.payload).where(record_version.c.record_id == record_id))
-        hashes = [bytes(row[0]) for row in found]
+        hashes = _named(conn, record_id)
         counts |= _by_record(conn, record_id)
     counts |= _by_address(conn, source_id, code, identifier)
     if record_id is not None:
@@ -75,6 +75,13 @@ def scrub(conn: Connection, source_id: int, code: str, identifier: str, record_i
     counts["node"] = _nodes(conn)
     counts["redacted"] = _redact(conn, code, identifier)
     return {name: number for name, number in counts.items() if number}
+
+
+def _named(conn: Connection, record_id: int) -> list[bytes]:
+    """The bytes of its versions, and those that came broken, which the warning of their mending names."""
+    found = conn.execute(select(record_version.c.payload).where(record_version.c.record_id == record_id))
+    broken = select(warning.c.value).where(warning.c.record_id == record_id, warning.c.code == "mended")
+    return [*(bytes(row[0]) for row in found), *(bytes.fromhex(row[0]) for row in conn.execute(broken))]
 
 
 def _by_record(conn: Connection, record_id: int) -> dict[str, int]:
@@ -105,9 +112,18 @@ def _by_address(conn: Connection, source_id: int, code: str, identifier: str) ->
 
 
 def _payloads(conn: Connection, hashes: list[bytes]) -> int:
-    """Drop the bytes that no other record's version needs."""
-    used = exists().where(record_version.c.payload == payload.c.hash)
-    return conn.execute(delete(payload).where(within(conn, payload.c.hash, hashes), ~used)).rowcount if hashes else 0
+    """Drop those of these bytes that no other record needs."""
+    if not hashes:
+        return 0
+    mine = within(conn, payload.c.hash, hashes)
+    conn.execute(select(payload.c.hash).where(mine).with_for_update())  # a harvest that takes them up is waited for
+    return conn.execute(delete(payload).where(mine, unnamed())).rowcount
+
+
+def unnamed() -> ColumnElement[bool]:
+    """Bytes that are no version's, and that did not come broken to be mended for a record that is there."""
+    broken = select(warning.c.value).where(warning.c.code == "mended")
+    return and_(~exists().where(record_version.c.payload == payload.c.hash), hexed(payload.c.hash).not_in(broken))
 
 
 def _nodes(conn: Connection) -> int:

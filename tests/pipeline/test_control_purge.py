@@ -15,11 +15,13 @@ from sqlalchemy import select
 from db import control, ledger
 from db.compress import DictionaryError, unpack
 from db.tables import change, cluster_event, metadata, payload, zstd_dictionary
-from harvester import deciding, inspecting, purging, storing
+from harvester import deciding, inspecting, pipeline, purging, storing
 from harvester.cli import induk
 from harvester.errors import UsageError
+from harvester.model import HarvestedRecord
 from harvester.pipeline import MATCH_LOCK
 from tests.pipeline.lone import Lone, dublin_core, lone
+from tests.pipeline.shelf import Book, Shelf, Union
 
 pytestmark = pytest.mark.slow
 SECRET = "Surat wasiat keluarga Tjokro"
@@ -79,6 +81,22 @@ def test_z091_nothing_of_a_purged_record_is_left_and_outputs_are_told(tmp_path: 
         assert "purged" in kinds
         assert len(partner.consortium.ask(lambda conn: conn.execute(select(change.c.seq)).all())) > before
         assert partner.consortium.faults() == []
+
+
+def test_bytes_that_came_broken_go_with_the_last_record_that_needs_them(tmp_path: Path, database_url: str) -> None:
+    """They are stored beside the mended ones, and only the warning of the mending names them."""
+    made = Union(tmp_path / "union", database_url, ("alun",))
+    mended = Book(SECRET).payload("1")
+    broken = mended.replace(b"Surat", b"Surat & ")
+    for name in ("1", "2"):
+        came = [HarvestedRecord(name, "marcxml", mended, received=broken)]
+        pipeline.harvest_one(made.pipeline, "alun", open_harvester=lambda came=came: Shelf(came))
+    made.match()
+    purging.forget(made.pipeline, "alun/1", "sari")
+    assert inspecting.raw(made.pipeline, "alun/2") == broken
+    purging.forget(made.pipeline, "alun/2", "sari")
+    assert b"wasiat" not in made.consortium.ask(everything)
+    made.close()
 
 
 def test_z091_the_next_harvest_does_not_bring_it_back(tmp_path: Path) -> None:
