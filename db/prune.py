@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import changes
 from db.engine import Database
+from db.purge import unnamed
 from db.tables import (
     change,
     cluster_event,
@@ -98,7 +99,7 @@ def _steps(policy: Policy) -> dict[str, Step]:
         "seen": lambda: (window_other, _closed_long_ago(window_other.c.window_id)),
         "windows": lambda: (harvest_window, _windows()),
         "versions": lambda: (record_version, _versions(policy)),
-        "payloads": lambda: (payload, _payloads()),
+        "payloads": lambda: (payload, unnamed()),
         "decisions": lambda: (decision, or_(_nobody(decision.c.left_node), _nobody(decision.c.right_node))),
         "keys": lambda: (match_key, _nobody(match_key.c.node_id)),
         "nodes": lambda: (node, and_(_nobody(node.c.id), _undecided())),
@@ -173,11 +174,6 @@ def _versions(policy: Policy) -> ColumnElement[bool]:
 
 def _rejected(table: Any) -> ColumnElement[bool]:
     return exists().where(rejected_payload.c.payload_hash == table.c.payload_hash)
-
-
-def _payloads() -> ColumnElement[bool]:
-    """What a record has now are the bytes of its newest version, which stays."""
-    return ~exists().where(record_version.c.payload == payload.c.hash)
 
 
 def _nobody(node_id: ColumnElement[int]) -> ColumnElement[bool]:

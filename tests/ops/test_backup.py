@@ -19,12 +19,13 @@ from db import backup as stored
 from db import changes, migrate, prune, verify
 from db.engine import Database
 from db.tables import change, harvest_window, page, payload, record_version, run, window_other
-from harvester import backup
+from harvester import backup, inspecting, pipeline
 from harvester.clock import SystemClock
 from harvester.errors import ConfigError, IntegrityError, Locked
+from harvester.model import HarvestedRecord
 from tests.journey import DEADLINE
 from tests.ops.nights import Nights
-from tests.pipeline.shelf import Book, Union
+from tests.pipeline.shelf import Book, Shelf, Union
 from tests.servers import postgres
 
 CLOCK = SystemClock()
@@ -324,6 +325,22 @@ def test_prune_keeps_what_a_decision_cites_and_says_beforehand_what_goes(tmp_pat
         )
     assert sorted(kept.values()) == [1, 2, 6]
     hashed(made.pipeline.database)  # verify finds nothing wrong
+    made.close()
+
+
+def test_prune_keeps_bytes_that_came_broken_as_long_as_the_record_was_made_of_them(
+    tmp_path: Path, database_url: str
+) -> None:
+    made = Union(tmp_path / "union", database_url, ("alun",))
+    mended = Book("Laskar pelangi").payload("1")
+    broken = mended.replace(b"Laskar", b"Laskar & ")
+    policy = prune.Policy(versions=1, runs_before="2000", changes_before="2000", now="2000")
+    came = [HarvestedRecord("1", "marcxml", mended, received=broken)]
+    pipeline.harvest_one(made.pipeline, "alun", open_harvester=lambda: Shelf(came))
+    assert prune.prune(made.pipeline.database, policy)["payloads"] == 0
+    assert inspecting.raw(made.pipeline, "alun/1") == broken
+    made.night({"alun/1": Book("Sang pemimpi")})
+    assert prune.prune(made.pipeline.database, policy)["payloads"] == 2
     made.close()
 
 
