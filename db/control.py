@@ -18,6 +18,7 @@ from db.tables import (
     drift,
     harvest_window,
     membership,
+    page,
     partner,
     quarantine,
     record,
@@ -177,19 +178,24 @@ def changed_after(conn: Connection, source_id: int, runs: Mapping[str, int]) -> 
     return {row[0] for row in conn.execute(query) if (row[1] or 0) > runs[row[0]]}
 
 
-def note_tries(conn: Connection, why: Mapping[int, str]) -> None:
-    """Count a try for each of these things (by id) and keep today's reason."""
-    for row_id, message in why.items():
-        conn.execute(
-            update(quarantine)
-            .where(quarantine.c.id == row_id)
-            .values(tries=quarantine.c.tries + 1, message=message[:2000])
-        )
+def note_tries(conn: Connection, ids: Iterable[int]) -> None:
+    """Count a try for each of these things; what was said of it first stays, for it knows where the bytes came from."""
+    conn.execute(
+        update(quarantine).where(within(conn, quarantine.c.id, list(ids))).values(tries=quarantine.c.tries + 1)
+    )
 
 
-def resolve(conn: Connection, ids: Iterable[int]) -> None:
-    """These things wait no longer."""
-    conn.execute(update(quarantine).where(within(conn, quarantine.c.id, list(ids))).values(state="resolved"))
+def settle_damage(conn: Connection, ids: Iterable[int], state: str = "resolved") -> None:
+    """These things wait no longer: they are `resolved`, or `ignored`."""
+    conn.execute(update(quarantine).where(within(conn, quarantine.c.id, list(ids))).values(state=state))
+
+
+def resolve_unnamed(conn: Connection, source_id: int, window_ids: Iterable[int]) -> None:
+    """Close what waits without an identifier and was not met again by these windows (one proven full list)."""
+    first = select(func.min(page.c.run_id)).where(within(conn, page.c.window_id, list(window_ids)))
+    mine = (quarantine.c.source_id == source_id, quarantine.c.state == "open", quarantine.c.identifier == "")
+    earlier = quarantine.c.last_run < first.scalar_subquery()
+    conn.execute(update(quarantine).where(*mine, earlier).values(state="resolved"))
 
 
 # ---- statuses ----------------------------------------------------------------------------------------
@@ -262,12 +268,13 @@ def set_aside(conn: Connection, source_id: int) -> set[str]:
         )
         .where(record.c.source_id == source_id, record.c.state == "deleted")
     )
-    return damaged(conn, source_id) | {row[0] for row in conn.execute(taken_back)}
+    return damaged(conn, source_id, "open", "ignored") | {row[0] for row in conn.execute(taken_back)}
 
 
-def damaged(conn: Connection, source_id: int) -> set[str]:
-    """The identifiers that wait in quarantine."""
-    query = select(quarantine.c.identifier).where(quarantine.c.source_id == source_id, quarantine.c.state == "open")
+def damaged(conn: Connection, source_id: int, *states: str) -> set[str]:
+    """The identifiers that wait in quarantine, or that are there in these states."""
+    known = quarantine.c.state.in_(states or ("open",))
+    query = select(quarantine.c.identifier).where(quarantine.c.source_id == source_id, known)
     return {row[0] for row in conn.execute(query) if row[0]}
 
 

@@ -357,7 +357,8 @@ def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: b
     gone: list[str] = []
     with job.database.read() as conn:
         rows = [work.window(conn, one) for one in windows]
-        if rows and proof == "proven" and all(_sweeps(job, row) for row in rows):
+        swept = bool(rows) and proof == "proven" and all(_sweeps(job, row) for row in rows)
+        if swept:
             missing = ledger.absent(conn, job.source_id, windows)
             gone = ledger.absent_damaged(conn, job.source_id, windows)
 
@@ -367,5 +368,7 @@ def _deletions(job: Job, run_id: int, windows: list[int], proof: str, *, hold: b
                 _finish(conn, job, row, work.distinct_seen(conn, row["id"]))
         if applied:
             ledger.resolve_damaged(conn, job.source_id, gone)
+        if applied and swept:
+            control.resolve_unnamed(conn, job.source_id, windows)
 
     return delete_absent(job, run_id, missing, hold=hold, close=close)

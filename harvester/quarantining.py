@@ -51,6 +51,23 @@ def retry(pipeline: Pipeline, code: str, only: Sequence[int] = ()) -> Retried:
         return _try(pipeline, code, how, rows)
 
 
+def ignore(pipeline: Pipeline, ids: Sequence[int], *, preview: bool = False) -> list[int]:
+    """Set things aside that wait and need no work; returns their ids.
+
+    Raises:
+        UsageError: an id under which nothing waits; none is set aside then.
+    """
+    wanted = sorted(set(ids))
+    with pipeline.database.write() as conn:
+        states = {one: (ledger.quarantined(conn, one) or {}).get("state") for one in wanted}
+        unknown = [str(one) for one in wanted if states[one] != "open"]
+        if unknown:
+            raise UsageError(f"not waiting in quarantine: {', '.join(unknown)}")
+        if not preview:
+            control.settle_damage(conn, wanted, "ignored")
+    return wanted
+
+
 def _try(pipeline: Pipeline, code: str, how: Recipe, rows: Sequence[dict[str, Any]]) -> Retried:
     source_id = pipeline.source_ids[code]
     made = [(row, _again(row, how)) for row in rows]
@@ -72,8 +89,8 @@ def _try(pipeline: Pipeline, code: str, how: Recipe, rows: Sequence[dict[str, An
             now=pipeline.now(),
         )
         still = [(row["id"], one.message) for row, one in made if isinstance(one, Damage)]
-        control.note_tries(conn, dict(still))
-        control.resolve(conn, [row["id"] for row, one in made if isinstance(one, Prepared)])
+        control.note_tries(conn, [number for number, _ in still])
+        control.settle_damage(conn, [row["id"] for row, one in made if isinstance(one, Prepared)])
         created = sum(1 for one in fresh if one.identifier not in known)
         counts = {
             "received": len(rows),

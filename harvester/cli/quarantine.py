@@ -18,7 +18,7 @@ NAMES = [N_("source_id"), N_("first_run"), N_("format")]  # of a row, besides th
 
 @click.group("quarantine")
 def command() -> None:
-    """What could not be read: list it, look at it, try it again."""
+    """What could not be read: list it, look at it, try it again, set it aside."""
 
 
 @command.command("list")
@@ -58,6 +58,19 @@ def show(shell: Shell, number: int) -> None:
             shell.say(_("… {number:,} more characters; --json has all", number=len(text) - SHOWN))
 
     shell.emit({**answer, "payload": text}, print_it)
+
+
+@command.command()
+@click.argument("numbers", nargs=-1, type=int, required=True)
+@common
+def ignore(shell: Shell, numbers: tuple[int, ...]) -> None:
+    """Set things aside that need no work: NUMBERS wait no longer, nor when they come just so again."""
+    from harvester import quarantining
+
+    done = quarantining.ignore(open_pipeline(shell), numbers, preview=shell.dry_run)
+    names = ", ".join(map(str, done))
+    text = _("would ignore: {names}", names=names) if shell.dry_run else _("ignored: {names}", names=names)
+    shell.emit({"ignored": done}, lambda: shell.say(text))
 
 
 @command.command()

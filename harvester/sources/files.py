@@ -47,6 +47,7 @@ PARTS = 64
 _ROWS = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|#.*\n)*\"?(?:id|inv|isbn|key):"
 )  # a list of rows by their identifiers, no sheet
+_IDENTIFIED_BY = {"oai_dc": "dc:identifier", "mods": "recordIdentifier"}  # without a rule; MARC by field 001
 FULL, DELTA, DELETES = "full", "delta", "deletes"
 OPTIONS: dict[str, tuple[type, ...]] = {
     "content": (str,),
@@ -319,7 +320,8 @@ class Files:
             stage: Any = error.stage
             return Damage(stage=stage, reason=error.reason, message=error.message, payload=span.payload, place=place)
         if not found.identifier:
-            message = f"The record has no identifier ({self._source.identifier_rule or 'field 001'})."
+            where = self._source.identifier_rule or _IDENTIFIED_BY.get(kind, "field 001")
+            message = f"The record has no identifier ({where})."
             return Damage(stage="parse", reason="no-identifier", message=message, payload=span.payload, place=place)
         told = found.deleted and self._options.get("deleted_leader", True)
         if told or unit.content == DELETES:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from db import ledger
 from db.tables import record, run
 from tests.cli.test_commands import Call
 from tests.journey import Consortium
@@ -34,6 +35,45 @@ def night(made: Consortium) -> tuple[Any, dict[str, int]]:
         row = conn.execute(select(run).where(run.c.id == outcome.run_id)).mappings().one()
     names = ("created", "updated", "unchanged", "deleted", "quarantined")
     return outcome, {name: row[name] for name in names if row[name]}
+
+
+def waiting(made: Consortium) -> list[dict[str, Any]]:
+    return made.ask(ledger.list_quarantine)
+
+
+def test_what_a_mended_full_list_brings_no_more_waits_no_longer_and_a_vain_try_keeps_the_reason(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    nameless = ["", "", "Penulis", "Balai Pustaka", 1990, "", "959.8", "", 1]
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS, nameless))
+    assert night(made)[1] == {"created": 200, "quarantined": 1}
+    (first,) = waiting(made)
+    assert (first["identifier"], "202" in first["place"]) == ("", True)
+    call = Call(made.folder)
+    assert call("quarantine", "retry", str(first["id"]))[0] == 0
+    (tried,) = waiting(made)
+    assert (tried["message"], tried["tries"]) == (first["message"], 2)
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS[:-1], nameless))
+    night(made)
+    assert len(waiting(made)) == 1, "it came again"
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
+    assert night(made)[0].verdict == "complete"
+    assert waiting(made) == []
+
+
+def test_what_is_ignored_waits_no_longer_also_when_it_comes_again(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    nameless = ["", "", "Penulis", "Balai Pustaka", 1990, "", "959.8", "", 1]
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS, nameless))
+    night(made)
+    call, number = Call(made.folder), str(waiting(made)[0]["id"])
+    assert call("quarantine", "ignore", number, "--dry-run")[0] == 0
+    assert len(waiting(made)) == 1
+    assert call("quarantine", "ignore", number)[0] == 0
+    assert call("quarantine", "ignore", number)[0] == 2
+    drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS[:-1], nameless))
+    night(made)
+    assert waiting(made) == []
+    assert call.json("quarantine", "list", "--state", "ignored")[0]["id"] == int(number)
 
 
 def active(made: Consortium) -> int:
