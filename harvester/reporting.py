@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from db import catalogue, changes, constants, gates, nights, work
-from harvester import schedule
+from harvester import reviewing, schedule
 from harvester.clock import stamp
 from harvester.model import Partner, Source
 from harvester.pipeline import Pipeline
@@ -48,6 +48,7 @@ def report(pipeline: Pipeline, night: str = "") -> NightReport:
 
 def _report(pipeline: Pipeline, night: str) -> NightReport:
     now = pipeline.clock.now()
+    pairs, _verdicts = reviewing.waiting(pipeline)
     with pipeline.database.read() as conn:
         notes = nights.notes(conn, NIGHT)
         night = night or notes.get("night") or night_of(pipeline)
@@ -78,6 +79,8 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
     totals["deleted"] = sum(one.deleted for one in sources if one.verdict != "halted")  # those wait for a person
     union = {"records": int(funnel["records"]), "clusters": int(funnel["clusters"])}
     union |= {"changes": int(notes.get("changes", 0)), "queued": queued}
+    held_back = sum(one.held for one in sources)
+    union |= {"pairs": pairs, "held": held_back, "waiting": pairs + held_back}
     rank = nightly.severity(tasks, recovered, code)
     told_of = (totals, union, matching, outputs, dict(notes.get("renewed", {})), recovered, counted)
     return NightReport(night, verdict, code, rank, sources, tasks, *told_of)

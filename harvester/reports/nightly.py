@@ -120,9 +120,10 @@ def severity(tasks: tuple[Task, ...], recovered: tuple[str, ...], exit_code: int
 
 
 def subject(report: NightReport, language: str) -> str:
-    """The verdict and the number of things to do."""
-    count = len(report.tasks)
-    tasks = phrase({0: "no_tasks", 1: "one_task"}.get(count, "many_tasks"), language, count=count)
+    """The verdict and the number of things to do, or else of what waits without haste."""
+    count, waiting = len(report.tasks), report.catalogue.get("waiting", 0)
+    none = "waits" if waiting else "no_tasks"
+    tasks = phrase({0: none, 1: "one_task"}.get(count, "many_tasks"), language, count=count, waiting=waiting)
     verdict = phrase(report.verdict, language)
     return phrase("subject", language, night=report.night, verdict=verdict, tasks=tasks)
 
@@ -136,6 +137,7 @@ def lines(report: NightReport, language: str) -> list[str]:
     if worked:
         told = [phrase("summary", language, good=good, all=len(worked), **report.totals)]
     told.append(phrase("catalogue", language, **report.catalogue))
+    told += [phrase("waiting", language, **report.catalogue)] if report.catalogue.get("waiting") else []
     told += [phrase("recovered", language, names=", ".join(report.recovered))] if report.recovered else []
     told += [phrase("matching", language, reason=shortened(report.matching, language))] if report.matching else []
     failing = {name: shortened(reason, language) for name, reason in report.outputs.items() if reason}

@@ -13,6 +13,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     # the head of a digest
     "subject": ("[Induk] night {night}: {verdict}, {tasks}", "[Induk] malam {night}: {verdict}, {tasks}"),
     "no_tasks": ("nothing to do", "tidak ada tugas"),
+    "waits": ("no task, {waiting} wait", "tidak ada tugas, {waiting} menunggu"),
     "one_task": ("1 task", "1 tugas"),
     "many_tasks": ("{count} tasks", "{count} tugas"),
     "summary": (
@@ -24,6 +25,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "catalogue": (
         "The union holds {records} records in {clusters} clusters; {changes} changes were announced.",
         "Katalog induk memuat {records} cantuman dalam {clusters} gugus; {changes} perubahan diumumkan.",
+    ),
+    "waiting": (
+        "Waiting: {pairs} pairs for a cataloguer, {held} in quarantine.",
+        "Menunggu: {pairs} pasangan untuk pengatalog, {held} di karantina.",
     ),
     "nothing_harvested": ("No source was due.", "Tidak ada sumber yang dijadwalkan."),
     "to_do": ("To do:", "Yang perlu dikerjakan:"),
