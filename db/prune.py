@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or
 from sqlalchemy.exc import DBAPIError
 
 from db import changes
-from db.engine import Database
+from db.engine import Database, within
 from db.purge import unnamed
 from db.tables import (
     change,
@@ -248,6 +248,10 @@ def _drop(database: Database, step: Step) -> int:
         with database.write() as conn:
             last = conn.execute(select(key).where(rest).order_by(key).offset(PORTION - 1).limit(1)).scalar()
             here = rest if last is None else and_(rest, key <= last)
+            if not database.sqlite and len(table.primary_key) == 1:
+                # who takes one up again is waited for, and seen by what deletes
+                locked = conn.execute(select(key).where(here, condition).with_for_update(of=table)).scalars()
+                here = within(conn, key, locked)
             gone += conn.execute(delete(table).where(here, condition)).rowcount
         if last is None:
             return gone
