@@ -144,7 +144,7 @@ def _held(found: ClusterDocument, owners: dict[str, Partner], times: dict[str, s
         for one in found.members
         for holding in one.record.holdings
     )
-    return HeldCluster(found.cluster, union.title.proper, lines, union.dates.year_from)
+    return HeldCluster(found.cluster, union.title.whole, lines, union.dates.year_from)
 
 
 def _holding(one: Member, holding: Holding, owner: Partner | None, as_of: str) -> HoldingLine:

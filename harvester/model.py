@@ -258,6 +258,11 @@ class Title(Value, frozen=True):
     nonfiling: int = 0
     original: str = ""  # the same in the original script (880)
 
+    @property
+    def whole(self) -> str:
+        """Title proper, parts and remainder in one line: what tells the volumes of a set apart."""
+        return self.with_remainder(". ".join(filter(None, [self.proper, *self.part_numbers, *self.part_names])))
+
     def with_remainder(self, text: str) -> str:
         """*text*, and behind it the remainder with the mark that ISBD puts between them."""
         if not (text and self.remainder):

@@ -162,7 +162,7 @@ def _sampled(records: list[HarvestedRecord], how: Recipe) -> Iterator[Sampled]:
         years = record.dates
         yield Sampled(
             identifier=name,
-            title=record.title.with_remainder(record.title.proper),
+            title=record.title.whole,
             author=next((one.name for one in record.contributors), ""),
             publication=", ".join(
                 [one.publisher for one in record.publications[:1] if one.publisher]

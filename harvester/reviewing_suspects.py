@@ -15,6 +15,7 @@ from db.links import Decided
 from harvester.match import compare
 from harvester.match.rules import Rules
 from harvester.model import Address, NormalizedRecord, Profile, Value
+from harvester.normalize.parts import split_part
 from harvester.resolving import read_profiles
 
 _decode = msgspec.json.Decoder(NormalizedRecord).decode
@@ -137,9 +138,7 @@ class Around:
         for value, several in self.shared.items():
             for key in several:
                 self.isbns.setdefault(key, []).append(value)
-        self.words = {
-            key: frozenset(str(row["title"]).lower().split()) for key, row in catalogue.briefs(conn, self.isbns).items()
-        }
+        self.words = {key: _words(str(row["title"])) for key, row in catalogue.briefs(conn, self.isbns).items()}
 
     def reasons(self, key: int, members: int) -> Iterator[Reason]:
         """Why *key*, with so many members, is odd beside the others."""
@@ -154,6 +153,12 @@ class Around:
             more = len(others) - ELSEWHERE + self.surplus.get(value, 0)
             if more > 0:
                 yield Reason(0.0, "isbn_everywhere", {"isbn": value, "number": more})
+
+
+def _words(title: str) -> frozenset[str]:
+    """The words of the title proper: volumes of different works are alike in "Jilid 2"."""
+    proper, _ = split_part(title.partition(" : ")[0])
+    return frozenset(word.strip(".,") for word in proper.lower().split())
 
 
 def _views(conn: Connection, keys: Sequence[int]) -> Iterator[_View]:

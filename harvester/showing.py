@@ -75,7 +75,7 @@ def document(cluster: Cluster, partners: Mapping[str, Partner], doc_hash: bytes)
     codes = tuple(sorted({state.partner for state, _ in seen}))
     main = next((one.name for one in record.contributors if one.main), "")
     brief = {
-        "title": record.title.proper,
+        "title": record.title.whole,
         "author": main or next((one.name for one in record.contributors), ""),
         "year": record.dates.year_from,
         "material": record.material,

@@ -28,8 +28,7 @@ def write(record: NormalizedRecord) -> str:
 def elements_of(record: NormalizedRecord) -> Iterator[tuple[str, str]]:
     """(element, text) in the usual order; empty texts among them."""
     title = record.title
-    whole = ". ".join([title.proper, *title.part_numbers, *title.part_names])
-    yield "title", title.with_remainder(whole)
+    yield "title", title.whole
     yield "title", title.original
     for variant in record.variant_titles:
         yield "title", variant

@@ -55,7 +55,7 @@ class ClusterSeen(NamedTuple):
 
     @property
     def title(self) -> str:
-        return self.union.record.title.proper if self.union else ""
+        return self.union.record.title.whole if self.union else ""
 
 
 def cluster(visit: Visit, conn: Connection, number: int) -> ClusterSeen:

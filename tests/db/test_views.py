@@ -84,3 +84,10 @@ def test_an_upgrade_makes_the_views_anew(database: Database) -> None:
     migrate.upgrade(database)
     with database.read() as conn:
         assert conn.execute(text("SELECT count(*) FROM v_change")).scalar_one() == 0
+
+
+def test_volumes_of_a_set_are_told_apart_by_their_titles(union: Union) -> None:
+    titles = ("Sejarah nasional Indonesia. Jilid I", "Sejarah nasional Indonesia. Jilid II : zaman kuno")
+    union.night({f"alun/s{number}": Book(title, year="2008") for number, title in enumerate(titles)})
+    found = {row["title"] for row in rows(union, "v_cluster") if row["title"].startswith("Sejarah")}
+    assert found == set(titles)

@@ -111,7 +111,7 @@ def own_ledger(visit: Visit) -> View:
         unions = {key: msgspec.convert(body, UnionRecord) for key, body in catalogue.union_bodies(conn, homes).items()}
         aside = desk.quarantined(conn, sources, "open", 0, SCREEN) if not visit.query("after") else []
         bodies = ledger.normalized_bodies(conn, [row["id"] for row in rows])
-    titles = {key: _decode_title(body).title.proper for key, body in bodies.items()}
+    titles = {key: _decode_title(body).title.whole for key, body in bodies.items()}
     lines = [
         {
             **_line(row, members.get(row["cluster_id"], []), unions.get(row["cluster_id"])),
