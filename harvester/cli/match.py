@@ -143,11 +143,12 @@ def review(shell: Shell, limit: int, kinds: tuple[str, ...], partner: str) -> No
     opened = open_pipeline(shell)
     found = reviewing.queue(opened, limit, kinds=kinds or reviewing.KINDS, partner=partner)
     heads = ["value", "kind", "first record", "second record", "clusters", "records", "why"]
-    rows = [
-        [one.value, one.kind, one.left, one.right, _numbers(one), one.records, "; ".join(map(say, one.reasons))]
-        for one in found
-    ]
+    rows = [[one.value, one.kind, one.left, one.right, _numbers(one), one.records, _why(one)] for one in found]
     shell.emit(found, lambda: shell.table(heads, rows))
+
+
+def _why(one: Any) -> str:
+    return "; ".join([reason.sentence(_, one.names) for reason in one.why] or map(say, one.reasons))
 
 
 def _numbers(one: Any) -> str:

@@ -55,6 +55,8 @@ def test_in_indonesian_evidence_reviews_and_contradictions_are_said(call: Call, 
     said = call("link", "add", "never", "alun/1", "bukit/1", "--dry-run", "--lang", "id")[1]
     assert "never (yang ini) mengalahkan keputusan 1 (must oleh ana, " in said
     assert "antara lain alun/1 dan bukit/1" in said
+    call("link", "add", "must", "alun/1", "bukit/4")
+    assert "tahun dari 2005 sampai 2008" in call("match", "review", "--lang", "id")[1]
 
 
 def test_a_merge_is_shown_first_then_made_listed_and_removed(call: Call, union: Union) -> None:
