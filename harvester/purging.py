@@ -7,6 +7,7 @@ and every mention of it are taken out. What stays is a hash of the address, and 
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,7 +25,7 @@ from harvester.pipeline import HARVEST_LOCK, MATCH_LOCK, MATCH_PATIENCE, Pipelin
 
 CHUNK = 1 << 20
 MAX_SCAN = 8 << 30  # bytes looked through in one file
-PACKED = (".zst", ".zip", ".xz", ".7z", ".dump")
+PACKED = (".zst", ".zip", ".xz", ".7z", ".dump", ".pgdump")
 
 
 class Holder(Value, frozen=True):
@@ -103,23 +104,25 @@ def _leave(pipeline: Pipeline, run_id: int, record_id: int) -> None:
 
 
 def _holders(pipeline: Pipeline, identifier: str, since: str) -> Iterator[Holder]:
-    """Files in the data folder and in those of outputs that hold the identifier, or may."""
+    """Files in the data folder and in those of sources and outputs that hold the identifier, or may."""
     folders = {pipeline.settings.data_folder}
     for output in pipeline.settings.outputs.values():
         if output.url and "://" not in output.url:
             folders.add((pipeline.settings.folder / output.url).absolute())
     folders.add((pipeline.settings.folder / "backups").absolute())
+    own_files = [source.url for partner in pipeline.settings.partners for source in partner.sources]
+    folders |= {Path(url) for url in own_files if Path(url).is_absolute()}  # dropped there by a partner
     own = {pipeline.database.path.resolve()} if pipeline.database.sqlite else set()
     began = datetime.fromisoformat(since).timestamp() if since else 0.0
-    for folder in sorted(folders):
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if not path.is_file() or path.is_symlink() or _is_own(path, own):
-                continue
-            found = _search(path, identifier.encode())
-            if found is None and path.stat().st_mtime >= began:
-                yield Holder(str(path), certain=False)
-            elif found:
-                yield Holder(str(path))
+    paths = {path for folder in folders for path in (folder.rglob("*") if folder.is_dir() else [folder])}
+    for path in sorted(paths):
+        if not path.is_file() or path.is_symlink() or _is_own(path, own):
+            continue
+        found = _search(path, identifier.encode())
+        if found is None and path.stat().st_mtime >= began:
+            yield Holder(str(path), certain=False)
+        elif found:
+            yield Holder(str(path))
 
 
 def _is_own(path: Path, own: set[Path]) -> bool:
@@ -127,7 +130,7 @@ def _is_own(path: Path, own: set[Path]) -> bool:
 
 
 def _search(path: Path, wanted: bytes) -> bool | None:
-    """Whether the file holds these bytes; None when it cannot be said."""
+    """Whether the file holds these bytes, in a text not as a part of a longer word; None when it cannot be said."""
     if path.suffix.lower() in PACKED:
         return None
     try:
@@ -138,11 +141,13 @@ def _search(path: Path, wanted: bytes) -> bool | None:
 
 
 def _in_stream(stream: BinaryIO, wanted: bytes) -> bool | None:
-    tail, seen = b"", 0
+    tail, seen, binary = b"", 0, False
+    whole = re.compile(rb"(?<![0-9A-Za-z])" + re.escape(wanted) + rb"(?![0-9A-Za-z])")
     while chunk := stream.read(CHUNK):
-        if wanted in tail + chunk:
+        binary = binary or b"\0" in chunk  # the columns of a row in a database follow each other without a mark
+        if wanted in (held := tail + chunk) and (binary or whole.search(held)):
             return True
-        tail, seen = chunk[-len(wanted) :], seen + len(chunk)
+        tail, seen = held[-len(wanted) - 1 :], seen + len(chunk)
         if seen > MAX_SCAN:
             return None
     return False

@@ -139,3 +139,6 @@ def _holders(shell: Shell, seen: Any) -> None:
     """Backups and dumps that a person has to see to."""
     for one in seen.holders:
         shell.say(f"  {one.path} {_('still holds it') if one.certain else _('may hold it still')}")
+    if seen.holders:
+        shell.say(_("Remove those of an output, then `induk publish NAME --repair`: it writes everything anew."))
+    shell.say(_("Backups elsewhere were not looked at; one that is restored brings the record back: purge it again."))

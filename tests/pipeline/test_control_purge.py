@@ -155,13 +155,32 @@ def test_backups_and_dumps_that_hold_it_are_named(tmp_path: Path) -> None:
         data.mkdir(exist_ok=True)
         (data / "dump.jsonl").write_text(f'{{"address": "{address}"}}')
         (data / "clean.jsonl").write_text("{}")
+        (data / "longer.jsonl").write_text(f'{{"address": "{address}7"}}')
+        (tmp_path / "union" / "arsip").mkdir()
+        (tmp_path / "union" / "arsip" / "sent.csv").write_text(f"{address.partition('/')[2]},x")
+        (tmp_path / "union" / "partners.d" / "arsip.yaml").write_text(
+            "code: arsip\nsource: {protocol: files, url: arsip}\n"
+        )
         (data / "backup.zst").write_bytes(b"\x28\xb5\x2f\xfd")
         config = str(tmp_path / "union" / "induk.yaml")
         shown = CliRunner().invoke(induk, ["record", "purge", address, "--dry-run", "--config", config]).output
         assert "dump.jsonl still holds it" in shown
         assert "backup.zst may hold it still" in shown
+        assert "arsip/sent.csv still holds it" in shown
         assert "clean.jsonl" not in shown
+        assert "longer.jsonl" not in shown
+        assert "induk publish NAME --repair" in shown
         assert DENIED in partner.active()
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [("001 17 ", True), ("001 1174", False), ("x17", False), ("(ugm)17", True), ("\0ugm17marcxml", True)],
+)
+def test_a_part_of_a_longer_number_is_not_the_record(text: str, held: bool, tmp_path: Path) -> None:
+    for before in (0, purging.CHUNK - 5, purging.CHUNK - len(text)):
+        (tmp_path / "file").write_bytes(b" " * before + text.encode() + b" " * 5)
+        assert purging._search(tmp_path / "file", b"17") is held
 
 
 def test_bytes_that_another_record_shares_stay(tmp_path: Path) -> None:
