@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 
-from db import bulk, dictionaries, placing, work
+from db import bulk, dictionaries, placing, rules, work
 from db.compress import pack, unpack
 from db.engine import within
 from db.prepared import Known, Prepared, digest
@@ -53,9 +53,13 @@ def store(
     """Write new and changed records: payload, record, version, normalized form, warnings, node, keys, dirty mark.
 
     *before* is the state the caller compared with; every row given here differs from it.
+
+    Raises:
+        Locked: other rules are in force than those of the derivation.
     """
     if not rows:
         return
+    rules.refuse_overtaken(conn, derivation_id)
     _store_payloads(conn, rows)
     likely = not any(one.identifier in before for one in rows)
     nodes = placing.store_nodes(conn, [one.profiled for one in rows])

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from db.tables import derivation, ruleset
 from db.upsert import insert_new
-from harvester.errors import ConfigError
+from harvester.errors import ConfigError, Locked
 
 
 def current(
@@ -34,6 +34,16 @@ def in_force(conn: Connection, match_hash: str, merge_hash: str) -> bool:
     row = conn.execute(select(derivation).where(derivation.c.state == "current")).first()
     hashes = bytes.fromhex(match_hash), bytes.fromhex(merge_hash)
     return row is None or (bytes(row.match_hash), bytes(row.survivorship_hash)) == hashes
+
+
+def refuse_overtaken(conn: Connection, derivation_id: int) -> None:
+    """Raise Locked unless the rules of this derivation are in force, and keep them so until the transaction ends."""
+    hashes = select(derivation.c.match_hash, derivation.c.survivorship_hash)
+    current = derivation.c.state == "current"
+    conn.execute(hashes.where(current).with_for_update(read=True))  # PostgreSQL: who puts others in force waits
+    now, mine = conn.execute(hashes.where(current)).first(), hashes.where(derivation.c.id == derivation_id)
+    if now is not None and now != conn.execute(mine).first():
+        raise Locked("other rules were put in force meanwhile", hint="the next run goes by them")
 
 
 def start(conn: Connection, hashes: tuple[bytes, bytes], texts: tuple[str, str], code: str, now: str) -> int:

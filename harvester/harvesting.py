@@ -19,7 +19,7 @@ from db import control, ledger, work
 from db.prepared import digest
 from harvester import constants, faultpoint
 from harvester.clock import stamp
-from harvester.errors import Halted, NothingYet, ProtocolError, SourceError, SourceUnavailable, TokenExpired
+from harvester.errors import Halted, Locked, NothingYet, ProtocolError, SourceError, SourceUnavailable, TokenExpired
 from harvester.guards import Ruling
 from harvester.job import Job, Outcome
 from harvester.laps import timed
@@ -49,6 +49,9 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     """Harvest one source. The caller holds its lock.
 
     Never raises for what the partner does: the verdict and the run row say it.
+
+    Raises:
+        Locked: other rules were put in force meanwhile; the next harvest goes on from the checkpoint.
     """
     database, started = job.database, stamp(job.clock.now())
     run_id = database.persist(lambda: _open_run(job, started))
@@ -79,6 +82,10 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     except DBAPIError as error:  # disk full, or away for longer than persist waits: the checkpoint stands
         verdict, reason = "partial", f"the database: {error.orig}".strip().partition("\n")[0]
         job.log("database_failed", source=job.recipe.source.code, error=reason)
+    except Locked as error:
+        interrupted = Outcome(run_id, "partial", str(error))
+        database.persist(lambda: _close_run(job, interrupted, {}))
+        raise
     proof = proof if verdict == "complete" else ""
     body: dict[str, Any] = {"cause": cause} if cause else {}
     body |= {"figures": figures} if figures else {}

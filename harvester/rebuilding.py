@@ -239,11 +239,12 @@ def _put_in_force(inside: Database, making: Making, beside: Beside) -> pipeline.
     """
     settings, clock, match, merge, path, tag = making
     with inside.write() as conn:
+        hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
+        # first: harvests at work store nothing by the old rules from here on
+        number = rules.start(conn, hashes, (match.text, merge.text), rule_files.version(), stamp(clock.now()))
         for rows in _rest(conn):
             bodies = _bodies(conn, rows)
             reprofiling.keep(conn, tag, rows, _profiles(bodies, path), _hiding(bodies))
-        hashes = bytes.fromhex(match.hash), bytes.fromhex(merge.hash)
-        number = rules.start(conn, hashes, (match.text, merge.text), rule_files.version(), stamp(clock.now()))
         active = reprofiling.swap(conn)
     made = pipeline.over(inside, settings, clock, match, merge, number)
     run_id = pipeline.open_match(made)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db import constants, derivations, dictionaries, ledger, placing, whole, work
+from db import constants, derivations, dictionaries, ledger, placing, rules, whole, work
 from db.prepared import Prepared, digest
 from db.upsert import Row
 from db.whole import Stored
@@ -347,6 +347,7 @@ def _swap(pipeline: Pipeline, code: str, number: int, into: int, forward: bool, 
             made = {row["record_id"]: profiled(_decode(row["form"]), pipeline.match, common) for row in live}
             failing = [(_damage(row, raws[row["record_id"]]), row["format"]) for row in rows if row["damage"]]
             with pipeline.database.write(durable=True) as conn:
+                rules.refuse_overtaken(conn, pipeline.derivation_id)
                 derivations.swap(conn, number, rows, into, forward)
                 if made:
                     placing.place(conn, made)

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from db import ledger, links, work
-from harvester import deciding, deciding_acts, matching, simulating
+from harvester import deciding, deciding_acts, matching, pipeline, rebuilding, simulating
 from harvester.deciding_undo import undo_decisions
 from harvester.errors import Locked, UsageError
 from harvester.match import rules
-from harvester.model import Profile
+from harvester.model import HarvestedRecord, Page, Profile, Window
 from tests.pipeline.shelf import Book, Union
 
 PELANGI = Book("Laskar pelangi", isbn="9789793062792")
@@ -117,3 +117,40 @@ def test_nobody_matches_by_rules_that_are_in_force_no_more(union: Union, tmp_pat
     assert union.together("alun/1", "alun/9")
     assert not union.together("alun/1", "bukit/1")
     assert union.groups() == {frozenset(one) for one in simulating.groups_by(union.pipeline, union.pipeline.match)}
+
+
+class _Overtaken:
+    """Two pages; between them other rules are put in force."""
+
+    def __init__(self, union: Union) -> None:
+        self._union = union
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        first, second = (
+            HarvestedRecord(str(number), "marcxml", Book(title).payload(str(number)))
+            for number, title in ((2, "Bumi manusia"), (3, "Ronggeng dukuh paruk"))
+        )
+        at = "2026-03-02T18:00:00Z"
+        if not window.pages:
+            yield Page(records=(first,), list_size=2, token="t", server_time=at)
+            text = rules.SHIPPED.read_text(encoding="utf-8")
+            folder = self._union.consortium.folder / "mappings" / "rules"
+            folder.mkdir(parents=True)
+            changed = text.replace("    prof professor dr", "    hirata prof professor dr", 1)
+            (folder / "match.yaml").write_text(changed, encoding="utf-8")
+            rebuilding.rebuild(self._union.consortium.settings(), {}, self._union.consortium.clock)
+        yield Page(records=(second,), list_size=2, server_time=at)
+
+
+def test_a_harvest_at_work_stores_nothing_by_rules_that_are_in_force_no_more(union: Union) -> None:
+    union.night({"alun/1": PELANGI})
+    with pytest.raises(Locked, match="other rules"):
+        pipeline.harvest_one(union.pipeline, "alun", open_harvester=lambda: _Overtaken(union))
+    assert union.consortium.ask(lambda conn: ledger.find(conn, "alun", "3")) is None
+    union.restart()
+    outcome = pipeline.harvest_one(union.pipeline, "alun", open_harvester=lambda: _Overtaken(union))
+    assert outcome.verdict == "complete"  # from the second page on
+    union.match()
+    ids = [id_of(union, one) for one in ("alun/1", "alun/2", "alun/3")]
+    bodies = union.consortium.ask(lambda conn: [ledger.profile_of(conn, one)[1] for one in ids])
+    assert [msgspec.msgpack.decode(body, type=Profile).names for body in bodies] == [("andrea",)] * 3
