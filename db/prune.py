@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text, true, union
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text, true, tuple_, union
 from sqlalchemy.exc import DBAPIError
 
 from db import changes
@@ -242,17 +242,18 @@ def _count(database: Database, step: Step) -> int:
 def _drop(database: Database, step: Step) -> int:
     """Go through the table by its key, a range in each transaction: writers get in between, no row is met twice."""
     table, condition = step()
-    key = next(iter(table.primary_key.columns))
-    gone, rest = 0, true()
+    key = tuple(table.primary_key.columns)
+    gone = 0
+    rest: ColumnElement[bool] = true()
     while True:
         with database.write() as conn:
-            last = conn.execute(select(key).where(rest).order_by(key).offset(PORTION - 1).limit(1)).scalar()
-            here = rest if last is None else and_(rest, key <= last)
-            if not database.sqlite and len(table.primary_key) == 1:
+            last = conn.execute(select(*key).where(rest).order_by(*key).offset(PORTION - 1).limit(1)).first()
+            here = rest if last is None else and_(rest, tuple_(*key) <= tuple_(*last, types=[one.type for one in key]))
+            if not database.sqlite and len(key) == 1:
                 # who takes one up again is waited for, and seen by what deletes
-                locked = conn.execute(select(key).where(here, condition).with_for_update(of=table)).scalars()
-                here = within(conn, key, locked)
+                locked = conn.execute(select(*key).where(here, condition).with_for_update(of=table)).scalars()
+                here = within(conn, key[0], locked)
             gone += conn.execute(delete(table).where(here, condition)).rowcount
         if last is None:
             return gone
-        rest = key > last
+        rest = tuple_(*key) > tuple_(*last, types=[one.type for one in key])

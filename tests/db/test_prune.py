@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import event, func, insert, select, text
 
 from db import ledger, migrate, prune, verify
 from db.compress import pack
 from db.engine import Database
 from db.prepared import Prepared, Profiled, digest
-from db.tables import derivation, partner, payload, record_version, ruleset, run, source
+from db.tables import derivation, harvest_window, partner, payload, record_version, ruleset, run, source, window_other
 from tests.journey import DEADLINE
 from tests.servers.postgres import Server
 
@@ -43,6 +44,26 @@ def test_bytes_that_a_harvest_has_just_taken_up_again_stay(postgres_server: Serv
         assert conn.execute(select(func.count()).select_from(record_version)).scalar_one() == 1
         assert verify.payloads(conn) == 0
     database.close()
+
+
+def test_a_window_of_many_goes_in_several_transactions(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers get in between, whatever the number of rows that begin with the same key."""
+    monkeypatch.setattr(prune, "PORTION", 10)
+    founded(database)
+    with database.write() as conn:
+        window = {"source_id": 1, "run_id": 1, "state": "done", "full": True, "opened_at": ""}
+        conn.execute(insert(harvest_window), [{**window, "id": number} for number in (1, 2)])
+        rows = [{"window_id": window, "digest": digest(b"%d" % one)} for window in (1, 2) for one in range(45)]
+        conn.execute(insert(window_other), rows)
+    taken: list[int] = []
+
+    def look(_conn: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("DELETE FROM window_other"):
+            taken.append(cursor.rowcount)
+
+    event.listen(database.engine, "after_cursor_execute", look)
+    assert prune.prune(database, POLICY)["seen"] == 45
+    assert taken == [10, 10, 10, 10, 5, 0, 0, 0, 0, 0]
 
 
 def founded(database: Database) -> None:
