@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from db.tables import membership, record, run, source
+from db.work import NOTHING
 
 
 def home_of(conn: Connection, source_code: str, identifier: str) -> int | None:
@@ -23,7 +24,7 @@ def last_complete(conn: Connection) -> dict[str, str]:
     query = (
         select(source.c.code, func.max(run.c.started_at))
         .join(run, run.c.source_id == source.c.id)
-        .where(run.c.verdict == "complete")
+        .where(run.c.verdict == "complete", ~run.c.body.startswith(NOTHING))
         .group_by(source.c.code)
     )
     return {row[0]: row[1] for row in conn.execute(query)}

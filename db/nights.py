@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from db.tables import partner, quarantine, record, run, schedule_state, source
 from db.upsert import Row, insert_new
+from db.work import NOTHING
 
 SLOT = "source:"  # schedule_state holds a row a source, and notes of other kinds under other names
 
@@ -83,11 +84,11 @@ def recent(conn: Connection, since: str) -> list[Row]:
 
 
 def last_complete(conn: Connection) -> dict[str, str]:
-    """Source code → end of its newest complete harvest. A run that a person approved counts."""
+    """Source code → end of its newest complete harvest, also one that a person approved, no vain one."""
     query = (
         select(source.c.code, func.max(run.c.ended_at))
         .join(source, source.c.id == run.c.source_id)
-        .where(run.c.verdict == "complete", run.c.kind.in_(("harvest", "import")))
+        .where(run.c.verdict == "complete", run.c.kind.in_(("harvest", "import")), ~run.c.body.startswith(NOTHING))
         .group_by(source.c.code)
     )
     return {row[0]: row[1] for row in conn.execute(query)}

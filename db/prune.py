@@ -43,6 +43,7 @@ from db.tables import (
     source,
     window_other,
 )
+from db.work import NOTHING
 
 PORTION = 5000  # rows that one transaction looks at
 
@@ -200,6 +201,7 @@ def _runs(policy: Policy) -> ColumnElement[bool]:
         later.c.kind == run.c.kind,
         later.c.id > run.c.id,
         later.c.verdict == "complete",
+        ~later.c.body.startswith(NOTHING),
     )
     columns = (
         record_version.c.run_id,

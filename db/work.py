@@ -14,6 +14,7 @@ from db.tables import harvest_window, match_queue, page, partner, record, run, s
 from db.upsert import Row, insert_new, upsert
 from harvester.model import Partner, Policy, Source
 
+NOTHING = '{"nothing":true'  # how the body of a harvest begins that found only what is still being written
 COUNTERS = ("received", "created", "updated", "unchanged", "deleted", "quarantined", "excluded")
 
 

@@ -59,6 +59,7 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     verdict, reason, proof, cause = "complete", "", "", ""
     done: list[int] = []
     figures: Mapping[str, Any] = {}
+    body: dict[str, Any] = {}
     try:
         proof = _run_windows(job, run_id, open_harvester, done)
         reason, figures = job.gate(run_id, done)
@@ -74,7 +75,7 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
     except Halted as error:
         verdict, reason, cause = "halted", str(error), f"short:{getattr(error, 'seen', 0)}"
     except NothingYet as error:  # the window stays open for the next run
-        reason = str(error)
+        reason, body = str(error), {"nothing": True}
     except SourceError as error:
         halts = getattr(error, "code", "") in HALTING
         verdict, reason = "halted" if halts else _partial_or_failed(job, run_id), str(error)
@@ -87,7 +88,7 @@ def harvest(job: Job, open_harvester: Callable[[], Harvester]) -> Outcome:
         database.persist(lambda: _close_run(job, interrupted, {}))
         raise
     proof = proof if verdict == "complete" else ""
-    body: dict[str, Any] = {"cause": cause} if cause else {}
+    body |= {"cause": cause} if cause else {}
     body |= {"figures": figures} if figures else {}
     outcome = Outcome(run_id, verdict, reason, proof)
     with suppress(DBAPIError):  # not even that: the run stays `running`, and the next one closes it as interrupted

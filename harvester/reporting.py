@@ -171,7 +171,8 @@ def _before(rows: Sequence[Mapping[str, Any]], mine: Mapping[str, Any] | None) -
     """What the last good run of the same kind received."""
     if mine is None:
         return None
-    earlier = (row for row in rows if row["id"] < mine["id"] and row["verdict"] == "complete")
+    good = (row for row in rows if row["verdict"] == "complete" and not row["body"].startswith(work.NOTHING))
+    earlier = (row for row in good if row["id"] < mine["id"])
     return next((int(row["received"]) for row in earlier if row["kind"] == mine["kind"]), None)
 
 
