@@ -27,6 +27,7 @@ from harvester.pipeline import Pipeline
 from harvester.reviewing_suspects import Reason, Suspicion
 
 EXAMINED = 1000
+TIES = 10
 SLICE = 200  # pairs whose records are read together
 PAIRS = ("review", "veto")
 KINDS = (*PAIRS, "cluster")
@@ -121,23 +122,24 @@ def _titled(one: Item, briefs: dict[int, dict[str, Any]]) -> Item:
 def _pairs(conn: Connection, pipeline: Pipeline, kinds: Iterable[str], limit: int, partner: str) -> Iterator[Item]:
     """The *limit* most valuable pairs of records in two clusters, one of each two, that nobody decided."""
     rules = pipeline.match
-    horizon, taken, found = EXAMINED, 0, 0
+    horizon, found = EXAMINED, 0
+    seen: set[tuple[int, int]] = set()
     while found < limit:
         best = _best(conn, rules, kinds, horizon)
-        seen = {_clusters_of(one) for _, one in best[:taken]}
-        for start in range(taken, len(best), SLICE):
-            found_here = list(_undecided(*_items(conn, best[start : start + SLICE], seen, partner), conn))
+        fresh = [row for row in best if _clusters_of(row[1]) not in seen]
+        for start in range(0, len(fresh), SLICE):
+            found_here = list(_undecided(*_items(conn, fresh[start : start + SLICE], seen, partner), conn))
             yield from found_here
             found += len(found_here)
             if found >= limit:
                 return
         if len(best) < horizon:
             return
-        horizon, taken = horizon * 10, len(best)
+        horizon *= 10
 
 
 def _best(conn: Connection, rules: Rules, kinds: Iterable[str], number: int) -> list[tuple[float, review.Waiting]]:
-    """The pairs that are worth most with their worth, *number* of them and what is worth as much as the last.
+    """The pairs that are worth most with their worth, *number* of them and of what is worth as much as the last.
 
     Of equal worth in the order of their addresses: the numbers of nodes follow the order in which records arrived.
     """
@@ -159,11 +161,12 @@ def _best(conn: Connection, rules: Rules, kinds: Iterable[str], number: int) -> 
 
 
 def _not_worth_less(found: list[tuple[float, review.Waiting]], number: int) -> list[tuple[float, review.Waiting]]:
-    """Those that are worth as much as the *number*-th best, or more."""
+    """Those that are worth as much as the *number*-th best, or more; of equals TIES times *number* at most."""
     if len(found) <= number:
         return found
     least = heapq.nlargest(number, (worth for worth, _ in found))[-1]
-    return [row for row in found if row[0] >= least]
+    equal = heapq.nsmallest(TIES * number, (row for row in found if row[0] == least), key=lambda row: row[1][:2])
+    return [row for row in found if row[0] > least] + equal
 
 
 def _worth(one: review.Waiting, rules: Rules) -> float:

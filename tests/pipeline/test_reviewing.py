@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from db import links, suspects
+from db.review import Waiting
 from harvester import deciding, reviewing
 from harvester.errors import UsageError
 from tests.pipeline.shelf import Book, Union
@@ -241,3 +242,11 @@ def test_the_most_valuable_pair_comes_first_however_many_score_higher(union: Uni
     assert first.records == 10
     assert first == everything[0]
     assert first.score < everything[1].score
+
+
+def test_of_many_pairs_that_are_worth_the_same_only_some_are_kept() -> None:
+    found = [(1.0, Waiting(n, n + 1, "review", 30.0, n, n + 1, 2)) for n in range(1000, 0, -1)]
+    better = (2.0, Waiting(2000, 2001, "review", 40.0, 2000, 2001, 2))
+    kept = reviewing._not_worth_less([*found, better], 5)
+    assert kept[0] == better
+    assert [one.left_node for _, one in kept[1:]] == list(range(1, 51))
