@@ -234,6 +234,12 @@ def distinct_seen(conn: Connection, window_id: int) -> int:
     return int(conn.execute(here).scalar_one()) + int(conn.execute(others).scalar_one())
 
 
+def forget_seen(conn: Connection, window_id: int) -> None:
+    """Forget which identifiers the window has brought; what is stored of them stays."""
+    conn.execute(update(record).where(record.c.seen_window == window_id).values(seen_window=None))
+    conn.execute(delete(window_other).where(window_other.c.window_id == window_id))
+
+
 def set_source(conn: Connection, source_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of a source: learned quirks, the count of the last full list."""
     conn.execute(update(source).where(source.c.id == source_id).values(dict(values)))

@@ -185,7 +185,7 @@ def _run_window(job: Job, run_id: int, window_id: int, open_harvester: Callable[
             if row["attempts"] >= MAX_RESTARTS:
                 raise SourceUnavailable("its resumption tokens keep expiring", place=job.recipe.source.code) from error
             with job.database.write() as conn:
-                _restart(conn, window_id)
+                _restart(conn, job, window_id)
 
 
 def _halves(job: Job, window_id: int, row: Mapping[str, Any], parts: Sequence[Window]) -> list[int]:
@@ -199,8 +199,13 @@ def _halves(job: Job, window_id: int, row: Mapping[str, Any], parts: Sequence[Wi
         ]
 
 
-def _restart(conn: Any, window_id: int) -> None:
-    """The window begins again from its first page; what is stored stays."""
+def _restart(conn: Any, job: Job, window_id: int) -> None:
+    """The window begins again from its first page; what is stored stays.
+
+    What a broken file brought is no part of the next one's list: it would make up for what is absent there.
+    """
+    if job.recipe.source.protocol == "files":
+        work.forget_seen(conn, window_id)
     attempts = work.window(conn, window_id)["attempts"] + 1
     fresh = {"token": "", "pages": 0, "broken_pages": 0, "list_size": None, "ended": False, "attempts": attempts}
     work.set_window(conn, window_id, fresh)
@@ -244,7 +249,7 @@ def _pages(job: Job, run_id: int, row: Mapping[str, Any], open_harvester: Callab
             taken += len(page.records)
             if trouble is not None:
                 with job.database.write() as conn:
-                    _restart(conn, row["id"])
+                    _restart(conn, job, row["id"])
                 raise trouble
             if job.limit and taken >= job.limit and not ended:
                 raise _Stopped
@@ -312,7 +317,7 @@ def _close_window(job: Job, window_id: int, open_harvester: Callable[[], Harvest
     short = wants_a_person(facts, job.shrink_percent)
     with job.database.write() as conn:
         if found.verdict != "complete" or short:
-            _restart(conn, window_id)
+            _restart(conn, job, window_id)
         elif not _sweeps(job, row):  # a sweep is closed with what it proves absent: see _deletions
             _finish(conn, job, row, seen)
     if short:
