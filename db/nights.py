@@ -83,6 +83,12 @@ def recent(conn: Connection, since: str) -> list[Row]:
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
+def approved(conn: Connection) -> dict[int, int]:
+    """Halted run → how many deletions were made when a person approved it."""
+    rows = conn.execute(select(run.c.body, run.c.deleted).where(run.c.kind == "approve"))
+    return {msgspec.json.decode(body)["approved"]: count for body, count in rows}
+
+
 def last_complete(conn: Connection) -> dict[str, str]:
     """Source code → end of its newest complete harvest, also one that a person approved, no vain one."""
     query = (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from db import bulk, gates, linking, shown
 from db.engine import within
-from db.tables import harvest_window, match_queue, page, partner, record, run, source, window_other
+from db.tables import harvest_window, match_queue, page, partner, record, record_version, run, source, window_other
 from db.upsert import Row, insert_new, upsert
 from harvester.model import Partner, Policy, Source
 
@@ -124,8 +124,12 @@ def close_stuck(conn: Connection, kind: str, source_id: int | None, now: str) ->
         update(run)
         .where(run.c.verdict == "running", run.c.kind == kind, run.c.source_id.is_not_distinct_from(source_id))
         .values(verdict="partial", reason="interrupted: the process ended without closing the run", ended_at=now)
+        .returning(run.c.id)
     )
-    return done.rowcount
+    stuck = [row[0] for row in done]
+    for run_id in stuck:
+        tally_deletions(conn, run_id)
+    return len(stuck)
 
 
 def count(conn: Connection, run_id: int, counts: Mapping[str, int]) -> None:
@@ -133,6 +137,17 @@ def count(conn: Connection, run_id: int, counts: Mapping[str, int]) -> None:
     changed = {name: run.c[name] + number for name, number in counts.items() if number}
     if changed:
         conn.execute(update(run).where(run.c.id == run_id).values(changed))
+
+
+def tally_deletions(conn: Connection, run_id: int) -> None:
+    """Let `deleted` of a run that ends be what it deleted. What was only told, and waits for a person or for the rest
+    of its list, is unchanged; what nobody told, as it was absent, was not received: `absent` in the notes counts it."""
+    made = select(func.count()).where(record_version.c.run_id == run_id, record_version.c.state == "deleted")
+    told = conn.execute(select(run.c.deleted).where(run.c.id == run_id)).scalar_one()
+    more = int(conn.execute(made).scalar_one()) - int(told)
+    count(conn, run_id, {"deleted": more, "unchanged": max(-more, 0)})
+    if more > 0:
+        note_in_run(conn, run_id, {"absent": more})
 
 
 def get_run(conn: Connection, run_id: int) -> Row | None:

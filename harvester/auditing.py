@@ -77,6 +77,7 @@ def audit(pipeline: Pipeline, code: str) -> Audit:
                 counts = {name: getattr(found, name) for name in ("here", "there", "missing", "surplus")}
                 control.note_drift(conn, job.source_id, now, counts, body)
             work.close_run(conn, run_id, verdict=found.verdict, reason=found.reason, proof="", now=now, body=body)
+            work.tally_deletions(conn, run_id)
     return found
 
 

@@ -107,6 +107,7 @@ def _close_run(job: Job, outcome: Outcome, body: Mapping[str, Any]) -> None:
     told = {"verdict": outcome.verdict, "reason": outcome.reason, "proof": outcome.proof}
     with job.database.write() as conn:
         work.close_run(conn, outcome.run_id, **told, now=stamp(job.clock.now()), body=body)
+        work.tally_deletions(conn, outcome.run_id)
 
 
 def _run_windows(job: Job, run_id: int, open_harvester: Callable[[], Harvester], done: list[int]) -> str:

@@ -211,7 +211,7 @@ def count_page(
 
     Of the *excluded*, *barred* are no longer on the page.
 
-    `deleted` counts what the source told; whether it is applied is the run's to say. A deletion of what we never
+    `deleted` counts what the source told, until the run ends (work.tally_deletions). A deletion of what we never
     had, and a repetition of the same bytes, change nothing.
     """
     created = sum(1 for one in result.changed if one.identifier not in known)

@@ -118,7 +118,7 @@ def test_a_dry_run_says_what_would_be_gone_and_the_import_does_just_that(school:
     found = school.would(school.sheet(rows))
     assert found.counts == {"new": 1, "changed": 1, "unchanged": 97, "gone": 2}
     done = school.take(school.sheet(rows))
-    assert done == ("complete", {"created": 1, "updated": 1, "unchanged": 97})
+    assert done == ("complete", {"created": 1, "updated": 1, "unchanged": 97, "deleted": 2})
     assert school.active() == 99
 
 
