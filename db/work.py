@@ -323,17 +323,20 @@ def clear_dirty(conn: Connection, marks: Sequence[tuple[int, int]]) -> None:
 
 
 def last_good(conn: Connection, row: Row) -> Row | None:
-    """The last complete run of the same kind and source before *row*, or None."""
-    query = (
-        select(run)
-        .where(
-            run.c.id < row["id"],
-            run.c.kind == row["kind"],
-            run.c.source_id.is_not_distinct_from(row["source_id"]),
-            run.c.verdict == "complete",
-        )
-        .order_by(run.c.id.desc())
-        .limit(1)
-    )
-    found = conn.execute(query).mappings().first()
-    return dict(found) if found else None
+    """The last good run of the same kind and source before *row*, or None.
+
+    Of a harvest it is the one that a gate compares with: complete or decided about, and it received something; for a
+    whole list another whole list.
+    """
+    earlier = [run.c.id < row["id"], run.c.kind == row["kind"], run.c.source_id.is_not_distinct_from(row["source_id"])]
+    good = run.c.verdict == "complete"
+    if row["kind"] in ("harvest", "import"):
+        good = (good | run.c.body.like('%"decided":true%')) & (run.c.received > 0)
+    rows = conn.execute(select(run).where(*earlier, good).order_by(run.c.id.desc()).limit(60)).mappings()
+    whole = _whole(row)
+    return next((one for one in map(dict, rows) if not whole or _whole(one)), None)
+
+
+def _whole(row: Row) -> bool:
+    """Whether the run brought a whole list, as its gate saw it."""
+    return bool(msgspec.json.decode(row["body"]).get("figures", {}).get("full"))

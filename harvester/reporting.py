@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from db import catalogue, changes, constants, gates, nights, work
-from harvester import reviewing, schedule
+from harvester import pipeline as journey
+from harvester import probing, reviewing, schedule
 from harvester.clock import stamp
 from harvester.model import Partner, Source
 from harvester.pipeline import Pipeline
@@ -61,6 +62,7 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
             nights.counts(conn),
             {row["code"]: row for row in nights.slots(conn)},
             notes.get("loose", {}),
+            nights.approved(conn),
         )
         waiting = nights.waiting(conn)
         told = nights.notes(conn, TOLD)
@@ -74,9 +76,8 @@ def _report(pipeline: Pipeline, night: str) -> NightReport:
     recovered = tuple(_recovered(sources, tasks, told, night))
     matching, outputs = str(notes.get("matching", "")), dict(notes.get("outputs", {}))
     verdict, code = nightly.judge(sources, tasks, matching=matching, outputs=outputs)
-    names = ("received", "created", "updated", "quarantined")
+    names = ("received", "created", "updated", "deleted", "quarantined")
     totals = {name: sum(getattr(one, name) for one in sources) for name in names}
-    totals["deleted"] = sum(one.deleted for one in sources if one.verdict != "halted")  # those wait for a person
     union = {"records": int(funnel["records"]), "clusters": int(funnel["clusters"])}
     union |= {"changes": int(notes.get("changes", 0)), "queued": queued}
     held_back = sum(one.held for one in sources)
@@ -93,6 +94,7 @@ class _Facts(msgspec.Struct, frozen=True):
     counts: Mapping[str, Mapping[str, int]]
     slots: Mapping[str, Mapping[str, Any]]
     loose: Mapping[str, Sequence[str]]
+    approved: Mapping[int, int]
 
     def runs(self, code: str) -> list[Mapping[str, Any]]:
         """The harvests of a source, the newest first."""
@@ -118,6 +120,7 @@ def _source(pipeline: Pipeline, facts: _Facts, source: Source, partner: Partner,
     if mine is not None:
         verdict, reason = mine["verdict"], mine["reason"]
     numbers = {name: mine[name] if mine else 0 for name in work.COUNTERS}
+    numbers["deleted"] += facts.approved.get(mine["id"], 0) if mine else 0
     active = counts.get("active", 0)
     state = _state(verdict, mine, active, max(bad, 1) <= partner.tolerate_nights)
     return SourceNight(
@@ -222,7 +225,9 @@ def _troubles(pipeline: Pipeline, sources: Iterable[SourceNight]) -> list[Task]:
             days = max(one.bad_nights, 1)
             found.append(Task("down", f"down:{one.source}", command, link, one.source, one.reason, days))
         elif one.state == "empty":
-            found.append(Task("empty", f"empty:{one.source}", f"induk partner probe {partner}", link, one.source))
+            probed = journey.source_of(pipeline.settings, one.source)[0].protocol in probing.PROBES
+            command = f"induk partner {'probe' if probed else 'show'} {partner}"
+            found.append(Task("empty", f"empty:{one.source}", command, link, one.source))
         elif one.stale and one.state not in ("good", "halted", "held", "tolerated"):
             command = f"induk partner show {partner}"
             found.append(Task("stale", f"stale:{one.source}", command, link, one.source, since=one.since))

@@ -62,7 +62,7 @@ def _show(shell: Shell, answer: dict[str, Any]) -> None:
     shell.table(["count", "this run", "last good run"], [[_(name), answer[name], good.get(name)] for name in names])
     if answer["warnings"]:
         shell.table(["warning", "records"], [[say(code), count] for code, count in answer["warnings"].items()])
-    heads = ["identifier", "stage", "reason", "message"]
+    heads = ["identifier", "stage", "reason", "message", "place"]
     shell.table(heads, [[row[head] for head in heads] for row in answer["quarantine"]])
 
 
@@ -111,7 +111,9 @@ def _preview(shell: Shell, opened: Any, number: int) -> None:
     shell.say(
         _("run {number} is {verdict}: {reason}", number=number, verdict=row["verdict"], reason=told(row["reason"]))
     )
-    shell.emit(answer, lambda: shell.table(heads, [[one[head] for head in heads] for one in rows]))
+    nothing = _("it proposed no record for deletion")
+    table = [[one[head] for head in heads] for one in rows]
+    shell.emit(answer, lambda: shell.table(heads, table) if rows else shell.say(nothing))
 
 
 def _settled(shell: Shell, done: Any) -> None:

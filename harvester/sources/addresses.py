@@ -40,7 +40,8 @@ def origin(url: str, place: str) -> Origin:
     except ValueError:
         scheme, host, port = "", "", None
     if scheme not in _PORTS or not host:
-        raise ConfigError("the address of the source is no http or https address", place=place)
+        hint = "" if "://" in url else "a folder or a file needs protocol files (`--protocol files`)"
+        raise ConfigError("the address of the source is no http or https address", place=place, hint=hint)
     return scheme, host, port or _PORTS[scheme]
 
 

@@ -8,6 +8,7 @@ the newest is); `layout` and `separator` of sheets; `format` when it must not be
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from array import array
@@ -111,6 +112,7 @@ class Files:
         self._content = str(self._options.get("content", FULL))
         self._limits = FileLimits(ratio=environment.limits.ratio)
         self._flags: list[str] = []
+        self._bare = False  # there was nothing to read in the folder
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Every record of the files that are new or changed; see model.Harvester.
@@ -196,6 +198,15 @@ class Files:
     # ---- which files -------------------------------------------------------------------------------------
 
     def _units(self) -> Iterator[Unit]:
+        """The files to read. The mark of one part of a full set tells of the parts before it, too: when one of them
+        is another, what it had brought is no part of the list, which starts again."""
+        before = hashlib.sha256()
+        for number, unit in enumerate(self._files()):
+            before.update(unit.mark.encode())
+            chained = number and self._content == FULL
+            yield unit._replace(digest=before.hexdigest()) if chained else unit
+
+    def _files(self) -> Iterator[Unit]:
         if self._source.url.startswith(("http://", "https://")) and not self._paths:
             yield from self._downloaded()
             return
@@ -240,15 +251,21 @@ class Files:
             marker=str(self._options.get("marker", "")),
         )
         self._flags += found.flags
+        self._bare = not found.files
         files = in_order(found.files)
         if self._content == FULL and not self._options.get("parts"):
             return files[-1:]
         return files
 
     def _nothing_yet(self) -> None:
-        """Nothing was read: a file that cannot be read yet is the reason, not that the library holds nothing new."""
+        """Nothing was read: a file that cannot be read yet is the reason, not that the library holds nothing new.
+
+        A folder of full sets that holds no file at all is no unchanged library: somebody emptied it.
+        """
         waiting = [flag.removeprefix("waiting:") for flag in self._flags if flag.startswith("waiting:")]
         if not waiting:
+            if self._bare and self._content == FULL:
+                raise SourceUnavailable("there is no file to read in the folder", place=Path(self._source.url).name)
             return
         name, folder = waiting[0], Path(self._source.url).name
         if marker := self._options.get("marker"):

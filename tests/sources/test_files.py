@@ -263,7 +263,8 @@ def test_only_plain_files_of_the_folder_are_read(tmp_path: Path) -> None:
     drop(folder / "sub", "deep.mrc", marc("dalam"))
     for name in (".hidden.mrc", "~$lock.xlsx", "half.mrc.part", "half.mrc.crdownload"):
         drop(folder, name, marc("tersembunyi"))
-    assert harvest(folder, parts=True) == []
+    with pytest.raises(SourceUnavailable, match="there is no file to read in the folder"):
+        harvest(folder, parts=True)
     drop(folder, "full.mrc", marc_file())
     pages = harvest(folder, parts=True)
     assert [record.identifier for record in records(pages)] == NAMES

@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from db import ledger
 from db.tables import record, run
+from db.verify import verify
+from harvester.pipeline import Order, harvest_one
 from tests.cli.test_commands import Call
 from tests.journey import Consortium
 from tests.sources.file_fixtures import drop, marc, marc_file
@@ -116,8 +118,8 @@ def test_the_nights_of_a_school_with_a_sheet(tmp_path: Path) -> None:
     assert night(made)[1] == {"updated": 1, "unchanged": 199}
 
     drop(folder, "buku.xlsx", xlsx(HEADER, *edited[:140]))
-    outcome, _ = night(made)
-    assert outcome.verdict == "halted"
+    outcome, counts = night(made)
+    assert (outcome.verdict, "deleted" in counts) == ("halted", False), "nothing is deleted yet"
     assert active(made) == 200, "30 percent less is for a person to decide"
 
 
@@ -126,8 +128,13 @@ def test_a_few_rows_less_are_deletions(tmp_path: Path) -> None:
     drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS))
     night(made)
     drop(folder, "buku.xlsx", xlsx(HEADER, *ROWS[:198]))
-    assert night(made)[0].verdict == "complete"
+    outcome, counts = night(made)
+    assert (outcome.verdict, counts) == ("complete", {"unchanged": 198, "deleted": 2})
     assert active(made) == 198
+    with made.opened() as pipeline, pipeline.database.read() as conn:
+        assert conn.execute(select(run.c.received).where(run.c.id == outcome.run_id)).scalar_one() == 198
+        assert next(one.bad for one in verify(conn) if one.name == "conservation") == 0
+    assert night(made)[1] == {}, "the deletions are those of one run"
 
 
 def test_a_sheet_with_borrowers_deletes_nothing_and_makes_the_night_partial(tmp_path: Path) -> None:
@@ -160,6 +167,72 @@ def test_a_cut_file_is_partial_until_it_is_sent_again(tmp_path: Path) -> None:
     assert active(made) == 5
     drop(folder, "full.mrc", marc_file())
     assert night(made)[0].verdict == "complete"
+
+
+def test_what_a_broken_file_brought_is_no_part_of_the_next_list(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    every = [marc(f"b{number}") for number in range(40)]
+    drop(folder, "full.mrc", b"".join(every))
+    night(made)
+    drop(folder, "full.mrc", b"".join(every)[:-30])
+    assert night(made)[0].verdict == "partial"
+    drop(folder, "full.mrc", b"".join(every[:5] + every[6:]))
+    outcome, counts = night(made)
+    assert (outcome.verdict, outcome.proof, counts) == ("complete", "proven", {"unchanged": 39, "deleted": 1})
+    drop(folder, "full.mrc", b"".join(every)[:-30])
+    night(made)
+    drop(folder, "full.mrc", b"".join(every[:30]))
+    outcome, _ = night(made)
+    assert (outcome.verdict, outcome.reason) == ("halted", "30 records came, 39 at the last good harvest")
+
+
+def test_a_run_is_shown_beside_the_good_one_that_its_gate_compared_with(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "full.mrc", b"".join(marc(f"b{number}") for number in range(40)))
+    night(made)
+    quiet = night(made)[0].run_id
+    drop(folder, "full.mrc", b"".join(marc(f"b{number}") for number in range(30)) + b"01x")
+    outcome, _ = night(made)
+    call = Call(made.folder)
+    assert "full.mrc: byte" in call("run", "show", str(outcome.run_id))[1]
+    drop(folder, "full.mrc", b"".join(marc(f"b{number}") for number in range(30)))
+    outcome, _ = night(made)
+    assert outcome.verdict == "halted"
+    assert call.json("run", "show", str(outcome.run_id))["last_good"]["received"] == 40
+    assert "it proposed no record for deletion" in call("run", "approve", str(quiet), "--dry-run")[1]
+
+
+def test_a_folder_that_was_emptied_is_no_unchanged_library(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path)
+    drop(folder, "full.mrc", marc_file())
+    night(made)
+    (folder / "full.mrc").unlink()
+    outcome, _ = night(made)
+    assert (outcome.verdict, outcome.reason) == ("failed", "kiriman: there is no file to read in the folder")
+    assert active(made) == 5
+    code, _, said = Call(made.folder)("partner", "add", "unmul", "kiriman/unmul")
+    assert (code, "--protocol files" in said) == (2, True), "a folder is no server"
+
+
+def test_a_list_in_parts_goes_on_behind_a_broken_part_only_while_the_parts_before_it_stay(tmp_path: Path) -> None:
+    made, folder = consortium(tmp_path, parts=True, page_records=4)
+    every = [marc(f"b{number}") for number in range(40)]
+    drop(folder, "a.mrc", b"".join(every[:20]))
+    drop(folder, "b.mrc", b"".join(every[20:]))
+    night(made)
+    drop(folder, "b.mrc", b"".join(every[20:])[:-30])
+    assert night(made)[0].verdict == "partial"
+    drop(folder, "b.mrc", b"".join(every[20:38]))
+    outcome, counts = night(made)
+    assert (outcome.verdict, outcome.proof, counts) == ("complete", "proven", {"unchanged": 38, "deleted": 2})
+    with made.opened() as pipeline:
+        harvest_one(pipeline, "sd-3", Order(limit=24))  # stops within b.mrc
+    drop(folder, "a.mrc", b"".join([*every[1:20], every[39]]))
+    outcome, counts = night(made)
+    assert (outcome.verdict, outcome.proof) == ("complete", "proven")
+    with made.opened() as pipeline, pipeline.database.read() as conn:
+        names = set(conn.execute(select(record.c.identifier).where(record.c.state == "active")).scalars())
+    assert names == {f"b{number}" for number in (*range(1, 38), 39)}
 
 
 def test_a_sample_of_files_that_were_harvested_reads_them_again_and_resumes_nothing(tmp_path: Path) -> None:
